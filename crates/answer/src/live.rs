@@ -1,0 +1,166 @@
+//! Live: answers in the making, each followed by any number of readers.
+//!
+//! A reader who comes late is told everything from the beginning. When the last reader has left and none comes back
+//! within a while, the answer is stopped: nobody waits for it, and others wait for the model.
+
+use crate::ask::{AskError, Event, Question};
+use crate::Answering;
+use domain::{AnswerId, UserId};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// How often it is checked whether anybody still reads.
+const CHECK: Duration = Duration::from_secs(1);
+
+/// The answers in the making. Cheap to clone.
+#[derive(Clone)]
+pub struct Live {
+    runs: Arc<Mutex<HashMap<AnswerId, Arc<Run>>>>,
+    /// An answer without readers goes on for this long: leaving a page and coming back must not lose it.
+    patience: Duration,
+}
+
+struct Run {
+    owner: UserId,
+    stop: CancellationToken,
+    changed: Notify,
+    progress: Mutex<Progress>,
+}
+
+struct Progress {
+    events: Vec<Event>,
+    ended: bool,
+    readers: usize,
+    last_read: Instant,
+}
+
+/// One reader's view of an answer in the making. Dropping it is leaving.
+pub struct Subscription {
+    run: Arc<Run>,
+    next: usize,
+}
+
+impl Live {
+    /// No answers yet; one without readers is stopped after `patience`.
+    #[must_use]
+    pub fn new(patience: Duration) -> Self {
+        Self { runs: Arc::default(), patience }
+    }
+
+    /// Begins to answer `question` in the background.
+    pub fn begin(&self, answering: Answering, question: Question) {
+        let run = Arc::new(Run {
+            owner: question.owner,
+            stop: CancellationToken::new(),
+            changed: Notify::new(),
+            progress: Mutex::new(Progress {
+                events: Vec::new(),
+                ended: false,
+                readers: 0,
+                last_read: Instant::now(),
+            }),
+        });
+        let id = question.id;
+        lock(&self.runs).insert(id, Arc::clone(&run));
+        let live = self.clone();
+        tokio::spawn(async move {
+            let answer = answering.ask(&question, &run.stop, |event| run.push(event));
+            let outcome = tokio::select! {
+                outcome = answer => outcome.map(drop),
+                () = run.abandoned(live.patience) => Err(AskError::Interrupted),
+            };
+            if let Err(error) = outcome {
+                tracing::warn!(%error, answer.id = %id, "answer failed");
+            }
+            run.end();
+            lock(&live.runs).remove(&id);
+        });
+    }
+
+    /// Follows an answer of `owner` from its first event; `None` if it is not in the making.
+    #[must_use]
+    pub fn subscribe(&self, id: AnswerId, owner: UserId) -> Option<Subscription> {
+        let run = lock(&self.runs).get(&id).filter(|run| run.owner == owner).cloned()?;
+        lock(&run.progress).readers += 1;
+        Some(Subscription { run, next: 0 })
+    }
+
+    /// Notes that `owner` still reads along without a subscription, as a page without script does.
+    pub fn touch(&self, id: AnswerId, owner: UserId) {
+        drop(self.subscribe(id, owner));
+    }
+
+    /// Stops an answer of `owner`; what was written stays. `false` if it is not in the making.
+    #[must_use]
+    pub fn stop(&self, id: AnswerId, owner: UserId) -> bool {
+        let run = lock(&self.runs).get(&id).filter(|run| run.owner == owner).cloned();
+        run.map(|run| run.stop.cancel()).is_some()
+    }
+
+    /// Answers in the making now.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        lock(&self.runs).len()
+    }
+}
+
+impl Run {
+    fn push(&self, event: Event) {
+        lock(&self.progress).events.push(event);
+        self.changed.notify_waiters();
+    }
+
+    fn end(&self) {
+        lock(&self.progress).ended = true;
+        self.changed.notify_waiters();
+    }
+
+    /// Cancels the answer once nobody has read along for `patience`. Never returns: the answer's own end does.
+    async fn abandoned(&self, patience: Duration) {
+        loop {
+            tokio::time::sleep(CHECK).await;
+            let progress = lock(&self.progress);
+            if progress.readers == 0 && progress.last_read.elapsed() > patience {
+                self.stop.cancel();
+            }
+        }
+    }
+}
+
+impl Subscription {
+    /// The next event; `None` after the last one.
+    pub async fn next(&mut self) -> Option<Event> {
+        let run = Arc::clone(&self.run);
+        loop {
+            let changed = run.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            {
+                let progress = lock(&run.progress);
+                if let Some(event) = progress.events.get(self.next) {
+                    self.next += 1;
+                    return Some(event.clone());
+                }
+                if progress.ended {
+                    return None;
+                }
+            }
+            changed.await;
+        }
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        let mut progress = lock(&self.run.progress);
+        progress.readers = progress.readers.saturating_sub(1);
+        progress.last_read = Instant::now();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

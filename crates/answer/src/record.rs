@@ -1,0 +1,299 @@
+//! Record: what is written of a question, before and after it is answered. Each write carries its audit event.
+
+use crate::ask::{AskError, Question};
+use crate::cite::Sentence;
+use crate::generate::SAMPLING;
+use crate::pack::Source;
+use crate::Answering;
+use audit::{Action, Actor, Event, Outcome};
+use domain::{AccessScope, AnswerId, ConversationId, Label, OperationId, UserId};
+use inference::{Message, MessageRole, Usage};
+use serde_json::{Value, json};
+use std::time::Duration;
+use storage::{AnswerRecord, AnswerState, Conversation};
+
+/// Longest question, in characters.
+const LONGEST_QUESTION: usize = 4000;
+/// Longest title of a conversation, in characters.
+const TITLE: usize = 80;
+
+/// How long the stages of an answer took.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Timings {
+    /// Finding the passages.
+    pub retrieval: Duration,
+    /// From the question to the first word; `None` if there was none.
+    pub first_word: Option<Duration>,
+    /// From the question to the end.
+    pub total: Duration,
+}
+
+/// An answer as it was recorded.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// Its record.
+    pub id: AnswerId,
+    /// How it ended.
+    pub state: AnswerState,
+    /// What the model wrote, or why there is nothing.
+    pub text: String,
+    /// Its sentences, each tied to its sources.
+    pub sentences: Vec<Sentence>,
+    /// What it rests on.
+    pub sources: Vec<Source>,
+    /// The highest label of its sources.
+    pub label: Option<Label>,
+    /// Name of the model; empty if none was asked.
+    pub model: String,
+    /// SHA-256 of the model's weights.
+    pub model_hash: String,
+    /// What the model was given.
+    pub messages: Vec<Message>,
+    /// The question as it was searched.
+    pub query: String,
+    /// How sure retrieval was, 0 to 1.
+    pub confidence: f32,
+    /// Durations.
+    pub timings: Timings,
+    /// Tokens and finish reason, if the model came to an end.
+    pub usage: Option<Usage>,
+}
+
+impl Answer {
+    pub(crate) fn empty(question: &Question, state: AnswerState) -> Self {
+        Self {
+            id: question.id,
+            state,
+            text: String::new(),
+            sentences: Vec::new(),
+            sources: Vec::new(),
+            label: None,
+            model: String::new(),
+            model_hash: String::new(),
+            messages: Vec::new(),
+            query: question.text.clone(),
+            confidence: 0.0,
+            timings: Timings::default(),
+            usage: None,
+        }
+    }
+}
+
+impl Answering {
+    /// Records that `owner` asks `text`, in `conversation` or a new one.
+    ///
+    /// # Errors
+    /// An empty or endless question; a conversation that is not the owner's; a failing database.
+    pub async fn open(
+        &self,
+        owner: UserId,
+        conversation: Option<ConversationId>,
+        text: &str,
+        scope: AccessScope,
+        actor: &Actor,
+        operation: OperationId,
+    ) -> Result<Question, AskError> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(AskError::Invalid("ask something; the question was empty"));
+        }
+        if text.chars().count() > LONGEST_QUESTION {
+            return Err(AskError::Invalid("the question is too long; use at most 4,000 characters"));
+        }
+        let environment = self.store.environment();
+        let now = environment.now();
+        let known = match conversation {
+            Some(id) => Some(
+                self.store
+                    .conversation(id, owner)
+                    .await?
+                    .ok_or(AskError::Invalid("there is no such conversation"))?
+                    .id,
+            ),
+            None => None,
+        };
+        let mut act = self.store.begin().await?;
+        let conversation = match known {
+            Some(id) => id,
+            None => {
+                let id = ConversationId::new(environment);
+                let title = title(text);
+                act.insert_conversation(&Conversation { id, owner, title, created_at: now, updated_at: now }).await?;
+                id
+            }
+        };
+        let id = AnswerId::new(environment);
+        act.insert_answer(&AnswerRecord {
+            id,
+            conversation,
+            question: text.to_owned(),
+            state: AnswerState::Searching,
+            text: String::new(),
+            sentences: json!([]),
+            label: None,
+            model: String::new(),
+            model_hash: String::new(),
+            prompt: String::new(),
+            timings: json!({}),
+            asked_at: now,
+            finished_at: None,
+        })
+        .await?;
+        act.record(
+            Event::new(Action::QuestionAsked, actor, operation)
+                .on("answer", id, title(text))
+                .detail(json!({ "question": text, "conversation": conversation })),
+        )
+        .await?;
+        act.commit().await?;
+        let (text, actor) = (text.to_owned(), actor.clone());
+        Ok(Question { id, conversation, owner, text, scope, actor, operation })
+    }
+
+    /// Records which passages are about to be shown.
+    pub(crate) async fn record_shown(
+        &self,
+        question: &Question,
+        query: &str,
+        sources: &[Source],
+    ) -> Result<(), AskError> {
+        let rows: Vec<storage::Source> = sources
+            .iter()
+            .map(|source| storage::Source {
+                rank: source.rank,
+                passage: source.passage.id,
+                document: source.document.id,
+                version: source.passage.version,
+                title: source.document.title.clone(),
+                page: source.passage.page,
+                hash: source.passage.hash,
+                score: source.score,
+            })
+            .collect();
+        let mut act = self.store.begin().await?;
+        act.set_sources(question.id, &rows).await?;
+        act.record(
+            Event::new(Action::PassagesShown, &question.actor, question.operation)
+                .on("answer", question.id, title(&question.text))
+                .detail(json!({ "query": query, "passages": shown(sources) })),
+        )
+        .await?;
+        Ok(act.commit().await?)
+    }
+
+    /// Records how the answer ended.
+    pub(crate) async fn close(&self, question: &Question, answer: &Answer) -> Result<(), AskError> {
+        let now = self.store.environment().now();
+        let Some(mut record) = self.store.answer(question.id, question.owner).await? else {
+            // The conversation was deleted while it was being answered; its events say so.
+            return Ok(());
+        };
+        record.state = answer.state;
+        record.text.clone_from(&answer.text);
+        record.sentences = json!(answer.sentences);
+        record.label = answer.label;
+        record.model.clone_from(&answer.model);
+        record.model_hash.clone_from(&answer.model_hash);
+        record.prompt = prompt_record(&answer.messages).to_string();
+        record.timings = timings(answer);
+        record.finished_at = Some(now);
+        let (action, outcome) = match answer.state {
+            AnswerState::Stopped => (Action::AnswerStopped, Outcome::Success),
+            AnswerState::Failed => (Action::AnswerFinished, Outcome::Failed),
+            _ => (Action::AnswerFinished, Outcome::Success),
+        };
+        let mut act = self.store.begin().await?;
+        act.finish_answer(&record).await?;
+        act.record(
+            Event::new(action, &question.actor, question.operation)
+                .on("answer", question.id, title(&question.text))
+                .outcome(outcome)
+                .detail(json!({
+                    "state": answer.state,
+                    "label": answer.label,
+                    "model": answer.model,
+                    "model_sha256": answer.model_hash,
+                    "text": answer.text,
+                    "cited": answer.sentences.iter().flat_map(|sentence| &sentence.citations).collect::<Vec<_>>(),
+                })),
+        )
+        .await?;
+        Ok(act.commit().await?)
+    }
+
+    /// Records a search and the passages it shows.
+    ///
+    /// # Errors
+    /// A failing database; then the passages must not be shown.
+    pub async fn record_search(
+        &self,
+        query: &str,
+        sources: &[Source],
+        actor: &Actor,
+        operation: OperationId,
+    ) -> Result<(), AskError> {
+        let mut act = self.store.begin().await?;
+        act.record(
+            Event::new(Action::SearchPerformed, actor, operation)
+                .detail(json!({ "query": query, "passages": shown(sources) })),
+        )
+        .await?;
+        Ok(act.commit().await?)
+    }
+}
+
+/// The passages as the audit log names them.
+fn shown(sources: &[Source]) -> Value {
+    sources
+        .iter()
+        .map(|source| {
+            json!({
+                "rank": source.rank,
+                "passage": source.passage.id,
+                "hash": source.passage.hash,
+                "document": source.document.id,
+                "version": source.passage.version,
+                "title": source.document.title,
+                "page": source.passage.page,
+                "label": source.document.label,
+            })
+        })
+        .collect()
+}
+
+/// All that is needed to write the same text again.
+fn prompt_record(messages: &[Message]) -> Value {
+    let messages: Vec<Value> = messages
+        .iter()
+        .map(|message| {
+            let role = match message.role {
+                MessageRole::System => "system",
+                MessageRole::User => "user",
+                MessageRole::Assistant => "assistant",
+            };
+            json!({ "role": role, "content": message.content })
+        })
+        .collect();
+    json!({ "messages": messages, "sampling": { "temperature": SAMPLING.temperature, "seed": SAMPLING.seed } })
+}
+
+fn timings(answer: &Answer) -> Value {
+    let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    json!({
+        "retrieval_ms": ms(answer.timings.retrieval),
+        "first_word_ms": answer.timings.first_word.map(ms),
+        "total_ms": ms(answer.timings.total),
+        "confidence": answer.confidence,
+        "prompt_tokens": answer.usage.as_ref().map(|usage| usage.prompt_tokens),
+        "reused_tokens": answer.usage.as_ref().map(|usage| usage.reused_tokens),
+        "new_tokens": answer.usage.as_ref().map(|usage| usage.new_tokens),
+    })
+}
+
+fn title(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(TITLE) {
+        Some((at, _)) => format!("{}…", line[..at].trim_end()),
+        None => line,
+    }
+}

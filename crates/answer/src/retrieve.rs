@@ -1,0 +1,70 @@
+//! Retrieve: the passages nearest to a question, within a scope.
+
+use crate::{AskError, Answering};
+use domain::{AccessScope, Document, Passage};
+use index::{Hit, Mode, Query};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A passage found, with its document as it stands now.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// The passage.
+    pub passage: Passage,
+    /// Its document.
+    pub document: Document,
+    /// How the index ranked it.
+    pub hit: Hit,
+}
+
+/// What a search found.
+#[derive(Debug, Clone)]
+pub struct Retrieved {
+    /// Best first.
+    pub candidates: Vec<Candidate>,
+    /// Time for embedding the query, searching and reading the passages.
+    pub took: Duration,
+}
+
+impl Answering {
+    /// The `limit` passages nearest to `text` that `scope` allows, best first.
+    ///
+    /// # Errors
+    /// A failing index, embedder or database.
+    pub async fn retrieve(
+        &self,
+        text: &str,
+        mode: Mode,
+        limit: usize,
+        scope: &AccessScope,
+    ) -> Result<Retrieved, AskError> {
+        let begin = Instant::now();
+        if scope.is_empty() || text.trim().is_empty() {
+            return Ok(Retrieved { candidates: Vec::new(), took: begin.elapsed() });
+        }
+        let (index, embedder) = (Arc::clone(&self.index), Arc::clone(&self.embedder));
+        let (query, within) = (text.to_owned(), scope.clone());
+        let hits = tokio::task::spawn_blocking(move || -> Result<Vec<Hit>, AskError> {
+            let vector = match mode {
+                Mode::Lexical => None,
+                Mode::Dense | Mode::Hybrid => embedder.embed(&[&query])?.pop(),
+            };
+            let query = Query { text: &query, vector: vector.as_deref(), mode, limit };
+            Ok(index.search(&query, &within)?)
+        })
+        .await
+        .map_err(|_| AskError::Interrupted)??;
+        // The database applies the scope once more: a right withdrawn a moment ago holds even if the index lags.
+        let ids: Vec<_> = hits.iter().map(|hit| hit.passage).collect();
+        let mut hits: HashMap<_, _> = hits.into_iter().map(|hit| (hit.passage, hit)).collect();
+        let found = self.store.passages_by_id(&ids, scope).await?;
+        let candidates = found
+            .into_iter()
+            .filter_map(|(passage, document)| {
+                hits.remove(&passage.id).map(|hit| Candidate { passage, document, hit })
+            })
+            .collect();
+        Ok(Retrieved { candidates, took: begin.elapsed() })
+    }
+}

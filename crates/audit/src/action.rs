@@ -1,0 +1,154 @@
+//! The vocabulary: every act that is recorded, one line each.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+use std::str::FromStr;
+
+/// The text is not the name of an action.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is not the name of an audited action")]
+pub struct UnknownAction(String);
+
+macro_rules! actions {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
+        /// What happened. The names are stable: exports, filters and rules of log collectors depend on them.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum Action { $($(#[$doc])* $variant,)* }
+
+        impl Action {
+            /// All actions, in the order of the vocabulary.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The action's stable dotted name.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+        }
+
+        impl FromStr for Action {
+            type Err = UnknownAction;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                match text {
+                    $($name => Ok(Self::$variant),)*
+                    _ => Err(UnknownAction(text.to_owned())),
+                }
+            }
+        }
+    };
+}
+
+actions! {
+    /// Someone signed in.
+    SignInSucceeded = "sign_in.succeeded",
+    /// A sign-in was refused: unknown name, wrong password or disabled account (the detail does not say which to the person).
+    SignInFailed = "sign_in.failed",
+    /// A sign-in was not even tried, because too many had failed before.
+    SignInThrottled = "sign_in.throttled",
+    /// A session was ended by its owner.
+    SignOut = "sign_out",
+    /// A question was asked; the record of the answer holds its wording.
+    QuestionAsked = "question.asked",
+    /// Passages were shown to a person: document, version, passage and hash of each.
+    PassagesShown = "passages.shown",
+    /// An answer was written to its end.
+    AnswerFinished = "answer.finished",
+    /// An answer was stopped by its reader or by a fault.
+    AnswerStopped = "answer.stopped",
+    /// A search without an answer.
+    SearchPerformed = "search.performed",
+    /// A document was opened.
+    DocumentOpened = "document.opened",
+    /// A document was asked for that the person may not see, or that does not exist.
+    DocumentRefused = "document.refused",
+    /// The bytes of a document arrived.
+    DocumentUploaded = "document.uploaded",
+    /// A version of a document can be searched from now on.
+    DocumentPublished = "document.published",
+    /// A document could not be read.
+    DocumentFailed = "document.failed",
+    /// A document was deleted with all its versions.
+    DocumentDeleted = "document.deleted",
+    /// A document's label or its list of readers changed.
+    DocumentRelabelled = "document.relabelled",
+    /// A collection was made.
+    CollectionCreated = "collection.created",
+    /// A collection's name, description or default label changed.
+    CollectionChanged = "collection.changed",
+    /// An empty collection was deleted.
+    CollectionDeleted = "collection.deleted",
+    /// A user's or group's permission in a collection was given, changed or taken away.
+    GrantChanged = "grant.changed",
+    /// An account was made.
+    UserCreated = "user.created",
+    /// An account's name, role, clearance or state changed.
+    UserChanged = "user.changed",
+    /// A password was set.
+    UserPasswordChanged = "user.password_changed",
+    /// A group was made.
+    GroupCreated = "group.created",
+    /// Someone joined a group.
+    GroupMemberAdded = "group.member_added",
+    /// Someone left a group.
+    GroupMemberRemoved = "group.member_removed",
+    /// A group was deleted, and its grants with it.
+    GroupDeleted = "group.deleted",
+    /// A model was brought in.
+    ModelImported = "model.imported",
+    /// A model was put into use, or the one before was put back.
+    ModelPromoted = "model.promoted",
+    /// A job of the ingest queue was cancelled.
+    JobCancelled = "job.cancelled",
+    /// A failed or cancelled job was put back into the queue.
+    JobRetried = "job.retried",
+    /// The search index was made anew from the database.
+    IndexRebuilt = "index.rebuilt",
+    /// The audit log was exported.
+    AuditExported = "audit.exported",
+    /// A page or an act was refused for lack of rights.
+    AccessDenied = "access.denied",
+    /// The server started.
+    ServerStarted = "server.started",
+    /// The server stopped in good order.
+    ServerStopped = "server.stopped",
+    /// A setting changed.
+    ConfigurationChanged = "configuration.changed",
+    /// A conversation was deleted by its owner.
+    ConversationDeleted = "conversation.deleted",
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl Serialize for Action {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Action {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        name.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_read_back_and_fits_a_syslog_message_id() {
+        for action in Action::ALL {
+            assert_eq!(action.as_str().parse(), Ok(*action));
+            assert!(action.as_str().len() <= 32, "RFC 5424 allows 32 characters for MSGID");
+            assert!(action.as_str().bytes().all(|byte| byte.is_ascii_lowercase() || b"._".contains(&byte)));
+        }
+        assert!("sign_in".parse::<Action>().is_err());
+    }
+}

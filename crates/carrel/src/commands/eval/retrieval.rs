@@ -1,0 +1,153 @@
+//! `carrel eval retrieval`
+
+use super::beir::{Set, Text};
+use crate::Outcome;
+use crate::commands::print_json;
+use crate::config::Configuration;
+use crate::progress::bar;
+use crate::site::{Failure, Site};
+use domain::{CollectionId, DocumentId, Environment, Label, PassageId};
+use ::index::metrics::{mrr_at, ndcg_at, recall_at};
+use ::index::{Change, DocumentEntry, Index, Mode, PassageEntry, Query};
+use inference::{Embedder, ModelKind};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Instant;
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Folder with corpus.jsonl, queries.jsonl and qrels.tsv
+    #[arg(long, value_name = "DIR")]
+    dataset: PathBuf,
+    /// lexical, dense or hybrid
+    #[arg(long, default_value = "hybrid")]
+    mode: Mode,
+    /// Embedding model [default: the one in use in the data directory]
+    #[arg(long, value_name = "DIR")]
+    embedder: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Hits looked at for each question.
+const DEPTH: usize = 100;
+/// Documents embedded at a time.
+const BATCH: usize = 64;
+
+pub(crate) async fn run(arguments: Arguments, configuration: &Configuration) -> Outcome {
+    let embedder = match (&arguments.embedder, arguments.mode) {
+        (_, Mode::Lexical) => None,
+        (Some(path), _) => Some(path.clone()),
+        (None, _) => Some(model_in_use(configuration).await?),
+    };
+    let Arguments { dataset, mode, json, .. } = arguments;
+    let figures = tokio::task::spawn_blocking(move || measure(&dataset, mode, embedder.as_deref()))
+        .await?
+        .map_err(|error| error.to_string())?;
+    if json {
+        print_json(&figures);
+    } else {
+        println!("{figures:#}");
+    }
+    Ok(())
+}
+
+async fn model_in_use(configuration: &Configuration) -> Result<PathBuf, Failure> {
+    let site = Site::open(configuration).await?;
+    let missing = "no embedding model is in use here; name one with --embedder DIR";
+    let model = site.store.active_model(ModelKind::Embed.as_str()).await?.ok_or(missing)?;
+    Ok(site.data.join(model.file))
+}
+
+fn measure(
+    dataset: &std::path::Path,
+    mode: Mode,
+    embedder: Option<&std::path::Path>,
+) -> Result<serde_json::Value, Box<dyn std::error::Error + Send + Sync>> {
+    let set = Set::read(dataset).map_err(|error| error.to_string())?;
+    let embedder = embedder.map(Embedder::load).transpose()?;
+    let directory = tempfile::tempdir()?;
+    let index = Index::open(directory.path(), embedder.as_ref().map_or(1, Embedder::dimension))?;
+    let collection = CollectionId::new(&Environment::system());
+    let names = fill(&index, &set.corpus, collection, embedder.as_ref())?;
+
+    let scope = identity::scope_of_evaluation(collection);
+    let (mut ndcg, mut recall_10, mut recall_100, mut mrr) = (0.0, 0.0, 0.0, 0.0);
+    let mut latencies = Vec::with_capacity(set.queries.len());
+    for query in &set.queries {
+        let begin = Instant::now();
+        let vector = match &embedder {
+            Some(embedder) => embedder.embed(&[&query.text])?.pop(),
+            None => None,
+        };
+        let hits =
+            index.search(&Query { text: &query.text, vector: vector.as_deref(), mode, limit: DEPTH }, &scope)?;
+        latencies.push(begin.elapsed().as_secs_f64() * 1000.0);
+        let ranked: Vec<&str> = hits.iter().filter_map(|hit| names.get(&hit.passage).copied()).collect();
+        let gains = &set.judgements[&query.id];
+        let judged: std::collections::HashMap<&str, u32> = gains.iter().map(|(id, gain)| (id.as_str(), *gain)).collect();
+        ndcg += ndcg_at(10, &ranked, &judged);
+        recall_10 += recall_at(10, &ranked, &judged);
+        recall_100 += recall_at(100, &ranked, &judged);
+        mrr += mrr_at(10, &ranked, &judged);
+    }
+    latencies.sort_by(f64::total_cmp);
+    #[allow(clippy::cast_precision_loss, reason = "counts of questions")]
+    let count = set.queries.len().max(1) as f64;
+    let percentile = |share: usize| latencies.get(latencies.len() * share / 100).copied().unwrap_or(0.0);
+    Ok(json!({
+        "dataset": dataset.file_name().map(|name| name.to_string_lossy()),
+        "mode": mode.as_str(),
+        "ndcg_at_10": ndcg / count,
+        "recall_at_10": recall_10 / count,
+        "recall_at_100": recall_100 / count,
+        "mrr_at_10": mrr / count,
+        "latency_ms": { "p50": percentile(50), "p95": percentile(95) },
+        "queries": set.queries.len(),
+        "documents": set.corpus.len(),
+    }))
+}
+
+/// Puts the corpus into the index, a document a passage; gives the id of each passage's document.
+fn fill<'a>(
+    index: &Index,
+    corpus: &'a [Text],
+    collection: CollectionId,
+    embedder: Option<&Embedder>,
+) -> Result<BTreeMap<PassageId, &'a str>, Box<dyn std::error::Error + Send + Sync>> {
+    let environment = Environment::system();
+    let mut names = BTreeMap::new();
+    let progress = bar(corpus.len() as u64, "documents");
+    for batch in corpus.chunks(BATCH) {
+        let vectors: Vec<Option<Vec<f32>>> = match embedder {
+            Some(embedder) => {
+                let texts: Vec<String> = batch.iter().map(|doc| format!("{}\n{}", doc.title, doc.text)).collect();
+                let texts: Vec<&str> = texts.iter().map(|text| text.trim_start()).collect();
+                embedder.embed(&texts)?.into_iter().map(Some).collect()
+            }
+            None => vec![None; batch.len()],
+        };
+        let mut changes = Vec::with_capacity(batch.len());
+        for (doc, vector) in batch.iter().zip(vectors) {
+            let id = PassageId::new(&environment);
+            names.insert(id, doc.id.as_str());
+            changes.push(Change::Put {
+                document: DocumentEntry {
+                    id: DocumentId::new(&environment),
+                    collection,
+                    label: Label::Public,
+                    readers: None,
+                    title: doc.title.clone(),
+                    language: None,
+                },
+                passages: vec![PassageEntry { id, heading: String::new(), text: doc.text.clone(), vector }],
+            });
+        }
+        index.apply(&changes)?;
+        progress.inc(batch.len() as u64);
+    }
+    progress.finish_and_clear();
+    Ok(names)
+}

@@ -1,0 +1,20 @@
+//! One file a command.
+
+pub(crate) mod ask;
+pub(crate) mod audit;
+pub(crate) mod bench;
+pub(crate) mod collection;
+pub(crate) mod demo;
+pub(crate) mod eval;
+pub(crate) mod group;
+pub(crate) mod import;
+pub(crate) mod index;
+pub(crate) mod model;
+pub(crate) mod search;
+pub(crate) mod serve;
+pub(crate) mod user;
+
+/// Prints one JSON object.
+fn print_json(value: &serde_json::Value) {
+    println!("{value:#}");
+}

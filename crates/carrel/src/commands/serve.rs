@@ -1,0 +1,120 @@
+//! `carrel serve`
+
+use crate::Outcome;
+use crate::config::Configuration;
+use crate::site::{Failure, Site};
+use ::audit::{Action, Actor, Event};
+use answer::Live;
+use serde_json::json;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use web::App;
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Address and port [default: 127.0.0.1:8080, or what the configuration says]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+}
+
+pub(crate) async fn run(arguments: Arguments, configuration: &Configuration) -> Outcome {
+    let mut configuration = configuration.clone();
+    configuration.listen = arguments.listen.unwrap_or(configuration.listen);
+    let site = Site::open(&configuration).await?;
+    serve(&site, &configuration, |address| println!("Carrel is at http://{address}")).await
+}
+
+/// Serves until interrupted; `ready` is told the address once it answers.
+pub(crate) async fn serve(
+    site: &Site,
+    configuration: &Configuration,
+    ready: impl FnOnce(SocketAddr),
+) -> Outcome {
+    let in_use = "another process works on this data directory; stop it first, or use another --data";
+    let retrieval = site.retrieval().await?.ok_or(in_use)?;
+    let generator = site.generator().await?;
+    if generator.is_none() {
+        tracing::warn!("no generation model is in use: search works, answers do not; 'carrel model import' adds one");
+    }
+    let answering = site.answering(&retrieval, generator);
+    let listener = TcpListener::bind(configuration.listen)
+        .await
+        .map_err(|error| format!("cannot listen on {}: {error}", configuration.listen))?;
+    let address = listener.local_addr()?;
+    record_start(site).await?;
+
+    let app = App {
+        store: site.store.clone(),
+        identity: site.identity.clone(),
+        answering,
+        live: Live::new(Duration::from_secs(configuration.patience_seconds)),
+        stage: site.stage()?,
+        content: site.content()?,
+        publisher: retrieval.publisher.clone(),
+        index: Arc::clone(&retrieval.index),
+        signing_key: Arc::new(site.signing_key()?),
+        site: Arc::new(web::Site {
+            organisation: organisation(site, configuration).await?,
+            secure_cookies: configuration.secure_cookies(),
+            data: site.data.clone(),
+            examples: examples(site).await?,
+        }),
+    };
+    let stop = CancellationToken::new();
+    let worker = site.worker(&retrieval)?;
+    let ingest = tokio::spawn({
+        let stop = stop.clone();
+        async move { worker.run(stop).await }
+    });
+    ready(address);
+    let service = web::router(app).into_make_service_with_connect_info::<SocketAddr>();
+    // An open event stream would keep a graceful end waiting: after a moment the rest is cut.
+    let server = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let server = tokio::spawn(async move { server.await });
+    interrupted().await;
+    tracing::info!("stopping");
+    stop.cancel();
+    let _ = tokio::time::timeout(Duration::from_secs(3), server).await;
+    let _ = tokio::time::timeout(Duration::from_secs(10), ingest).await;
+    let mut act = site.store.begin().await?;
+    act.record(Event::new(Action::ServerStopped, &Actor::system(), site.operation())).await?;
+    act.commit().await?;
+    Ok(())
+}
+
+/// Writes down the start, and ends what a power cut left unfinished.
+async fn record_start(site: &Site) -> Result<(), Failure> {
+    let mut act = site.store.begin().await?;
+    let unfinished = act.fail_unfinished_answers().await?;
+    let detail = json!({ "version": env!("CARGO_PKG_VERSION"), "unfinished_answers": unfinished });
+    act.record(Event::new(Action::ServerStarted, &Actor::system(), site.operation()).detail(detail)).await?;
+    act.commit().await?;
+    Ok(())
+}
+
+async fn organisation(site: &Site, configuration: &Configuration) -> Result<String, Failure> {
+    let named = site.store.setting("organisation").await?;
+    let named = named.and_then(|value| value.as_str().map(str::to_owned));
+    Ok(named.unwrap_or_else(|| configuration.organisation.clone()))
+}
+
+/// Questions that people who have asked nothing yet are offered.
+async fn examples(site: &Site) -> Result<Vec<(String, String)>, Failure> {
+    let stored = site.store.setting("examples").await?;
+    Ok(stored.map(serde_json::from_value).transpose()?.unwrap_or_default())
+}
+
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        let _ = tokio::signal::ctrl_c().await;
+        return;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}

@@ -1,0 +1,123 @@
+//! `carrel`: the one binary. Reads the command line and the configuration and is the only place that chooses what the
+//! parts are made of.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line speaks to a person")]
+
+mod commands;
+mod config;
+mod lock;
+mod progress;
+mod site;
+
+use clap::{Parser, Subcommand};
+use config::Configuration;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// A private reading desk: an organisation's documents, questions about them, and answers with proof.
+#[derive(Parser)]
+#[command(name = "carrel", version, arg_required_else_help = true)]
+struct Arguments {
+    /// The data directory [default: ./data, or what the configuration says]
+    #[arg(long, global = true, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// The configuration file (TOML)
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the server
+    Serve(commands::serve::Arguments),
+    /// Take files or folders into a collection
+    Import(commands::import::Arguments),
+    /// Search as a person would see it
+    Search(commands::search::Arguments),
+    /// Ask as a person would see it
+    Ask(commands::ask::Arguments),
+    /// People with accounts
+    #[command(subcommand)]
+    User(commands::user::Command),
+    /// Groups of people
+    #[command(subcommand)]
+    Group(commands::group::Command),
+    /// Collections and their grants
+    #[command(subcommand)]
+    Collection(commands::collection::Command),
+    /// Model packs
+    #[command(subcommand)]
+    Model(commands::model::Command),
+    /// The search index
+    #[command(subcommand)]
+    Index(commands::index::Command),
+    /// The audit log
+    #[command(subcommand)]
+    Audit(commands::audit::Command),
+    /// Measure retrieval and answers on a set of questions
+    #[command(subcommand)]
+    Eval(commands::eval::Command),
+    /// Measure speed
+    #[command(subcommand)]
+    Bench(commands::bench::Command),
+    /// Load the sample documents, make demo accounts, and serve
+    #[command(hide = true)]
+    Demo(commands::demo::Arguments),
+}
+
+/// What a command ends with: a sentence for the person when it failed.
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let configuration = match Configuration::load(arguments.config.as_deref(), arguments.data) {
+        Ok(configuration) => configuration,
+        Err(error) => {
+            eprintln!("carrel: the configuration cannot be used: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    log(matches!(arguments.command, Command::Serve(_) | Command::Demo(_)));
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("carrel: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(arguments.command, &configuration)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("carrel: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command, configuration: &Configuration) -> Outcome {
+    match command {
+        Command::Serve(arguments) => commands::serve::run(arguments, configuration).await,
+        Command::Import(arguments) => commands::import::run(arguments, configuration).await,
+        Command::Search(arguments) => commands::search::run(arguments, configuration).await,
+        Command::Ask(arguments) => commands::ask::run(arguments, configuration).await,
+        Command::User(command) => commands::user::run(command, configuration).await,
+        Command::Group(command) => commands::group::run(command, configuration).await,
+        Command::Collection(command) => commands::collection::run(command, configuration).await,
+        Command::Model(command) => commands::model::run(command, configuration).await,
+        Command::Index(command) => commands::index::run(command, configuration).await,
+        Command::Audit(command) => commands::audit::run(command, configuration).await,
+        Command::Eval(command) => commands::eval::run(command, configuration).await,
+        Command::Bench(command) => commands::bench::run(command, configuration).await,
+        Command::Demo(arguments) => commands::demo::run(arguments, configuration).await,
+    }
+}
+
+/// The log goes to standard error: all of it from a server, only warnings from a command. `CARREL_LOG` changes that.
+fn log(serving: bool) {
+    let default = if serving { "info,tantivy=warn" } else { "warn" };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("CARREL_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+}

@@ -1,0 +1,14 @@
+//! Progress bars on a terminal, plain lines elsewhere.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::IsTerminal;
+
+/// A bar over `length` things called `unit`; hidden when nobody watches.
+pub(crate) fn bar(length: u64, unit: &str) -> ProgressBar {
+    let watched = std::io::stderr().is_terminal();
+    let target = if watched { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let template = format!("{{bar:30}} {{pos}}/{{len}} {unit}  {{elapsed}} (about {{eta}} left)  {{wide_msg}}");
+    let bar = ProgressBar::with_draw_target(Some(length), target);
+    bar.set_style(ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar
+}

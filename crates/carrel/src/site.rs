@@ -1,0 +1,163 @@
+//! A data directory, opened: the parts that commands are made of.
+
+use crate::config::Configuration;
+use crate::lock::IndexLock;
+use answer::{Answering, NamedGenerator};
+use audit::{Actor, SigningKey};
+use domain::{AccessScope, Environment, OperationId, User};
+use identity::{Identity, Policy};
+use index::{Index, IndexError};
+use inference::{Embedder, Generator, GeneratorOptions, ModelKind};
+use ingest::{ContentStore, Publisher, Stage, Worker};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use storage::Store;
+
+pub(crate) type Failure = Box<dyn std::error::Error>;
+
+/// What every command can have: rows, people and keys.
+pub(crate) struct Site {
+    pub(crate) data: PathBuf,
+    pub(crate) store: Store,
+    pub(crate) identity: Identity,
+    configuration: Configuration,
+}
+
+/// What reading and writing documents needs beside.
+pub(crate) struct Retrieval {
+    pub(crate) index: Arc<Index>,
+    pub(crate) embedder: Arc<Embedder>,
+    pub(crate) embedder_name: String,
+    pub(crate) publisher: Publisher,
+    _lock: IndexLock,
+}
+
+impl Site {
+    /// Opens, or makes, the data directory.
+    pub(crate) async fn open(configuration: &Configuration) -> Result<Self, Failure> {
+        let data = configuration.data.clone();
+        private_directory(&data)?;
+        let store = Store::open(&data.join("carrel.db"), Environment::system()).await?;
+        let identity = Identity::new(store.clone(), Policy::default())?;
+        Ok(Self { data, store, identity, configuration: configuration.clone() })
+    }
+
+    pub(crate) fn operation(&self) -> OperationId {
+        OperationId::new(self.store.environment())
+    }
+
+    pub(crate) fn signing_key(&self) -> Result<SigningKey, Failure> {
+        let keys = self.data.join("keys");
+        private_directory(&keys)?;
+        Ok(SigningKey::load_or_create(&keys.join("audit.pem"), self.store.environment())?)
+    }
+
+    pub(crate) fn content(&self) -> Result<ContentStore, Failure> {
+        Ok(ContentStore::open(self.data.join("content"))?)
+    }
+
+    pub(crate) fn stage(&self) -> Result<Stage, Failure> {
+        let largest = self.configuration.largest_file_mb * 1_000_000;
+        Ok(Stage::new(self.store.clone(), self.content()?, largest))
+    }
+
+    /// The index and the embedder; `None` if another process has the index.
+    pub(crate) async fn retrieval(&self) -> Result<Option<Retrieval>, Failure> {
+        let Some(lock) = IndexLock::acquire(&self.data)? else { return Ok(None) };
+        let missing = "no embedding model is in use; import one with 'carrel model import DIRECTORY'";
+        let model = self.store.active_model(ModelKind::Embed.as_str()).await?.ok_or(missing)?;
+        let directory = self.data.join(&model.file);
+        let embedder = Arc::new(tokio::task::spawn_blocking(move || Embedder::load(&directory)).await??);
+        let (directory, dimension) = (self.data.join("index"), embedder.dimension());
+        let opened = tokio::task::spawn_blocking(move || open_index(&directory, dimension)).await?;
+        let (index, anew) = opened.map_err(|error| error as Failure)?;
+        let index = Arc::new(index);
+        let publisher = Publisher::new(self.store.clone(), Arc::clone(&index));
+        if anew && !self.store.documents_to_index(None, 1).await?.is_empty() {
+            tracing::warn!("the index is made anew from the database");
+            publisher.rebuild(|_| {}, &Actor::system(), self.operation()).await?;
+        }
+        Ok(Some(Retrieval { index, embedder, embedder_name: model.name, publisher, _lock: lock }))
+    }
+
+    /// As [`Site::retrieval`], for commands that cannot do without.
+    pub(crate) async fn own_retrieval(&self) -> Result<Retrieval, Failure> {
+        let busy = "the index of this data directory is in use by a running server; use its pages, or stop it first";
+        Ok(self.retrieval().await?.ok_or(busy)?)
+    }
+
+    pub(crate) fn worker(&self, retrieval: &Retrieval) -> Result<Worker, Failure> {
+        Ok(Worker::new(
+            self.store.clone(),
+            self.content()?,
+            Arc::clone(&retrieval.embedder),
+            retrieval.embedder_name.clone(),
+            retrieval.publisher.clone(),
+        ))
+    }
+
+    /// The generation model in use, loaded.
+    pub(crate) async fn generator(&self) -> Result<Option<NamedGenerator>, Failure> {
+        let Some(model) = self.store.active_model(ModelKind::Generate.as_str()).await? else { return Ok(None) };
+        let limits = &self.configuration.generate;
+        let options = GeneratorOptions {
+            threads: limits.threads,
+            max_waiting: limits.max_waiting,
+            context_tokens: limits.context_tokens,
+        };
+        let file = self.data.join(&model.file);
+        let generator = tokio::task::spawn_blocking(move || Generator::load(&file, options)).await??;
+        Ok(Some(NamedGenerator { name: model.name, generator }))
+    }
+
+    pub(crate) fn answering(&self, retrieval: &Retrieval, generator: Option<NamedGenerator>) -> Answering {
+        Answering::new(
+            self.store.clone(),
+            Arc::clone(&retrieval.index),
+            Arc::clone(&retrieval.embedder),
+            generator,
+            self.configuration.settings(),
+        )
+    }
+
+    /// The person behind a sign-in name and what that person may read now.
+    pub(crate) async fn eyes_of(&self, name: &str) -> Result<(User, AccessScope), Failure> {
+        let user = self.user(name).await?;
+        if user.disabled {
+            return Err(format!("the account '{name}' is disabled").into());
+        }
+        let principal = self.identity.principal(user.clone()).await?;
+        Ok((user, self.identity.scope(&principal).await?))
+    }
+
+    pub(crate) async fn user(&self, name: &str) -> Result<User, Failure> {
+        let unknown = || format!("there is no user '{name}'; 'carrel user list' shows them");
+        Ok(self.store.user_by_name(name).await?.ok_or_else(unknown)?)
+    }
+
+    pub(crate) async fn collection(&self, name: &str) -> Result<domain::Collection, Failure> {
+        let unknown = || format!("there is no collection '{name}'; make it with 'carrel collection create'");
+        Ok(self.store.collection_by_name(name).await?.ok_or_else(unknown)?)
+    }
+}
+
+/// The index, and whether it had to be begun anew: it is only a copy, so a damaged one is set aside.
+fn open_index(directory: &Path, dimension: usize) -> Result<(Index, bool), Box<dyn std::error::Error + Send + Sync>> {
+    let fresh = !directory.exists();
+    match Index::open(directory, dimension) {
+        Ok(index) => Ok((index, fresh)),
+        Err(IndexError::Damaged { .. }) => {
+            let aside = directory.with_extension("damaged");
+            let _ = std::fs::remove_dir_all(&aside);
+            std::fs::rename(directory, &aside)?;
+            Ok((Index::open(directory, dimension)?, true))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A directory that only its owner can look into.
+fn private_directory(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}

@@ -1,0 +1,21 @@
+//! The words everything else is written in: ids, people, access, documents, passages, time and randomness.
+//!
+//! Knows no input or output, no SQL, no HTTP and nothing asynchronous. Everything here is plain data that any
+//! other crate may hold.
+
+mod access;
+mod corpus;
+mod environment;
+mod hash;
+mod id;
+mod people;
+
+pub use access::{AccessScope, Clearance, Label, Permission};
+pub use corpus::{Block, BlockKind, Collection, Document, DocumentState, Location, Passage};
+pub use environment::{Clock, Environment, Random, SystemClock, SystemRandom};
+pub use hash::{ContentHash, ParseHashError};
+pub use id::{
+    AnswerId, CollectionId, ConversationId, DocumentId, GroupId, JobId, OperationId, ParseIdError, PassageId,
+    PrincipalId, SessionId, UserId,
+};
+pub use people::{Group, Principal, Role, User};

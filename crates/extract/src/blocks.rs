@@ -1,0 +1,156 @@
+//! Collects blocks: normalises their text and keeps it under the limit.
+
+use crate::{ExtractError, Limits};
+use domain::{Block, BlockKind, Location};
+use unicode_normalization::UnicodeNormalization;
+
+/// The blocks of one file as they are found.
+pub(crate) struct Blocks<'a> {
+    blocks: Vec<Block>,
+    text_bytes: u64,
+    limits: &'a Limits,
+}
+
+impl<'a> Blocks<'a> {
+    pub(crate) fn new(limits: &'a Limits) -> Self {
+        Self { blocks: Vec::new(), text_bytes: 0, limits }
+    }
+
+    /// Adds a block; one without any text is left out.
+    pub(crate) fn push(&mut self, kind: BlockKind, text: &str, page: Option<u32>) -> Result<(), ExtractError> {
+        // A first look at the raw size: normalising can grow a text, and a huge one should not get that far.
+        self.limits.check_text(self.text_bytes.saturating_add(text.len() as u64 / 4))?;
+        let text = match kind {
+            BlockKind::Preformatted => preformatted(text),
+            _ => running(text),
+        };
+        if text.is_empty() {
+            return Ok(());
+        }
+        self.text_bytes += text.len() as u64;
+        self.limits.check_text(self.text_bytes)?;
+        self.blocks.push(Block { kind, text, location: Location { page } });
+        Ok(())
+    }
+
+    /// Adds a table row; empty cells keep their place, a row of nothing but empty cells is left out.
+    pub(crate) fn push_row(&mut self, cells: &[String], page: Option<u32>) -> Result<(), ExtractError> {
+        let cells: Vec<String> = cells.iter().map(|cell| running(cell)).collect();
+        if cells.iter().all(String::is_empty) {
+            return Ok(());
+        }
+        self.push(BlockKind::TableRow, cells.join(" | ").trim_end_matches([' ', '|']), page)
+    }
+
+    pub(crate) fn as_slice(&self) -> &[Block] {
+        &self.blocks
+    }
+
+    pub(crate) fn into_vec(self) -> Vec<Block> {
+        self.blocks
+    }
+}
+
+/// The text of the first heading of level 1.
+pub(crate) fn first_heading(blocks: &[Block]) -> Option<String> {
+    blocks.iter().find(|block| block.kind == BlockKind::Heading(1)).map(|block| block.text.clone())
+}
+
+/// A title as a person would want to see it: none rather than what programs put there by themselves.
+pub(crate) fn clean_title(title: &str) -> Option<String> {
+    let title = running(title);
+    let title = title.strip_prefix("Microsoft Word - ").unwrap_or(&title).trim();
+    let lower = title.to_lowercase();
+    let by_itself = ["untitled", "word document", "document", "document1", "about:blank", "ohne titel", "unbenannt"];
+    let file_name = [".doc", ".docx", ".pdf", ".html", ".indd", ".tex"].iter().any(|end| lower.ends_with(end));
+    let shown = title.chars().any(char::is_alphanumeric) && !by_itself.contains(&lower.as_str()) && !file_name;
+    shown.then(|| title.chars().take(500).collect())
+}
+
+/// Running text in Unicode NFC: white space collapsed to single spaces, ends trimmed, characters without a shape of
+/// their own dropped.
+pub(crate) fn running(text: &str) -> String {
+    let mut result = String::with_capacity(text.len());
+    let mut space = false;
+    for c in text.nfc().filter(|&c| !is_invisible(c)) {
+        if c.is_whitespace() || c.is_control() {
+            space = true;
+            continue;
+        }
+        if space && !result.is_empty() {
+            result.push(' ');
+        }
+        space = false;
+        result.push(c);
+    }
+    result
+}
+
+/// Text whose lines matter, in Unicode NFC: line ends become line feeds, tabs stay, empty lines at both ends and
+/// spaces at the ends of lines go.
+fn preformatted(text: &str) -> String {
+    let text: String = text.replace("\r\n", "\n").replace('\r', "\n");
+    let text: String = text
+        .nfc()
+        .filter(|&c| !is_invisible(c) && (!c.is_control() || c == '\n' || c == '\t'))
+        .map(|c| if c == '\u{2028}' || c == '\u{2029}' { '\n' } else { c })
+        .collect();
+    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    let first = lines.iter().position(|line| !line.is_empty()).unwrap_or(0);
+    let last = lines.iter().rposition(|line| !line.is_empty()).map_or(first, |last| last + 1);
+    lines[first..last].join("\n")
+}
+
+/// Soft hyphens, zero-width spaces, byte order marks, direction marks and non-characters. The zero-width joiners
+/// stay: several scripts need them.
+fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}' | '\u{2066}'..='\u{2069}'
+        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn running_text_is_nfc_without_controls_and_double_spaces() {
+        assert_eq!(running(" Cafe\u{301}\u{a0}\u{a0}am\tHafen\r\nzwei\u{7} \u{ad}x\u{200b}y "), "Café am Hafen zwei xy");
+        assert_eq!(running("\u{0}\n\t"), "");
+    }
+
+    #[test]
+    fn preformatted_text_keeps_lines_and_indents() {
+        assert_eq!(preformatted("\r\n\r\n  a  \r\n\tb\u{1b}\rc\n\n"), "  a\n\tb\nc");
+    }
+
+    #[test]
+    fn rows_keep_empty_cells_in_place() {
+        let limits = Limits::default();
+        let mut blocks = Blocks::new(&limits);
+        blocks.push_row(&["a".into(), " ".into(), "c\n d".into(), String::new()], Some(3)).unwrap();
+        blocks.push_row(&[" ".into(), String::new()], Some(3)).unwrap();
+        let texts: Vec<_> = blocks.as_slice().iter().map(|block| block.text.as_str()).collect();
+        assert_eq!(texts, ["a |  | c d"]);
+    }
+
+    #[test]
+    fn text_beyond_the_limit_is_refused() {
+        let limits = Limits { text_bytes: 10, ..Limits::default() };
+        let mut blocks = Blocks::new(&limits);
+        blocks.push(BlockKind::Paragraph, "123456", None).unwrap();
+        let error = blocks.push(BlockKind::Paragraph, "12345", None).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the file is too large: its text is more than the limit of 10 bytes; split it into smaller files"
+        );
+    }
+
+    #[test]
+    fn titles_that_programs_invent_are_dropped() {
+        for invented in ["", " Untitled ", "Word Document", "scan0001.pdf", "---"] {
+            assert_eq!(clean_title(invented), None, "{invented}");
+        }
+        assert_eq!(clean_title("Microsoft Word - Crane rules").as_deref(), Some("Crane rules"));
+    }
+}

@@ -1,0 +1,131 @@
+//! From text to terms: words, lower case, stop words, stems, folded diacritics.
+//!
+//! Every document is analysed in its own language and all terms stand in one field, so that one BM25 ranks all
+//! languages together. A query is analysed in its language when that is sure, else in every language present. Chinese,
+//! Japanese, Korean and Thai words are not known here: their scripts are cut into pairs of characters.
+
+mod language;
+mod words;
+
+pub(crate) use language::Language;
+
+use std::collections::HashSet;
+use tantivy::tokenizer::{Stemmer, StopWordFilter, TextAnalyzer};
+
+/// Text longer than this is not looked at to detect its language.
+const DETECTION_BYTES: usize = 4_096;
+
+/// All analysers. Cheap to share, one for the whole index.
+pub(crate) struct Analysis {
+    analyzers: Vec<TextAnalyzer>,
+}
+
+impl Analysis {
+    pub(crate) fn new() -> Self {
+        Self { analyzers: Language::ALL.into_iter().map(analyzer).collect() }
+    }
+
+    /// The terms of `text` in reading order, repeated as often as they stand there.
+    pub(crate) fn terms(&self, text: &str, language: Language) -> Vec<String> {
+        let Some(analyzer) = self.analyzers.get(usize::from(language.code())) else {
+            return Vec::new();
+        };
+        let mut terms = Vec::new();
+        // A token stream borrows its analyser mutably; a clone shares the word lists.
+        let mut analyzer = analyzer.clone();
+        let mut stream = analyzer.token_stream(text);
+        while let Some(token) = stream.next() {
+            if !token.text.is_empty() {
+                terms.push(token.text.clone());
+            }
+        }
+        terms
+    }
+
+    /// The distinct terms of a query, in reading order, at most `limit`.
+    pub(crate) fn query_terms(&self, text: &str, present: &[Language], limit: usize) -> Vec<String> {
+        let languages = Language::of_query(text, present);
+        let mut seen = HashSet::new();
+        let mut terms: Vec<String> = Vec::new();
+        for language in languages {
+            let found = self.terms(text, language);
+            terms.extend(found.into_iter().filter(|term| seen.insert(term.clone())).take(limit));
+        }
+        terms.truncate(limit);
+        terms
+    }
+}
+
+fn analyzer(language: Language) -> TextAnalyzer {
+    let mut builder = TextAnalyzer::builder(words::WordTokenizer::default()).dynamic();
+    if let Some(algorithm) = language.snowball() {
+        if language == Language::English {
+            builder = builder.filter_dynamic(words::Possessive);
+        }
+        if let Some(stop_words) = StopWordFilter::new(algorithm) {
+            builder = builder.filter_dynamic(stop_words);
+        }
+        builder = builder.filter_dynamic(Stemmer::new(algorithm));
+    }
+    builder.filter_dynamic(words::Fold).build()
+}
+
+/// The beginning of `text`, cut at a character.
+pub(crate) fn beginning(text: &str, bytes: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn terms(text: &str, language: Language) -> Vec<String> {
+        Analysis::new().terms(text, language)
+    }
+
+    #[test]
+    fn english_inflections_meet_in_one_stem() {
+        assert_eq!(terms("The running runner's RUNS", Language::English), ["run", "runner", "run"]);
+        assert_eq!(terms("Connected connections", Language::English), ["connect", "connect"]);
+    }
+
+    #[test]
+    fn german_umlauts_and_inflections_are_folded() {
+        assert_eq!(terms("Die Häuser und das Haus", Language::German), ["haus", "haus"]);
+        assert_eq!(terms("Straße STRASSE", Language::German), ["strass", "strass"]);
+    }
+
+    #[test]
+    fn accents_are_folded_in_every_language() {
+        assert_eq!(terms("Café naïve Ångström Łódź", Language::Other), ["cafe", "naive", "angstrom", "lodz"]);
+    }
+
+    #[test]
+    fn unspaced_scripts_become_pairs() {
+        assert_eq!(terms("黑豹队的2防守", Language::Other), ["黑豹", "豹队", "队的", "2", "防守"]);
+        assert_eq!(terms("猫", Language::English), ["猫"]);
+    }
+
+    #[test]
+    fn numbers_and_names_survive() {
+        assert_eq!(terms("ISO 27001:2022, v1.2.3, COVID-19", Language::Other), [
+            "iso", "27001", "2022", "v1.2.3", "covid", "19"
+        ]);
+    }
+
+    #[test]
+    fn a_question_in_a_known_language_is_analysed_in_it_alone() {
+        let present = [Language::English, Language::German];
+        let text = "Wie viele Punkte erzielte die Verteidigung der Mannschaft in diesem Spiel insgesamt?";
+        assert_eq!(Language::of_query(text, &present), [Language::German]);
+        assert_eq!(Language::of_query("Panther", &present), present);
+        assert_eq!(Language::of_query("", &[]), [Language::English]);
+    }
+
+    #[test]
+    fn a_hostile_query_is_cut() {
+        let text = (0..10_000).map(|number| format!("w{number} ")).collect::<String>();
+        let terms = Analysis::new().query_terms(&text, &[Language::English, Language::German], 64);
+        assert_eq!(terms.len(), 64);
+    }
+}

@@ -1,0 +1,79 @@
+//! Parts of families that the references lack or count differently, against arithmetic written out plainly.
+
+use super::tiny::{TinyModel, VOCABULARY, tokens};
+use super::{decoder, difference, logits};
+use crate::ModelError;
+use crate::decoder::Decoder;
+use crate::gguf::GgufFile;
+
+fn output(model: TinyModel, prompt: &[u32]) -> Vec<f32> {
+    let file = model.write();
+    let decoder = decoder(file.path());
+    logits(&decoder, &mut decoder.cache(), prompt, prompt.len())
+}
+
+#[test]
+fn a_window_hides_what_is_further_back() {
+    // Three layers, each seeing 4 tokens back: the last token sees 3 · 3 tokens before itself and no more.
+    let windowed = || TinyModel::llama().with_number("attention.sliding_window", 4);
+    let prompt = tokens(40);
+    let last = output(windowed(), &prompt);
+    let (mut near, mut far) = (prompt.clone(), prompt);
+    far[29] = (far[29] + 1) % 90;
+    near[31] = (near[31] + 1) % 90;
+    assert!(difference(&last, &output(windowed(), &far)) < 1e-6);
+    assert!(difference(&last, &output(windowed(), &near)) > 1e-4);
+}
+
+#[test]
+fn a_wide_window_is_none() {
+    let prompt = tokens(40);
+    let windowed = TinyModel::llama().with_number("attention.sliding_window", 40);
+    assert!(difference(&output(TinyModel::llama(), &prompt), &output(windowed, &prompt)) < 1e-6);
+}
+
+#[test]
+fn gemma2_caps_its_logits() {
+    let prompt = tokens(20);
+    let capped = output(TinyModel::gemma2(), &prompt);
+    let open = output(TinyModel::gemma2().with_float("final_logit_softcapping", 0.0), &prompt);
+    assert_eq!(capped.len(), VOCABULARY);
+    let expected: Vec<f32> = open.iter().map(|logit| 30.0 * (logit / 30.0).tanh()).collect();
+    assert!(difference(&expected, &capped) < 1e-5);
+    assert!(difference(&open, &capped) > 1e-5);
+}
+
+#[test]
+fn attention_is_capped_too() {
+    let prompt = tokens(20);
+    let with = |cap| output(TinyModel::gemma2().with_float("attn_logit_softcapping", cap), &prompt);
+    // A cap far above every score changes nothing; one far below does.
+    assert!(difference(&with(0.0), &with(1e4)) < 1e-3);
+    assert!(difference(&with(0.0), &with(0.05)) > 1e-3);
+}
+
+#[test]
+fn factors_of_one_do_not_stretch_and_others_do() {
+    let prompt = tokens(30);
+    let plain = output(TinyModel::llama(), &prompt);
+    let with = |factor| output(TinyModel::llama().with_vector("rope_freqs.weight", vec![factor; 32]), &prompt);
+    assert!(difference(&plain, &with(1.0)) < 1e-6);
+    let linear = TinyModel::llama().with_text("rope.scaling.type", "linear").with_float("rope.scaling.factor", 8.0);
+    let stretched = output(linear, &prompt);
+    assert!(difference(&stretched, &with(8.0)) < 1e-5);
+    assert!(difference(&plain, &stretched) > 1e-3);
+}
+
+#[test]
+fn unknown_stretching_is_refused() {
+    let file = TinyModel::llama().with_text("rope.scaling.type", "yarn").write();
+    let refused = Decoder::read(&mut GgufFile::open(file.path()).unwrap(), 4096).err().expect("refused");
+    assert!(matches!(refused, ModelError::Unsupported { what: "rope scaling", .. }), "{refused}");
+}
+
+#[test]
+fn tensors_of_a_wrong_shape_are_refused() {
+    let file = TinyModel::llama().with_number("feed_forward_length", 511).write();
+    let refused = Decoder::read(&mut GgufFile::open(file.path()).unwrap(), 4096).err().expect("refused");
+    assert!(refused.to_string().contains("blk.0.ffn_gate.weight has the shape [512, 256]"), "{refused}");
+}

@@ -1,0 +1,111 @@
+//! What can go wrong with a model, in sentences for the person who chose it.
+
+use std::path::{Path, PathBuf};
+
+/// A model that can't be used, or a request that it can't serve.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// The file or folder can't be read.
+    #[error("cannot read {}: {reason}; check that it exists and that the server may read it", path.display())]
+    Unreadable {
+        /// What was opened.
+        path: PathBuf,
+        /// The operating system's reason.
+        reason: String,
+    },
+    /// The file ends before its own header says it does.
+    #[error(
+        "{} is cut short: its header promises {expected} bytes and it has {found}; copy it again from its source",
+        path.display()
+    )]
+    CutShort {
+        /// The weights file.
+        path: PathBuf,
+        /// Bytes that the header promises.
+        expected: u64,
+        /// Bytes that are there.
+        found: u64,
+    },
+    /// The file isn't what its place says it is, or contradicts itself.
+    #[error("{} is damaged or no model: {reason}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was wrong with it.
+        reason: String,
+    },
+    /// A sound model of a kind that this crate doesn't run.
+    #[error("{what} `{found}` is not supported; supported: {supported}")]
+    Unsupported {
+        /// What is of an unknown kind: architecture, tokenizer, activation.
+        what: &'static str,
+        /// Its name in the model.
+        found: String,
+        /// The names that would work.
+        supported: String,
+    },
+    /// A part of the model isn't there: a file of the folder, a key or a tensor of the file.
+    #[error("{} lacks {what}; use a complete copy of the model", path.display())]
+    Missing {
+        /// The model.
+        path: PathBuf,
+        /// The part.
+        what: String,
+    },
+    /// The model's chat template doesn't render.
+    #[error("the model's chat template fails: {reason}; choose a model whose template accepts these messages")]
+    Template {
+        /// The template engine's reason.
+        reason: String,
+    },
+    /// The prompt leaves no room in the context.
+    #[error("the prompt has {tokens} tokens and the model takes {context} with the answer; ask for less or give fewer passages")]
+    PromptTooLong {
+        /// Tokens of the prompt.
+        tokens: usize,
+        /// The context, prompt and answer together.
+        context: usize,
+    },
+    /// The queue is full.
+    #[error("overloaded: {waiting} requests wait for the model; try again in a moment")]
+    Overloaded {
+        /// Requests that wait.
+        waiting: usize,
+    },
+    /// The request itself is wrong.
+    #[error("the request is wrong: {reason}")]
+    InvalidRequest {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The model's thread is gone: the process is shutting down.
+    #[error("the model is not running any more; start it again")]
+    Stopped,
+    /// A fault of ours while computing; the model goes on with the next request.
+    #[error("computing failed: {reason}; report it with the model's name")]
+    Compute {
+        /// What failed.
+        reason: String,
+    },
+}
+
+impl ModelError {
+    pub(crate) fn unreadable(path: &Path, error: &std::io::Error) -> Self {
+        Self::Unreadable { path: path.to_owned(), reason: error.to_string() }
+    }
+
+    pub(crate) fn damaged(path: &Path, reason: impl ToString) -> Self {
+        Self::Damaged { path: path.to_owned(), reason: reason.to_string() }
+    }
+
+    pub(crate) fn missing(path: &Path, what: impl Into<String>) -> Self {
+        Self::Missing { path: path.to_owned(), what: what.into() }
+    }
+}
+
+impl From<candle_core::Error> for ModelError {
+    fn from(error: candle_core::Error) -> Self {
+        Self::Compute { reason: error.to_string() }
+    }
+}

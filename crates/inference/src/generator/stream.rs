@@ -1,0 +1,95 @@
+//! What a reader sees of an answer in the making.
+
+use crate::ModelError;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// Why an answer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FinishReason {
+    /// The model ended it, or a stop text did.
+    Stop,
+    /// `max_new_tokens` or the context was used up.
+    Length,
+}
+
+/// What an answer took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// Why it ended.
+    pub finish: FinishReason,
+    /// Tokens of the prompt.
+    pub prompt_tokens: usize,
+    /// How many of them were computed for an earlier request.
+    pub reused_tokens: usize,
+    /// Tokens written, the one that ends the answer included.
+    pub new_tokens: usize,
+    /// Time for the prompt.
+    pub prefill: Duration,
+    /// Time for the answer.
+    pub decode: Duration,
+}
+
+/// A step of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// Others are served first.
+    Waiting {
+        /// How many.
+        ahead: usize,
+    },
+    /// The prompt is being read.
+    Prefill {
+        /// Tokens read.
+        done: usize,
+        /// Tokens of the prompt.
+        total: usize,
+        /// How many of `done` were computed for an earlier request.
+        reused: usize,
+    },
+    /// More of the answer; whole characters.
+    Text(String),
+    /// The answer is complete; nothing follows.
+    Finished(Usage),
+}
+
+/// An answer in the making. Dropping it cancels the request within one step.
+#[derive(Debug)]
+pub struct TokenStream {
+    receiver: mpsc::UnboundedReceiver<Result<Progress, ModelError>>,
+    ended: bool,
+}
+
+impl TokenStream {
+    pub(super) fn new() -> (mpsc::UnboundedSender<Result<Progress, ModelError>>, Self) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        (sender, Self { receiver, ended: false })
+    }
+
+    /// The next step, or `None` after [`Progress::Finished`] or an error.
+    pub async fn next(&mut self) -> Option<Result<Progress, ModelError>> {
+        if self.ended {
+            return None;
+        }
+        let step = self.receiver.recv().await;
+        self.pass(step)
+    }
+
+    /// As [`Self::next`], blocking the thread. Not for use on a thread of an async runtime.
+    pub fn blocking_next(&mut self) -> Option<Result<Progress, ModelError>> {
+        if self.ended {
+            return None;
+        }
+        let step = self.receiver.blocking_recv();
+        self.pass(step)
+    }
+
+    /// A model that went away without a word is an error, told once.
+    fn pass(&mut self, step: Option<Result<Progress, ModelError>>) -> Option<Result<Progress, ModelError>> {
+        let step = step.unwrap_or(Err(ModelError::Stopped));
+        self.ended = matches!(step, Err(_) | Ok(Progress::Finished(_)));
+        Some(step)
+    }
+}

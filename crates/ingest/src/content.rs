@@ -1,0 +1,124 @@
+//! The content store: original files by their BLAKE3 hash, so that equal bytes are stored once.
+
+use domain::ContentHash;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// Originals on disk as `ab/cdef…`, each written whole or not at all.
+#[derive(Debug, Clone)]
+pub struct ContentStore {
+    directory: PathBuf,
+}
+
+/// Why an original could not be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum ContentError {
+    /// The disk is full.
+    #[error("the disk is full; free some space, nothing was lost")]
+    Full,
+    /// The original is not in the store.
+    #[error("the original file is missing from the content store; restore it from a backup or import it again")]
+    Missing,
+    /// Its bytes are not the ones that were stored.
+    #[error("the original file was changed on disk; restore it from a backup or import it again")]
+    Altered,
+    /// Anything else.
+    #[error("the content store cannot be used: {0}")]
+    Io(io::Error),
+}
+
+impl From<io::Error> for ContentError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full,
+            io::ErrorKind::NotFound => Self::Missing,
+            _ => Self::Io(error),
+        }
+    }
+}
+
+impl ContentStore {
+    /// The store in `directory`, which is made if it is not there.
+    ///
+    /// # Errors
+    /// If the directory cannot be made.
+    pub fn open(directory: impl Into<PathBuf>) -> Result<Self, ContentError> {
+        let directory = directory.into();
+        fs::create_dir_all(&directory)?;
+        Ok(Self { directory })
+    }
+
+    /// Stores `bytes` durably and gives their hash. Storing the same bytes again changes nothing.
+    ///
+    /// # Errors
+    /// A full or failing disk; then nothing is left behind under the hash.
+    pub fn put(&self, bytes: &[u8]) -> Result<ContentHash, ContentError> {
+        let hash = ContentHash::of(bytes);
+        let path = self.path(&hash);
+        if fs::metadata(&path).is_ok_and(|found| found.len() == bytes.len() as u64) {
+            return Ok(hash);
+        }
+        let folder = path.parent().unwrap_or(&self.directory);
+        fs::create_dir_all(folder)?;
+        let partial = path.with_extension(format!("partial-{}", std::process::id()));
+        let written = write_durably(&partial, bytes).and_then(|()| fs::rename(&partial, &path));
+        if let Err(error) = written {
+            let _ = fs::remove_file(&partial);
+            return Err(error.into());
+        }
+        File::open(folder)?.sync_all()?;
+        Ok(hash)
+    }
+
+    /// The bytes behind `hash`, checked.
+    ///
+    /// # Errors
+    /// [`ContentError::Missing`] or [`ContentError::Altered`] when they are not what was stored.
+    pub fn get(&self, hash: &ContentHash) -> Result<Vec<u8>, ContentError> {
+        let bytes = fs::read(self.path(hash))?;
+        if ContentHash::of(&bytes) == *hash { Ok(bytes) } else { Err(ContentError::Altered) }
+    }
+
+    /// Removes an original that no document refers to any more.
+    ///
+    /// # Errors
+    /// A failing disk; a missing file is fine.
+    pub fn remove(&self, hash: &ContentHash) -> Result<(), ContentError> {
+        match fs::remove_file(self.path(hash)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    fn path(&self, hash: &ContentHash) -> PathBuf {
+        let name = hash.to_string();
+        self.directory.join(&name[..2]).join(&name[2..])
+    }
+}
+
+fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_bytes_are_stored_once_and_altered_ones_are_noticed() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = ContentStore::open(directory.path()).unwrap();
+        let hash = store.put(b"minutes").unwrap();
+        assert_eq!(store.put(b"minutes").unwrap(), hash);
+        assert_eq!(store.get(&hash).unwrap(), b"minutes");
+
+        fs::write(store.path(&hash), b"minuter").unwrap();
+        assert!(matches!(store.get(&hash), Err(ContentError::Altered)));
+        store.remove(&hash).unwrap();
+        store.remove(&hash).unwrap();
+        assert!(matches!(store.get(&hash), Err(ContentError::Missing)));
+    }
+}

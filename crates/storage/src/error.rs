@@ -1,0 +1,102 @@
+//! What can go wrong, and what SQLite's codes mean.
+
+use sqlx::migrate::MigrateError;
+
+/// Why a read or a write did not happen.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StorageError {
+    /// It contradicts what is stored; `what` says how, in words for a person.
+    #[error("{what}")]
+    Conflict {
+        /// One sentence, such as `a user with this name exists already`.
+        what: String,
+    },
+    /// What should be changed, or what the change names, does not exist (any more).
+    #[error("this {what} does not exist")]
+    NotFound {
+        /// What kind of thing.
+        what: &'static str,
+    },
+    /// The worker no longer holds the job: its lease ran out and was taken over, or the job was cancelled.
+    #[error("the lease of this job was lost")]
+    LeaseLost,
+    /// No room on the disk.
+    #[error("the disk is full; free some space and try again")]
+    Full,
+    /// Another process kept the database locked for too long.
+    #[error("the database is busy; try again")]
+    Busy,
+    /// What is stored cannot be read.
+    #[error("the database is damaged: {what}; restore it from a backup")]
+    Damaged {
+        /// What was found.
+        what: String,
+    },
+    /// The database was written by a newer release.
+    #[error("the database was written by a newer release; use that release")]
+    Newer,
+    /// A write was to be committed without its audit event: a fault in the calling code.
+    #[error("a change was to be committed without an audit event")]
+    Unaudited,
+    /// An export could not be written, or the database file not be made.
+    #[error("a file could not be written: {0}")]
+    File(#[from] std::io::Error),
+    /// Anything else.
+    #[error("the database failed: {0}")]
+    Other(#[source] sqlx::Error),
+}
+
+impl From<sqlx::Error> for StorageError {
+    fn from(error: sqlx::Error) -> Self {
+        let database = match &error {
+            sqlx::Error::PoolTimedOut => return Self::Busy,
+            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
+                return Self::Damaged { what: error.to_string() };
+            }
+            sqlx::Error::Database(database) => database,
+            _ => return Self::Other(error),
+        };
+        if database.is_unique_violation() {
+            return Self::Conflict { what: duplicate(database.message()).to_owned() };
+        }
+        // The low byte of an extended result code is the primary one (https://sqlite.org/rescode.html).
+        match database.code().and_then(|code| code.parse::<u32>().ok()).map(|code| code & 0xff) {
+            Some(5 | 6) => Self::Busy,
+            Some(11 | 26) => Self::Damaged { what: database.message().to_owned() },
+            Some(13) => Self::Full,
+            _ => Self::Other(error),
+        }
+    }
+}
+
+impl From<MigrateError> for StorageError {
+    fn from(error: MigrateError) -> Self {
+        match error {
+            MigrateError::VersionMissing(_) => Self::Newer,
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
+            other => Self::Damaged { what: other.to_string() },
+        }
+    }
+}
+
+/// For writes that name something of kind `what`: a broken foreign key means that it does not exist.
+pub(crate) fn naming(what: &'static str) -> impl Fn(sqlx::Error) -> StorageError {
+    move |error| match &error {
+        sqlx::Error::Database(database) if database.is_foreign_key_violation() => StorageError::NotFound { what },
+        _ => error.into(),
+    }
+}
+
+/// SQLite names the columns; people want to hear what it means.
+fn duplicate(message: &str) -> &'static str {
+    const MEANINGS: [(&str, &str); 6] = [
+        ("users.name", "a user with this name exists already"),
+        ("groups.name", "a group with this name exists already"),
+        ("collections.name", "a collection with this name exists already"),
+        ("documents.source", "the collection holds a document from this source already"),
+        ("versions.version", "this version of the document exists already"),
+        ("models.name", "a model with this name exists already"),
+    ];
+    MEANINGS.iter().find(|(columns, _)| message.contains(columns)).map_or("it exists already", |(_, meaning)| meaning)
+}

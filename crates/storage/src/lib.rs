@@ -1,0 +1,39 @@
+//! The aggregates on SQLite: directory, corpus, documents, conversations, queue, audit log, settings, models.
+//!
+//! Reads are methods of [`Store`], writes are methods of [`Act`]: a transaction that can only be committed together
+//! with its audit events. Knows no web and no models. What a person reads goes through an `AccessScope` that the SQL
+//! itself applies.
+
+mod act;
+mod conversations;
+mod corpus;
+mod directory;
+mod documents;
+mod error;
+mod models;
+mod outbox;
+mod publishing;
+mod queue;
+mod reading;
+mod rows;
+mod scope;
+mod sessions;
+mod settings;
+mod store;
+mod trail;
+
+pub use act::Act;
+pub use conversations::{AnswerRecord, AnswerState, Conversation, Source};
+pub use corpus::{Grant, PrincipalKind};
+pub use error::StorageError;
+pub use models::Model;
+pub use outbox::IndexedDocument;
+pub use publishing::PublishedVersion;
+pub use queue::{Job, JobFilter, JobState};
+pub use reading::Page;
+pub use sessions::Session;
+pub use store::Store;
+pub use trail::AuditFilter;
+
+/// Results of this crate.
+pub type Result<T, E = StorageError> = std::result::Result<T, E>;

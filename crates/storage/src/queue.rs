@@ -1,0 +1,337 @@
+//! The job queue: leases instead of locks, so that a worker that dies loses its job to the next one.
+
+use crate::rows::{Columns, count, id_list};
+use crate::{Act, Result, StorageError, Store};
+use domain::{CollectionId, ContentHash, DocumentId, JobId, UserId};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use sqlx::sqlite::{SqliteQueryResult, SqliteRow};
+use sqlx::{QueryBuilder, Sqlite};
+
+/// Where a job stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum JobState {
+    /// Nobody works on it.
+    Waiting,
+    /// A worker holds its lease.
+    Running,
+    /// Done.
+    Done,
+    /// Given up; `reason` says why.
+    Failed,
+    /// Called off.
+    Cancelled,
+}
+
+impl JobState {
+    /// All states.
+    pub const ALL: [Self; 5] = [Self::Waiting, Self::Running, Self::Done, Self::Failed, Self::Cancelled];
+
+    /// The state's stable name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// Work on one document.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// Identity.
+    pub id: JobId,
+    /// What is to be done, such as `ingest`.
+    pub kind: String,
+    /// What it was submitted together with.
+    pub batch: Option<JobId>,
+    /// The collection that it works for.
+    pub collection: CollectionId,
+    /// The document.
+    pub document: DocumentId,
+    /// Path or file name, for lists.
+    pub source: String,
+    /// BLAKE3 of the bytes to read.
+    pub content: ContentHash,
+    /// Size of those in bytes.
+    pub size_bytes: u64,
+    /// Where it stands.
+    pub state: JobState,
+    /// What the worker is at, such as `embed`.
+    pub stage: String,
+    /// How far it is, 0 to 1.
+    pub progress: f32,
+    /// How often it was leased.
+    pub attempts: u32,
+    /// Why it failed last.
+    pub reason: Option<String>,
+    /// The account that submitted it; none at the console.
+    pub submitted_by: Option<UserId>,
+    /// The submitter's name then.
+    pub submitted_by_name: String,
+    /// When it was submitted.
+    pub created_at: Timestamp,
+    /// When it came to its end.
+    pub finished_at: Option<Timestamp>,
+    /// The worker that holds it.
+    pub lease_owner: Option<String>,
+    /// How long that worker keeps it without a heartbeat.
+    pub leased_until: Option<Timestamp>,
+}
+
+/// Which jobs a list shows; the default shows all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct JobFilter {
+    /// Only those in this state.
+    pub state: Option<JobState>,
+    /// Only those of this batch.
+    pub batch: Option<JobId>,
+    /// Only those of these collections.
+    pub collections: Option<Vec<CollectionId>>,
+}
+
+impl Act {
+    /// Adds a job that waits; state, progress, attempts and lease of `job` are not looked at.
+    ///
+    /// # Errors
+    /// `Conflict` if it is there already.
+    pub async fn enqueue(&mut self, job: &Job) -> Result<()> {
+        sqlx::query(
+            "INSERT INTO jobs (id, kind, batch, collection, document, source, content, size_bytes, state, stage, progress, \
+             attempts, reason, submitted_by, submitted_by_name, created_at) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'waiting', ?, 0.0, 0, NULL, ?, ?, ?)",
+        )
+        .bind(job.id.uuid())
+        .bind(&job.kind)
+        .bind(job.batch.map(JobId::uuid))
+        .bind(job.collection.uuid())
+        .bind(job.document.uuid())
+        .bind(&job.source)
+        .bind(&job.content.as_bytes()[..])
+        .bind(job.size_bytes.cast_signed())
+        .bind(&job.stage)
+        .bind(job.submitted_by.map(UserId::uuid))
+        .bind(&job.submitted_by_name)
+        .bind(job.created_at.as_millisecond())
+        .execute(self.connection())
+        .await?;
+        Ok(())
+    }
+
+    /// Hands the oldest job that waits, or whose lease has run out, to `owner` until `now + ttl`. Each worker needs a name of
+    /// its own, for that is what a heartbeat is recognised by.
+    ///
+    /// # Errors
+    /// [`crate::StorageError`].
+    pub async fn lease(&mut self, owner: &str, now: Timestamp, ttl: SignedDuration) -> Result<Option<Job>> {
+        let until = now.saturating_add(ttl).unwrap_or(now);
+        let row = sqlx::query(
+            "UPDATE jobs SET state = 'running', lease_owner = ?1, leased_until = ?3, attempts = attempts + 1, \
+             not_before = NULL, stage = '', progress = 0.0 WHERE id = (SELECT id FROM jobs \
+             WHERE state IN ('waiting', 'running') \
+             AND iif(state = 'waiting', coalesce(not_before, ?2) <= ?2, leased_until <= ?2) \
+             ORDER BY created_at, id LIMIT 1) RETURNING *",
+        )
+        .bind(owner)
+        .bind(now.as_millisecond())
+        .bind(until.as_millisecond())
+        .fetch_optional(self.connection())
+        .await?;
+        row.as_ref().map(job_of).transpose()
+    }
+
+    /// Renews a lease and notes how far the work is. `false` if `owner` does not hold it any more: stop working then.
+    ///
+    /// # Errors
+    /// [`crate::StorageError`].
+    pub async fn heartbeat(
+        &mut self,
+        id: JobId,
+        owner: &str,
+        until: Timestamp,
+        stage: &str,
+        progress: f32,
+    ) -> Result<bool> {
+        let done = sqlx::query(
+            "UPDATE jobs SET leased_until = ?, stage = ?, progress = ? \
+             WHERE id = ? AND lease_owner = ? AND state = 'running'",
+        )
+        .bind(until.as_millisecond())
+        .bind(stage)
+        .bind(progress)
+        .bind(id.uuid())
+        .bind(owner)
+        .execute(self.connection())
+        .await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// Marks a job as done. Belongs into the act that writes its result, so that a lost lease undoes that.
+    ///
+    /// # Errors
+    /// `LeaseLost` if `owner` does not hold it any more.
+    pub async fn finish(&mut self, id: JobId, owner: &str) -> Result<()> {
+        let done = sqlx::query(
+            "UPDATE jobs SET state = 'done', progress = 1.0, reason = NULL, finished_at = ?, lease_owner = NULL, \
+             leased_until = NULL WHERE id = ? AND lease_owner = ? AND state = 'running'",
+        )
+        .bind(self.now().as_millisecond())
+        .bind(id.uuid())
+        .bind(owner)
+        .execute(self.connection())
+        .await?;
+        held(&done)
+    }
+
+    /// Puts a job back until `retry_at`, or gives it up with `None`.
+    ///
+    /// # Errors
+    /// `LeaseLost` if `owner` does not hold it any more.
+    pub async fn fail(&mut self, id: JobId, owner: &str, reason: &str, retry_at: Option<Timestamp>) -> Result<()> {
+        let done = sqlx::query(
+            "UPDATE jobs SET state = iif(?1 IS NULL, 'failed', 'waiting'), not_before = ?1, \
+             finished_at = iif(?1 IS NULL, ?2, NULL), reason = ?3, lease_owner = NULL, leased_until = NULL \
+             WHERE id = ?4 AND lease_owner = ?5 AND state = 'running'",
+        )
+        .bind(retry_at.map(Timestamp::as_millisecond))
+        .bind(self.now().as_millisecond())
+        .bind(reason)
+        .bind(id.uuid())
+        .bind(owner)
+        .execute(self.connection())
+        .await?;
+        held(&done)
+    }
+
+    /// Calls off a job that waits or runs; `false` if it came to its end before. Its worker learns of it by its heartbeat.
+    ///
+    /// # Errors
+    /// [`crate::StorageError`].
+    pub async fn cancel(&mut self, id: JobId) -> Result<bool> {
+        let done = sqlx::query(
+            "UPDATE jobs SET state = 'cancelled', finished_at = ?, lease_owner = NULL, leased_until = NULL \
+             WHERE id = ? AND state IN ('waiting', 'running')",
+        )
+        .bind(self.now().as_millisecond())
+        .bind(id.uuid())
+        .execute(self.connection())
+        .await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// Puts a failed or cancelled job back into the queue, its attempts forgotten, and a failed document back to
+    /// waiting; `false` if it is neither.
+    ///
+    /// # Errors
+    /// [`crate::StorageError`].
+    pub async fn retry(&mut self, id: JobId) -> Result<bool> {
+        let done = sqlx::query(
+            "UPDATE jobs SET state = 'waiting', stage = '', progress = 0.0, attempts = 0, reason = NULL, \
+             not_before = NULL, finished_at = NULL WHERE id = ? AND state IN ('failed', 'cancelled')",
+        )
+        .bind(id.uuid())
+        .execute(self.connection())
+        .await?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        sqlx::query(
+            "UPDATE documents SET state = 'waiting' \
+             WHERE state = 'failed' AND id = (SELECT document FROM jobs WHERE id = ?)",
+        )
+        .bind(id.uuid())
+        .execute(self.connection())
+        .await?;
+        Ok(true)
+    }
+}
+
+/// None changed means that someone else holds the job, or nobody any more.
+fn held(result: &SqliteQueryResult) -> Result<()> {
+    if result.rows_affected() == 0 { Err(StorageError::LeaseLost) } else { Ok(()) }
+}
+
+fn job_of(row: &SqliteRow) -> Result<Job> {
+    Ok(Job {
+        id: row.id("id")?,
+        kind: row.plain("kind")?,
+        batch: row.id_if_any("batch")?,
+        collection: row.id("collection")?,
+        document: row.id("document")?,
+        source: row.plain("source")?,
+        content: row.bytes("content")?,
+        size_bytes: row.number("size_bytes")?,
+        state: row.one_of("state", &JobState::ALL, JobState::as_str)?,
+        stage: row.plain("stage")?,
+        progress: row.plain::<f64>("progress")? as f32,
+        attempts: row.number("attempts")?,
+        reason: row.plain("reason")?,
+        submitted_by: row.id_if_any("submitted_by")?,
+        submitted_by_name: row.plain("submitted_by_name")?,
+        created_at: row.time("created_at")?,
+        finished_at: row.time_if_any("finished_at")?,
+        lease_owner: row.plain("lease_owner")?,
+        leased_until: row.time_if_any("leased_until")?,
+    })
+}
+
+impl Store {
+    /// The job with this id.
+    ///
+    /// # Errors
+    /// [`crate::StorageError`].
+    pub async fn job(&self, id: JobId) -> Result<Option<Job>> {
+        let row = sqlx::query("SELECT * FROM jobs WHERE id = ?").bind(id.uuid()).fetch_optional(&self.reader).await?;
+        row.as_ref().map(job_of).transpose()
+    }
+
+    /// Jobs, the latest first.
+    ///
+    /// # Errors
+    /// [`crate::StorageError`].
+    pub async fn jobs(&self, filter: &JobFilter, limit: u32) -> Result<Vec<Job>> {
+        let mut sql = QueryBuilder::<Sqlite>::new("SELECT * FROM jobs WHERE 1 = 1");
+        if let Some(state) = filter.state {
+            sql.push(" AND state = ").push_bind(state.as_str());
+        }
+        if let Some(batch) = filter.batch {
+            sql.push(" AND batch = ").push_bind(batch.uuid());
+        }
+        if let Some(collections) = &filter.collections {
+            sql.push(" AND collection IN (SELECT unhex(value) FROM json_each(")
+                .push_bind(id_list(collections.iter().map(|id| id.uuid())))
+                .push("))");
+        }
+        sql.push(" ORDER BY created_at DESC, id DESC LIMIT ").push_bind(limit);
+        let rows = sql.build().fetch_all(&self.reader).await?;
+        rows.iter().map(job_of).collect()
+    }
+
+    /// The jobs of a batch, oldest first.
+    ///
+    /// # Errors
+    /// [`crate::StorageError`].
+    pub async fn jobs_of(&self, batch: JobId) -> Result<Vec<Job>> {
+        let rows = sqlx::query("SELECT * FROM jobs WHERE batch = ? ORDER BY created_at, id")
+            .bind(batch.uuid())
+            .fetch_all(&self.reader)
+            .await?;
+        rows.iter().map(job_of).collect()
+    }
+
+    /// How many jobs wait or run.
+    ///
+    /// # Errors
+    /// [`crate::StorageError`].
+    pub async fn open_jobs(&self) -> Result<u64> {
+        let number = sqlx::query_scalar("SELECT count(*) FROM jobs WHERE state IN ('waiting', 'running')")
+            .fetch_one(&self.reader)
+            .await?;
+        Ok(count(number))
+    }
+}

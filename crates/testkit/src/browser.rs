@@ -1,0 +1,143 @@
+//! A person at a browser without script: cookies, links and forms.
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{Method, Request, StatusCode, header};
+use std::collections::BTreeMap;
+use tower::ServiceExt;
+
+/// One browser with its own cookies.
+pub struct Browser {
+    router: Router,
+    cookies: BTreeMap<String, String>,
+}
+
+/// What the server answered.
+#[derive(Debug)]
+pub struct Page {
+    /// The status.
+    pub status: StatusCode,
+    /// Where it redirects to, if it does.
+    pub location: Option<String>,
+    /// The headers, lower case.
+    pub headers: BTreeMap<String, String>,
+    /// The body.
+    pub body: String,
+}
+
+impl Page {
+    /// The anti-forgery token of the page's forms.
+    ///
+    /// # Panics
+    /// If the page has none.
+    #[must_use]
+    pub fn csrf(&self) -> String {
+        let (_, rest) = self.body.split_once("name=\"csrf\" value=\"").expect("the page has a form");
+        rest.split_once('"').expect("the value ends").0.to_owned()
+    }
+
+    /// The first address in the page that begins so.
+    ///
+    /// # Panics
+    /// If there is none.
+    #[must_use]
+    pub fn link(&self, beginning: &str) -> String {
+        let mark = format!("href=\"{beginning}");
+        let at = self.body.find(&mark).unwrap_or_else(|| panic!("no link to {beginning} in {}", self.body));
+        let rest = &self.body[at + "href=\"".len()..];
+        rest.split_once('"').expect("the address ends").0.replace("&amp;", "&")
+    }
+
+    /// The same page if it has this status.
+    ///
+    /// # Panics
+    /// If it has another one.
+    #[must_use]
+    pub fn expect(self, status: StatusCode) -> Self {
+        assert_eq!(self.status, status, "{}", self.body);
+        self
+    }
+}
+
+impl Browser {
+    pub(crate) const fn new(router: Router) -> Self {
+        Self { router, cookies: BTreeMap::new() }
+    }
+
+    /// Opens an address; redirects are not followed.
+    pub async fn get(&mut self, address: &str) -> Page {
+        self.send(Method::GET, address, "text/plain", Vec::new()).await
+    }
+
+    /// Opens an address and follows redirects.
+    pub async fn visit(&mut self, address: &str) -> Page {
+        let mut page = self.get(address).await;
+        while let Some(next) = page.location.take() {
+            page = self.get(&next).await;
+        }
+        page
+    }
+
+    /// Sends a form as it stands, without adding a token.
+    pub async fn post_raw(&mut self, address: &str, fields: &[(&str, &str)]) -> Page {
+        let body = serde_urlencoded::to_string(fields).expect("fields can be written");
+        self.send(Method::POST, address, "application/x-www-form-urlencoded", body.into_bytes()).await
+    }
+
+    /// Sends a form with the token of the account page.
+    pub async fn post(&mut self, address: &str, fields: &[(&str, &str)]) -> Page {
+        let csrf = self.get("/account").await.csrf();
+        let mut all = vec![("csrf", csrf.as_str())];
+        all.extend_from_slice(fields);
+        self.post_raw(address, &all).await
+    }
+
+    /// Uploads a file with the form of a collection.
+    pub async fn upload(&mut self, address: &str, label: &str, name: &str, bytes: &[u8]) -> Page {
+        let csrf = self.get("/account").await.csrf();
+        let mut body = Vec::new();
+        for (field, value) in [("csrf", csrf.as_str()), ("label", label)] {
+            body.extend(format!("--XX\r\nContent-Disposition: form-data; name=\"{field}\"\r\n\r\n{value}\r\n").bytes());
+        }
+        let head = format!("--XX\r\nContent-Disposition: form-data; name=\"files\"; filename=\"{name}\"\r\n\r\n");
+        body.extend(head.bytes().chain(bytes.iter().copied()).chain(*b"\r\n--XX--\r\n"));
+        self.send(Method::POST, address, "multipart/form-data; boundary=XX", body).await
+    }
+
+    /// Signs in; says whether it worked.
+    pub async fn sign_in(&mut self, name: &str, password: &str) -> bool {
+        let csrf = self.get("/sign-in").await.csrf();
+        let fields = [("name", name), ("password", password), ("csrf", csrf.as_str()), ("next", "/ask")];
+        self.post_raw("/sign-in", &fields).await.status == StatusCode::SEE_OTHER
+    }
+
+    async fn send(&mut self, method: Method, address: &str, kind: &str, body: Vec<u8>) -> Page {
+        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let address = address.split('#').next().unwrap_or(address);
+        let request = Request::builder()
+            .method(method)
+            .uri(address)
+            .header(header::HOST, "carrel.test")
+            .header(header::CONTENT_TYPE, kind)
+            .header(header::COOKIE, cookies.join("; "))
+            .body(Body::from(body))
+            .expect("the request is well formed");
+        let response = self.router.clone().oneshot(request).await.expect("the router always answers");
+        for cookie in response.headers().get_all(header::SET_COOKIE) {
+            let cookie = cookie.to_str().expect("cookies are text");
+            let (pair, attributes) = cookie.split_once(';').unwrap_or((cookie, ""));
+            let (name, value) = pair.split_once('=').expect("a cookie has a value");
+            if attributes.contains("Max-Age=0") {
+                self.cookies.remove(name);
+            } else {
+                self.cookies.insert(name.to_owned(), value.to_owned());
+            }
+        }
+        let status = response.status();
+        let text = |value: &header::HeaderValue| value.to_str().unwrap_or_default().to_owned();
+        let location = response.headers().get(header::LOCATION).map(text);
+        let headers = response.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect();
+        let bytes = to_bytes(response.into_body(), usize::MAX).await.expect("the body can be read");
+        Page { status, location, headers, body: String::from_utf8_lossy(&bytes).into_owned() }
+    }
+}

@@ -1,0 +1,160 @@
+//! A whole product in a temporary directory.
+
+use crate::browser::Browser;
+use crate::models::{embedder, generator};
+use answer::{Answering, Live, NamedGenerator, Settings};
+use audit::{Action, Actor, Event, SigningKey};
+use domain::{Clearance, Collection, CollectionId, Environment, Label, OperationId, Permission, Role, User};
+use identity::{Identity, NewUser, PasswordCost, Policy};
+use index::Index;
+use ingest::{ContentStore, Origin, Publisher, Stage, Staged, Worker};
+use std::sync::Arc;
+use std::time::Duration;
+use storage::Store;
+use tempfile::TempDir;
+use web::{App, Site};
+
+/// Everybody's password.
+pub const PASSWORD: &str = "quiet herons at noon";
+
+/// The product, with one person of each role: `ada` and `ben` (staff), `clara` (curator), `dora` (admin) and `emil`
+/// (auditor), all cleared for internal documents, and nothing granted to anyone.
+pub struct TestApp {
+    /// What the routes work with.
+    pub app: App,
+    /// Does the jobs when [`TestApp::ingest`] says so.
+    pub worker: Worker,
+    data: TempDir,
+}
+
+impl TestApp {
+    /// A fresh one, with the small models.
+    pub async fn new() -> Self {
+        let data = tempfile::tempdir().expect("a temporary directory");
+        let environment = Environment::system();
+        let store = Store::open(&data.path().join("carrel.db"), environment.clone()).await.expect("the store opens");
+        let policy = Policy { cost: PasswordCost::LEAST, ..Policy::default() };
+        let identity = Identity::new(store.clone(), policy).expect("the cost is allowed");
+        let embedder = embedder();
+        let index = Index::open(&data.path().join("index"), embedder.dimension()).expect("the index opens");
+        let index = Arc::new(index);
+        let content = ContentStore::open(data.path().join("content")).expect("the content store opens");
+        let publisher = Publisher::new(store.clone(), Arc::clone(&index));
+        let named = NamedGenerator { name: "smollm2-135m".to_owned(), generator: generator() };
+        let settings = Settings { answer_tokens: 48, passages: 3, passage_tokens: 400, ..Settings::default() };
+        let answering =
+            Answering::new(store.clone(), Arc::clone(&index), Arc::clone(&embedder), Some(named), settings);
+        let worker = Worker::new(store.clone(), content.clone(), embedder, "minilm".to_owned(), publisher.clone());
+        let key = SigningKey::load_or_create(&data.path().join("audit.pem"), &environment).expect("a key is made");
+        let app = App {
+            stage: Stage::new(store.clone(), content.clone(), 4_000_000),
+            store,
+            identity,
+            answering,
+            live: Live::new(Duration::from_secs(30)),
+            content,
+            publisher,
+            index,
+            signing_key: Arc::new(key),
+            site: Arc::new(Site {
+                organisation: "Port Elsin".to_owned(),
+                secure_cookies: true,
+                data: data.path().to_owned(),
+                examples: vec![("Handbook".to_owned(), "How many days of leave do I get?".to_owned())],
+            }),
+        };
+        let world = Self { app, worker, data };
+        let people = [
+            ("ada", Role::Staff),
+            ("ben", Role::Staff),
+            ("clara", Role::Curator),
+            ("dora", Role::Admin),
+            ("emil", Role::Auditor),
+        ];
+        for (name, role) in people {
+            world.user(name, role, Label::Internal).await;
+        }
+        world
+    }
+
+    /// Where it keeps everything.
+    #[must_use]
+    pub fn data(&self) -> &std::path::Path {
+        self.data.path()
+    }
+
+    /// Makes an account.
+    pub async fn user(&self, name: &str, role: Role, clearance: Label) -> User {
+        let new =
+            NewUser { name: name.to_owned(), display_name: name.to_owned(), role, clearance: Clearance(clearance) };
+        let made = self.app.identity.create_user(&new, PASSWORD, &Actor::console(), self.operation()).await;
+        made.expect("the account is made")
+    }
+
+    /// Makes a collection whose documents are internal.
+    pub async fn collection(&self, name: &str) -> Collection {
+        let id = CollectionId::new(self.app.store.environment());
+        let collection =
+            Collection { id, name: name.to_owned(), description: String::new(), default_label: Label::Internal };
+        let mut act = self.app.store.begin().await.expect("an act begins");
+        act.insert_collection(&collection).await.expect("the collection is new");
+        act.record(self.event(Action::CollectionCreated)).await.expect("it is recorded");
+        act.commit().await.expect("it is committed");
+        collection
+    }
+
+    /// Gives a person something to do in a collection, or takes it away.
+    pub async fn grant(&self, collection: &Collection, name: &str, permission: Option<Permission>) {
+        let user = self.app.store.user_by_name(name).await.expect("readable").expect("a known person");
+        let mut act = self.app.store.begin().await.expect("an act begins");
+        act.set_grant(collection.id, user.id.into(), permission).await.expect("the grant is set");
+        act.record(self.event(Action::GrantChanged)).await.expect("it is recorded");
+        act.commit().await.expect("it is committed");
+    }
+
+    /// Takes a file in; nothing is read before [`TestApp::ingest`].
+    pub async fn submit(&self, collection: &Collection, source: &str, bytes: &[u8], label: Option<Label>) -> Staged {
+        let origin = Origin { collection, source, label, batch: None };
+        let staged = self.app.stage.submit(origin, bytes.to_vec(), &Actor::console(), self.operation()).await;
+        staged.expect("the file is taken in")
+    }
+
+    /// Does all jobs that wait.
+    pub async fn ingest(&self) {
+        self.worker.run_until_idle().await.expect("the jobs are done");
+    }
+
+    /// A browser at which nobody is signed in.
+    #[must_use]
+    pub fn browser(&self) -> Browser {
+        Browser::new(web::router(self.app.clone()))
+    }
+
+    /// A browser at which `name` is signed in.
+    pub async fn signed_in(&self, name: &str) -> Browser {
+        let mut browser = self.browser();
+        assert!(browser.sign_in(name, PASSWORD).await, "{name} can sign in");
+        browser
+    }
+
+    /// All audit events, oldest first.
+    pub async fn events(&self) -> Vec<audit::Entry> {
+        let mut all: Vec<audit::Entry> = Vec::new();
+        loop {
+            let from = all.last().map_or(1, |entry| entry.sequence + 1);
+            let more = self.app.store.audit_from(from, 500).await.expect("the log can be read");
+            if more.is_empty() {
+                return all;
+            }
+            all.extend(more);
+        }
+    }
+
+    fn operation(&self) -> OperationId {
+        OperationId::new(self.app.store.environment())
+    }
+
+    fn event(&self, action: Action) -> Event {
+        Event::new(action, &Actor::console(), self.operation())
+    }
+}

@@ -1,0 +1,48 @@
+//! What every handler may use.
+
+use answer::{Answering, Live};
+use audit::SigningKey;
+use identity::Identity;
+use index::Index;
+use ingest::{ContentStore, Publisher, Stage};
+use std::path::PathBuf;
+use std::sync::Arc;
+use storage::Store;
+
+/// The running product. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    /// Rows.
+    pub store: Store,
+    /// People and rights.
+    pub identity: Identity,
+    /// Search and answers.
+    pub answering: Answering,
+    /// Answers in the making.
+    pub live: Live,
+    /// Takes files in.
+    pub stage: Stage,
+    /// Originals.
+    pub content: ContentStore,
+    /// Brings the index up to the database.
+    pub publisher: Publisher,
+    /// The index, for counts on the health page.
+    pub index: Arc<Index>,
+    /// Signs the head of the audit log.
+    pub signing_key: Arc<SigningKey>,
+    /// What the site configured.
+    pub site: Arc<Site>,
+}
+
+/// What a site configures of its pages.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// Name of the organisation.
+    pub organisation: String,
+    /// Whether cookies are sent over TLS only. Off only for an address on the loopback interface.
+    pub secure_cookies: bool,
+    /// The data directory, whose disk the health page watches.
+    pub data: PathBuf,
+    /// Questions offered to those who have asked nothing yet: name of a collection and a question.
+    pub examples: Vec<(String, String)>,
+}

@@ -1,0 +1,168 @@
+//! Everything that can go wrong in a request, as one type; one layer renders it for people or programs.
+
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+
+/// Why a request was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum WebError {
+    /// Nobody is signed in; `next` is where to go afterwards.
+    #[error("sign in first")]
+    SignIn {
+        /// Path and query of the page that was wanted.
+        next: String,
+    },
+    /// It is not there, or not for this person: deliberately one answer.
+    #[error("there is nothing here that you can see")]
+    NotFound,
+    /// The person's role does not allow it.
+    #[error("this is not open to your role")]
+    Forbidden,
+    /// The form was not sent by this person's own page.
+    #[error("this form has expired; go back, reload the page and send it again")]
+    Forged,
+    /// What was sent cannot be used.
+    #[error("{0}")]
+    Invalid(String),
+    /// Somebody else was faster, or a name is taken.
+    #[error("{0}")]
+    Conflict(String),
+    /// More than is taken in.
+    #[error("{0}")]
+    TooLarge(String),
+    /// Too many requests wait for the model.
+    #[error("{0}")]
+    Overloaded(String),
+    /// The disk is full.
+    #[error("the disk is full; nothing was lost, an admin has to make room")]
+    Full,
+    /// A fault of ours; the log has it under the operation id.
+    #[error("something went wrong here")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// What the rendering layer needs to know of an error; travels as an extension of the response.
+#[derive(Debug, Clone)]
+pub(crate) struct Problem {
+    pub(crate) code: &'static str,
+    pub(crate) sentence: String,
+}
+
+impl WebError {
+    pub(crate) fn internal(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Internal(Box::new(error))
+    }
+
+    /// Status and stable code, as programs see them.
+    #[must_use]
+    pub const fn code(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::SignIn { .. } => (StatusCode::UNAUTHORIZED, "sign_in_required"),
+            Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
+            Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
+            Self::Forged => (StatusCode::FORBIDDEN, "form_expired"),
+            Self::Invalid(_) => (StatusCode::BAD_REQUEST, "invalid"),
+            Self::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
+            Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+            Self::Overloaded(_) => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
+            Self::Full => (StatusCode::INSUFFICIENT_STORAGE, "disk_full"),
+            Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+        }
+    }
+}
+
+impl IntoResponse for WebError {
+    fn into_response(self) -> Response {
+        if let Self::SignIn { next } = &self {
+            let query = encoded(next);
+            return Redirect::to(&format!("/sign-in?next={query}")).into_response();
+        }
+        let (status, code) = self.code();
+        if let Self::Internal(error) = &self {
+            tracing::error!(%error, "request failed");
+        }
+        let mut response = (status, [(header::CACHE_CONTROL, "no-store")]).into_response();
+        response.extensions_mut().insert(Problem { code, sentence: self.to_string() });
+        response
+    }
+}
+
+/// A path for the value of a query field.
+fn encoded(path: &str) -> String {
+    path.bytes()
+        .map(|byte| match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'/' => char::from(byte).to_string(),
+            other => format!("%{other:02X}"),
+        })
+        .collect()
+}
+
+impl From<storage::StorageError> for WebError {
+    fn from(error: storage::StorageError) -> Self {
+        use storage::StorageError as E;
+        match error {
+            E::Conflict { .. } => Self::Conflict(error.to_string()),
+            E::NotFound { .. } => Self::NotFound,
+            E::Full => Self::Full,
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<identity::IdentityError> for WebError {
+    fn from(error: identity::IdentityError) -> Self {
+        use identity::IdentityError as E;
+        match error {
+            E::Password(identity::PasswordError::Hashing(_)) => Self::internal(error),
+            E::Password(_) | E::Invalid(_) => Self::Invalid(error.to_string()),
+            E::Unknown(_) => Self::NotFound,
+            E::Storage(error) => error.into(),
+        }
+    }
+}
+
+impl From<answer::AskError> for WebError {
+    fn from(error: answer::AskError) -> Self {
+        use answer::AskError as E;
+        match error {
+            E::Invalid(sentence) => Self::Invalid(sentence.to_owned()),
+            E::NoModel | E::Model(inference::ModelError::Overloaded { .. }) => Self::Overloaded(error.to_string()),
+            E::Storage(error) => error.into(),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<ingest::StageError> for WebError {
+    fn from(error: ingest::StageError) -> Self {
+        use ingest::StageError as E;
+        match error {
+            E::Empty => Self::Invalid(error.to_string()),
+            E::TooLarge { .. } => Self::TooLarge(error.to_string()),
+            E::Content(ingest::ContentError::Full) => Self::Full,
+            E::Storage(error) => error.into(),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<ingest::PublishError> for WebError {
+    fn from(error: ingest::PublishError) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<ingest::ContentError> for WebError {
+    fn from(error: ingest::ContentError) -> Self {
+        match error {
+            ingest::ContentError::Full => Self::Full,
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<askama::Error> for WebError {
+    fn from(error: askama::Error) -> Self {
+        Self::internal(error)
+    }
+}

@@ -1,0 +1,18 @@
+//! The web: pages rendered on the server, an event stream for answers, and nothing that needs a script.
+//!
+//! A handler reads as one straight line: who asks, what may they, do it, show it. Everything a route needs arrives
+//! by extractors ([`session::Reader`], [`session::Posted`]); everything that goes wrong leaves as one [`WebError`],
+//! which one layer renders.
+
+mod app;
+mod assets;
+mod error;
+mod guard;
+mod routes;
+mod session;
+mod show;
+pub mod views;
+
+pub use app::{App, Site};
+pub use error::WebError;
+pub use routes::router;

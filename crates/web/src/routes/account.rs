@@ -1,0 +1,95 @@
+//! A person's own account.
+
+use crate::app::App;
+use crate::error::WebError;
+use crate::session::{Posted, Reader, SESSION_COOKIE, cookie, theme_cookie};
+use crate::show::{moment, page};
+use crate::views::{AccountPage, Nav, SessionRow, Theme};
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
+use identity::{IdentityError, MINIMUM_PASSWORD_CHARACTERS};
+
+/// `GET /account`
+pub(crate) async fn get(State(app): State<App>, reader: Reader) -> Result<Response, WebError> {
+    page(&account(&app, &reader, None).await?)
+}
+
+/// `POST /account/password`
+pub(crate) async fn password(State(app): State<App>, posted: Posted) -> Result<Response, WebError> {
+    let Posted { reader, fields } = posted;
+    if fields.get("new") != fields.get("repeat") {
+        return refused(&app, &reader, "the new password and its repetition differ").await;
+    }
+    let id = reader.who.principal.user.id;
+    let (current, new) = (fields.get("current"), fields.get("new"));
+    match app.identity.change_own_password(id, current, new, &reader.actor(), reader.operation).await {
+        Ok(()) => {
+            // All sessions ended with the old password, this one too.
+            let gone = AppendHeaders([(header::SET_COOKIE, cookie(&app, SESSION_COOKIE, "", Some(0)))]);
+            Ok((gone, Redirect::to("/sign-in?said=password")).into_response())
+        }
+        Err(IdentityError::Password(error)) => refused(&app, &reader, &error.to_string()).await,
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn refused(app: &App, reader: &Reader, error: &str) -> Result<Response, WebError> {
+    let mut sentence = format!("{error}.");
+    sentence.replace_range(..1, &sentence[..1].to_uppercase());
+    Ok((StatusCode::BAD_REQUEST, page(&account(app, reader, Some(sentence)).await?)?).into_response())
+}
+
+/// `POST /account/theme`
+pub(crate) async fn theme(headers: HeaderMap, posted: Posted) -> Result<Response, WebError> {
+    let theme: Theme = posted.fields.parse("theme")?;
+    // Back to the page on which it was chosen: only its path counts, so this leads nowhere else.
+    let from = headers.get(header::REFERER).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let path = from.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..])).unwrap_or("/account");
+    let path = if path.starts_with("//") || path.contains('\\') { "/account" } else { path };
+    let chosen = AppendHeaders([(header::SET_COOKIE, theme_cookie(theme))]);
+    Ok((chosen, Redirect::to(path)).into_response())
+}
+
+async fn account(app: &App, reader: &Reader, error: Option<String>) -> Result<AccountPage, WebError> {
+    let user = &reader.who.principal.user;
+    let groups = app.store.groups_of(user.id).await?;
+    let sessions = app.store.sessions_of(user.id).await?;
+    Ok(AccountPage {
+        chrome: reader.chrome(app, "Account", Nav::None),
+        name: user.name.clone(),
+        display_name: user.display_name.clone(),
+        role: user.role,
+        clearance: user.clearance.0,
+        groups: groups.into_iter().map(|group| group.name).collect(),
+        sessions: sessions
+            .into_iter()
+            .map(|session| SessionRow {
+                current: session.id == reader.who.session.id,
+                device: device(&session.user_agent),
+                address: session.address,
+                created: moment(session.created_at),
+                last_seen: moment(session.last_seen_at),
+            })
+            .collect(),
+        password_rule: format!("At least {MINIMUM_PASSWORD_CHARACTERS} characters; a few words that only you put together are best."),
+        error,
+    })
+}
+
+/// `Firefox on Linux`, as far as a browser tells.
+fn device(user_agent: &str) -> String {
+    let name = |known: &[(&str, &str)]| {
+        known.iter().find(|(mark, _)| user_agent.contains(mark)).map(|(_, name)| (*name).to_owned())
+    };
+    let browsers = [("Edg/", "Edge"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari")];
+    let systems = [
+        ("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"),
+        ("Mac OS", "macOS"), ("Linux", "Linux"),
+    ];
+    match (name(&browsers), name(&systems)) {
+        (Some(browser), Some(system)) => format!("{browser} on {system}"),
+        _ if user_agent.is_empty() => "Unknown device".to_owned(),
+        _ => user_agent.chars().take(40).collect(),
+    }
+}

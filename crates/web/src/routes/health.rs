@@ -1,0 +1,149 @@
+//! Whether everything is well: for admins as a page, for machines as two addresses.
+
+use crate::app::App;
+use crate::error::WebError;
+use crate::session::Reader;
+use crate::show::{moment, page, size};
+use crate::views::{HealthCard, HealthPage, HealthState, ModelRow, Nav};
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use domain::Role;
+use serde_json::{Value, json};
+use storage::{JobFilter, JobState};
+
+/// `GET /healthz`: the process answers.
+pub(crate) async fn alive() -> &'static str {
+    "ok\n"
+}
+
+/// `GET /readyz`: questions can be answered.
+pub(crate) async fn ready(State(app): State<App>) -> Response {
+    let database = app.store.audit_last().await.is_ok();
+    let model = app.answering.generator().is_some();
+    let status = if database && model { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(json!({ "database": database, "generation_model": model }))).into_response()
+}
+
+/// `GET /admin`
+pub(crate) async fn get(State(app): State<App>, reader: Reader) -> Result<Response, WebError> {
+    reader.require(&app, &[Role::Admin], "/admin").await?;
+    let open = app.store.open_jobs().await?;
+    let failed = JobFilter { state: Some(JobState::Failed), ..JobFilter::default() };
+    let failed = app.store.jobs(&failed, 100).await?.len();
+    let audited = app.store.audit_last().await?;
+    let behind = app.store.index_changes(0, 100).await?.len();
+    let times = app.store.answer_times(50).await?;
+    let card = |name: &str, value: String, unit: &str, detail: String, state: HealthState| HealthCard {
+        name: name.to_owned(),
+        value,
+        unit: unit.to_owned(),
+        detail,
+        state,
+        share: None,
+        href: None,
+    };
+    let good_if = |good: bool| if good { HealthState::Good } else { HealthState::Attention };
+    let mut cards = vec![
+        match median(times) {
+            Some(ms) => card(
+                "Answer time",
+                format!("{}.{}", ms / 1000, ms % 1000 / 100),
+                "s",
+                "median of the last 50 answers".to_owned(),
+                HealthState::Good,
+            ),
+            None => card("Answer time", "–".to_owned(), "", "nothing was asked yet".to_owned(), HealthState::Good),
+        },
+        card(
+            "Answers in work",
+            app.live.count().to_string(),
+            "",
+            "one at a time; others wait".to_owned(),
+            HealthState::Good,
+        ),
+        HealthCard {
+            href: Some("/jobs?state=failed".to_owned()),
+            ..card("Queue", open.to_string(), "jobs in work", format!("{failed} failed"), good_if(failed == 0))
+        },
+        card(
+            "Index",
+            if behind == 0 { "in step".to_owned() } else { behind.to_string() },
+            if behind == 0 { "" } else { "changes behind" },
+            format!("{} passages can be searched", app.index.passages()),
+            good_if(behind == 0),
+        ),
+        disk(&app),
+    ];
+    if let Some((count, hash)) = audited {
+        let detail = format!("head {}…", &hash.to_string()[..8]);
+        cards.push(card("Audit log", count.to_string(), "events", detail, HealthState::Good));
+    }
+    let models: Vec<ModelRow> = app.store.models().await?.into_iter().filter(|m| m.active).map(model_row).collect();
+    let state = cards.iter().map(|card| card.state).max().unwrap_or(HealthState::Good);
+    let verdict = match (state, app.answering.generator()) {
+        (_, None) => "No generation model is in use: nothing can be answered.".to_owned(),
+        (HealthState::Good, _) => "All is well.".to_owned(),
+        _ => {
+            let names: Vec<String> =
+                cards.iter().filter(|card| card.state > HealthState::Good).map(|card| card.name.clone()).collect();
+            format!("Needs attention: {}.", names.join(", "))
+        }
+    };
+    let at = moment(app.store.environment().now());
+    page(&HealthPage { chrome: reader.chrome(&app, "Health", Nav::Health), verdict, state, cards, models, at })
+}
+
+fn median(mut times: Vec<u64>) -> Option<u64> {
+    times.sort_unstable();
+    times.get(times.len() / 2).copied()
+}
+
+fn disk(app: &App) -> HealthCard {
+    let space = fs4::available_space(&app.site.data).ok().zip(fs4::total_space(&app.site.data).ok());
+    let Some((free, total)) = space.filter(|(_, total)| *total > 0) else {
+        return HealthCard {
+            name: "Disk".to_owned(),
+            value: "?".to_owned(),
+            unit: String::new(),
+            detail: "its free space cannot be read".to_owned(),
+            state: HealthState::Attention,
+            share: None,
+            href: None,
+        };
+    };
+    let used = total - free.min(total);
+    let share = u8::try_from(100 * used / total).unwrap_or(100);
+    let state = match share {
+        0..=84 => HealthState::Good,
+        85..=94 => HealthState::Attention,
+        _ => HealthState::Bad,
+    };
+    HealthCard {
+        name: "Disk".to_owned(),
+        value: size(free),
+        unit: "free".to_owned(),
+        detail: format!("{} of {} used", size(used), size(total)),
+        state,
+        share: Some(share),
+        href: None,
+    }
+}
+
+fn model_row(model: storage::Model) -> ModelRow {
+    let text = |name: &str| model.info.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let number = |name: &str| model.info.get(name).and_then(Value::as_u64);
+    let mut facts = vec![text("architecture"), text("quantisation")];
+    facts.extend(number("context_tokens").map(|tokens| format!("context {tokens}")));
+    facts.extend(number("dimension").map(|dimension| format!("{dimension} dimensions")));
+    facts.retain(|fact| !fact.is_empty());
+    let purpose = if model.kind == "generate" { "Writes answers" } else { "Reads passages" };
+    ModelRow {
+        purpose: purpose.to_owned(),
+        detail: facts.join(" · "),
+        size: number("size_bytes").map(size).unwrap_or_default(),
+        sha256: model.sha256,
+        name: model.name,
+    }
+}

@@ -1,0 +1,93 @@
+//! The routes, one file for each kind of thing.
+
+mod account;
+mod api;
+mod ask;
+mod audit;
+mod collection;
+mod collections_admin;
+mod document;
+mod health;
+mod jobs;
+mod library;
+mod people;
+mod search;
+mod sign_in;
+mod stream;
+mod upload;
+
+use crate::app::App;
+use crate::error::WebError;
+use crate::{assets, guard};
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::response::Redirect;
+use axum::routing::{get, post};
+use std::any::Any;
+use tower_http::catch_panic::CatchPanicLayer;
+
+/// Room for the fields of a form beside its files.
+const FORM_BYTES: usize = 1 << 20;
+
+/// All routes over `app`.
+pub fn router(app: App) -> Router {
+    // Several files of the largest size may come in one upload; each is still held to the limit of its own.
+    let upload_bytes = usize::try_from(app.stage.largest_file()).unwrap_or(usize::MAX).saturating_add(FORM_BYTES);
+    Router::new()
+        .route("/", get(|| async { Redirect::to("/ask") }))
+        .route("/sign-in", get(sign_in::get).post(sign_in::post))
+        .route("/sign-out", post(sign_in::sign_out))
+        .route("/ask", get(ask::get).post(ask::post))
+        .route("/conversations/{id}", get(ask::conversation))
+        .route("/conversations/{id}/delete", post(ask::delete))
+        .route("/answers/{id}/events", get(stream::events))
+        .route("/answers/{id}/stop", post(stream::stop))
+        .route("/search", get(search::get))
+        .route("/library", get(library::get))
+        .route("/collections", post(collections_admin::create))
+        .route("/collections/{id}", get(collection::get).post(collections_admin::change))
+        .route(
+            "/collections/{id}/documents",
+            post(upload::post).layer(DefaultBodyLimit::max(upload_bytes)),
+        )
+        .route("/collections/{id}/grants", post(collections_admin::grant))
+        .route(
+            "/collections/{id}/delete",
+            get(collections_admin::confirm_delete).post(collections_admin::delete),
+        )
+        .route("/documents/{id}", get(document::get))
+        .route("/documents/{id}/original", get(document::original))
+        .route("/documents/{id}/label", post(document::relabel))
+        .route("/documents/{id}/delete", get(document::confirm_delete).post(document::delete))
+        .route("/jobs", get(jobs::get))
+        .route("/jobs/{id}/cancel", post(jobs::cancel))
+        .route("/jobs/{id}/retry", post(jobs::retry))
+        .route("/people", get(people::get).post(people::create))
+        .route("/people/{id}", post(people::change))
+        .route("/groups", post(people::create_group))
+        .route("/groups/{id}/members", post(people::change_members))
+        .route("/admin", get(health::get))
+        .route("/admin/collections", get(collections_admin::get))
+        .route("/audit", get(audit::get))
+        .route("/audit/{sequence}", get(audit::event))
+        .route("/audit/export", post(audit::export))
+        .route("/audit/verify", post(audit::verify))
+        .route("/account", get(account::get))
+        .route("/account/password", post(account::password))
+        .route("/account/theme", post(account::theme))
+        .route("/api/v1/search", post(api::search))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/favicon.ico", get(assets::favicon))
+        .route("/static/{name}", get(assets::get))
+        .fallback(|| async { WebError::NotFound })
+        .method_not_allowed_fallback(|| async { WebError::NotFound })
+        .layer(CatchPanicLayer::custom(|panic: Box<dyn Any + Send>| {
+            let what = panic.downcast_ref::<&str>().copied().map(str::to_owned);
+            let what = what.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+            axum::response::IntoResponse::into_response(WebError::internal(std::io::Error::other(what)))
+        }))
+        .layer(from_fn_with_state(app.clone(), guard::guard))
+        .with_state(app)
+}

@@ -1,0 +1,227 @@
+//! Answers as they are made: server-sent events (HTML Living Standard, section 9.2) and the view of a record.
+
+use crate::app::App;
+use crate::error::WebError;
+use crate::session::{Posted, Reader};
+use crate::show::{moment, seconds};
+use crate::views::{AnswerPartial, AnswerState, AnswerView, SentenceView, SourceView, SourcesPartial, Support};
+use answer::{Event, Sentence, Status, Subscription};
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::response::sse::{self, KeepAlive, Sse};
+use axum::response::{IntoResponse, Redirect, Response};
+use domain::{AccessScope, AnswerId, UserId};
+use futures_util::stream;
+use serde_json::json;
+use std::collections::HashMap;
+use std::convert::Infallible;
+use storage::AnswerRecord;
+
+/// Characters of a passage that stand in the list of sources.
+const QUOTE: usize = 420;
+
+/// `GET /answers/{id}/events`
+pub(crate) async fn events(
+    State(app): State<App>,
+    reader: Reader,
+    Path(id): Path<String>,
+) -> Result<Response, WebError> {
+    let id: AnswerId = id.parse().map_err(|_| WebError::NotFound)?;
+    let owner = reader.who.principal.user.id;
+    app.store.answer(id, owner).await?.ok_or(WebError::NotFound)?;
+    let follower = Follower {
+        subscription: app.live.subscribe(id, owner),
+        csrf: reader.who.session.csrf.clone(),
+        passages: app.store.passage_count(&reader.scope(&app).await?).await?,
+        reading: 0,
+        closing: false,
+        app,
+        reader,
+        id,
+        owner,
+        ended: false,
+    };
+    let events = stream::unfold(follower, |mut follower| async move {
+        let event = follower.next().await?;
+        Some((Ok::<_, Infallible>(event), follower))
+    });
+    Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response())
+}
+
+/// `POST /answers/{id}/stop`
+pub(crate) async fn stop(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    posted: Posted,
+) -> Result<Response, WebError> {
+    let id: AnswerId = id.parse().map_err(|_| WebError::NotFound)?;
+    let owner = posted.reader.who.principal.user.id;
+    let record = app.store.answer(id, owner).await?.ok_or(WebError::NotFound)?;
+    let _ended_already = !app.live.stop(id, owner);
+    Ok(Redirect::to(&format!("/conversations/{}#a{id}", record.conversation)).into_response())
+}
+
+struct Follower {
+    app: App,
+    reader: Reader,
+    id: AnswerId,
+    owner: UserId,
+    csrf: String,
+    subscription: Option<Subscription>,
+    passages: u64,
+    reading: usize,
+    /// The answer was sent; its sources follow once more, since they now say which of them it cites.
+    closing: bool,
+    ended: bool,
+}
+
+impl Follower {
+    /// The next event for the page; after the last one `end`, then nothing.
+    async fn next(&mut self) -> Option<sse::Event> {
+        if self.ended {
+            return None;
+        }
+        if std::mem::take(&mut self.closing) {
+            return Some(rendered(self.fragment("sources").await));
+        }
+        let event = match &mut self.subscription {
+            Some(subscription) => subscription.next().await,
+            None => None,
+        };
+        let Some(event) = event else {
+            self.ended = true;
+            return Some(sse::Event::default().event("end").data("{}"));
+        };
+        let sent = match event {
+            Event::Status(status) => Ok(self.status(&status)),
+            Event::Text(delta) => Ok(sse::Event::default().event("text").data(json!({ "delta": delta }).to_string())),
+            Event::Sources(sources) => {
+                self.reading = sources.len();
+                self.fragment("sources").await
+            }
+            Event::Answer(_) => {
+                self.closing = true;
+                self.fragment("answer").await
+            }
+        };
+        Some(rendered(sent))
+    }
+
+    fn status(&self, status: &Status) -> sse::Event {
+        let searched = format!("searched {} passages", self.passages);
+        let (phase, text) = match status {
+            Status::Searching => ("searching", format!("searching {} passages", self.passages)),
+            Status::Waiting { ahead: 0 } => ("reading", format!("{searched} · reading {}", self.reading)),
+            Status::Waiting { ahead } => ("waiting", format!("{searched} · waiting behind {ahead}")),
+            Status::Reading { done, total } => {
+                let percent = 100 * done / (*total).max(1);
+                ("reading", format!("{searched} · reading {} · {percent} %", self.reading))
+            }
+            Status::Writing => ("writing", format!("{searched} · read {} · writing", self.reading)),
+        };
+        sse::Event::default().event("status").data(json!({ "phase": phase, "text": text }).to_string())
+    }
+
+    async fn fragment(&self, name: &str) -> Result<sse::Event, WebError> {
+        let record = self.app.store.answer(self.id, self.owner).await?.ok_or(WebError::NotFound)?;
+        let scope = self.reader.scope(&self.app).await?;
+        let answer = answer_view(&self.app, &record, &scope).await?;
+        let html = match name {
+            "sources" => SourcesPartial { answer: &answer }.render()?,
+            _ => AnswerPartial { answer: &answer, csrf: &self.csrf }.render()?,
+        };
+        Ok(sse::Event::default().event(name).data(html))
+    }
+}
+
+fn rendered(event: Result<sse::Event, WebError>) -> sse::Event {
+    event.unwrap_or_else(|error| {
+        tracing::error!(%error, "an event could not be rendered");
+        sse::Event::default().comment("an event could not be rendered")
+    })
+}
+
+/// An answer's record as its owner may see it now: a source that was withdrawn since is no longer shown.
+pub(crate) async fn answer_view(
+    app: &App,
+    record: &AnswerRecord,
+    scope: &AccessScope,
+) -> Result<AnswerView, WebError> {
+    let rows = app.store.sources(record.id).await?;
+    let ids: Vec<_> = rows.iter().map(|row| row.passage).collect();
+    let passages = app.store.passages_by_id(&ids, scope).await?;
+    let mut passages: HashMap<_, _> = passages.into_iter().map(|(passage, doc)| (passage.id, (passage, doc))).collect();
+    let sources: Vec<SourceView> = rows
+        .iter()
+        .filter_map(|row| {
+            let (passage, document) = passages.remove(&row.passage)?;
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 100")]
+            let matched = (row.score.clamp(0.0, 1.0) * 100.0).round() as u8;
+            Some(SourceView {
+                number: row.rank,
+                document: document.id.to_string(),
+                passage: passage.id.to_string(),
+                title: document.title,
+                heading: passage.heading_path.join(" › "),
+                page: passage.page,
+                version: passage.version,
+                label: document.label,
+                quote: quote(&passage.text),
+                matched: Some(matched),
+            })
+        })
+        .collect();
+    let withdrawn = sources.len() < rows.len();
+    let state = match record.state {
+        storage::AnswerState::Searching => AnswerState::Searching,
+        storage::AnswerState::Writing => AnswerState::Writing,
+        storage::AnswerState::Finished => AnswerState::Finished,
+        storage::AnswerState::Refused => AnswerState::Refused,
+        storage::AnswerState::Stopped => AnswerState::Stopped,
+        storage::AnswerState::Failed => AnswerState::Failed,
+    };
+    let sentences: Vec<Sentence> = serde_json::from_value(record.sentences.clone()).unwrap_or_default();
+    let sentences = if state == AnswerState::Refused { Vec::new() } else { sentences };
+    let sentences = sentences.into_iter().map(|sentence| shown_sentence(sentence, &sources, withdrawn)).collect();
+    let total = record.timings.get("total_ms").and_then(serde_json::Value::as_u64);
+    Ok(AnswerView {
+        id: record.id.to_string(),
+        question: record.question.clone(),
+        state,
+        progress: None,
+        sentences,
+        label: sources.iter().map(|source| source.label).max(),
+        sources,
+        model: record.model.clone(),
+        record: record.id.to_string(),
+        asked_at: moment(record.asked_at),
+        seconds: total.map(seconds),
+        error: (state == AnswerState::Failed).then(|| record.text.clone()),
+    })
+}
+
+/// A sentence that rests on a withdrawn passage goes with it: it says what the passage said.
+fn shown_sentence(sentence: Sentence, sources: &[SourceView], withdrawn: bool) -> SentenceView {
+    let citations: Vec<u32> =
+        sentence.citations.iter().copied().filter(|n| sources.iter().any(|source| source.number == *n)).collect();
+    let hidden = withdrawn && citations.len() < sentence.citations.len().max(1);
+    SentenceView {
+        text: if hidden { "(A sentence from a document that is no longer open to you.)".to_owned() } else { sentence.text },
+        citations,
+        support: match sentence.support {
+            _ if hidden => Support::NotChecked,
+            answer::Support::Supported => Support::Supported,
+            answer::Support::Partly => Support::Partly,
+            answer::Support::NotFound => Support::NotFound,
+        },
+        starts_paragraph: sentence.starts_paragraph,
+        list_item: sentence.list_item,
+    }
+}
+
+fn quote(text: &str) -> String {
+    match text.char_indices().nth(QUOTE) {
+        Some((at, _)) => format!("{}…", text[..at].trim_end()),
+        None => text.to_owned(),
+    }
+}

@@ -1,0 +1,214 @@
+//! Who asks: the extractors that every route begins with.
+
+use crate::app::App;
+use crate::error::WebError;
+use crate::views::{Chrome, Flash, FlashKind, Nav, Person, Theme};
+use audit::{Action, Actor, Event, Outcome};
+use axum::Form;
+use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Request};
+use axum::http::request::Parts;
+use axum::http::{Method, header};
+use axum_extra::extract::CookieJar;
+use domain::{AccessScope, CollectionId, Label, OperationId, Permission, Role};
+use identity::{Authenticated, Client};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use subtle::ConstantTimeEq;
+
+/// Name of the session cookie.
+pub(crate) const SESSION_COOKIE: &str = "carrel_session";
+/// Name of the cookie that ties a sign-in form to the browser it was shown in.
+pub(crate) const FORM_COOKIE: &str = "carrel_form";
+const THEME_COOKIE: &str = "carrel_theme";
+
+/// The person behind a request, and the request's own facts.
+pub(crate) struct Reader {
+    pub(crate) who: Authenticated,
+    pub(crate) address: String,
+    pub(crate) operation: OperationId,
+    pub(crate) theme: Theme,
+    said: Option<Flash>,
+}
+
+impl FromRequestParts<App> for Reader {
+    type Rejection = WebError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, WebError> {
+        let jar = CookieJar::from_headers(&parts.headers);
+        let who = match jar.get(SESSION_COOKIE) {
+            Some(cookie) => app.identity.authenticate(cookie.value()).await?,
+            None => None,
+        };
+        let Some(who) = who else {
+            let wanted = parts.uri.path_and_query().map_or("/", |wanted| wanted.as_str());
+            let next = if parts.method == Method::GET { wanted.to_owned() } else { "/".to_owned() };
+            return Err(WebError::SignIn { next });
+        };
+        Ok(Self {
+            who,
+            address: client(parts).address,
+            operation: operation(parts, app),
+            theme: theme_of(&jar),
+            said: said(parts),
+        })
+    }
+}
+
+impl Reader {
+    /// As audit events name this person.
+    pub(crate) fn actor(&self) -> Actor {
+        self.who.actor(&self.address)
+    }
+
+    pub(crate) fn role(&self) -> Role {
+        self.who.principal.user.role
+    }
+
+    /// What may be read, as of now.
+    pub(crate) async fn scope(&self, app: &App) -> Result<AccessScope, WebError> {
+        Ok(app.identity.scope(&self.who.principal).await?)
+    }
+
+    /// What may be done, collection by collection, as of now.
+    pub(crate) async fn permissions(&self, app: &App) -> Result<BTreeMap<CollectionId, Permission>, WebError> {
+        Ok(app.identity.permissions(&self.who.principal).await?)
+    }
+
+    /// Goes on only for someone in one of these roles; a refusal is recorded.
+    pub(crate) async fn require(&self, app: &App, roles: &[Role], what: &str) -> Result<(), WebError> {
+        if roles.contains(&self.role()) {
+            return Ok(());
+        }
+        let mut act = app.store.begin().await?;
+        let denied = Event::new(Action::AccessDenied, &self.actor(), self.operation);
+        act.record(denied.on("page", what, what).outcome(Outcome::Denied)).await?;
+        act.commit().await?;
+        Err(WebError::Forbidden)
+    }
+
+    /// The frame of a page for this person.
+    pub(crate) fn chrome(&self, app: &App, title: &str, active: Nav) -> Chrome {
+        let user = &self.who.principal.user;
+        Chrome {
+            title: title.to_owned(),
+            organisation: app.site.organisation.clone(),
+            active,
+            person: Some(Person { display_name: user.display_name.clone(), role: user.role }),
+            csrf: self.who.session.csrf.clone(),
+            banner: None,
+            flash: self.said.clone(),
+            theme: self.theme,
+        }
+    }
+
+    /// The same with the banner of the highest label on the page.
+    pub(crate) fn chrome_with(&self, app: &App, title: &str, active: Nav, banner: Option<Label>) -> Chrome {
+        Chrome { banner, ..self.chrome(app, title, active) }
+    }
+}
+
+/// A form that this person's own page sent.
+pub(crate) struct Posted {
+    pub(crate) reader: Reader,
+    pub(crate) fields: Fields,
+}
+
+impl FromRequest<App> for Posted {
+    type Rejection = WebError;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, WebError> {
+        let (mut parts, body) = request.into_parts();
+        let reader = Reader::from_request_parts(&mut parts, app).await?;
+        let request = Request::from_parts(parts, body);
+        let Form(fields) = Form::<Vec<(String, String)>>::from_request(request, app)
+            .await
+            .map_err(|_| WebError::Invalid("the form could not be read".to_owned()))?;
+        let fields = Fields(fields);
+        verify_csrf(&reader, fields.get("csrf"))?;
+        Ok(Self { reader, fields })
+    }
+}
+
+/// The token of a form must be the one of the session.
+pub(crate) fn verify_csrf(reader: &Reader, token: &str) -> Result<(), WebError> {
+    let same = token.as_bytes().ct_eq(reader.who.session.csrf.as_bytes());
+    if bool::from(same) { Ok(()) } else { Err(WebError::Forged) }
+}
+
+/// Fields of a form, in order; a name may stand there more than once.
+pub(crate) struct Fields(pub(crate) Vec<(String, String)>);
+
+impl Fields {
+    /// The first value of `name`, empty if there is none.
+    pub(crate) fn get(&self, name: &str) -> &str {
+        self.0.iter().find(|(field, _)| field == name).map_or("", |(_, value)| value.as_str())
+    }
+
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(field, _)| field == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The value of `name`, read as a `T`.
+    pub(crate) fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(&self, name: &str) -> Result<T, WebError> {
+        self.get(name).parse().map_err(|error| WebError::Invalid(format!("{name}: {error}")))
+    }
+}
+
+pub(crate) fn operation(parts: &Parts, app: &App) -> OperationId {
+    let made = parts.extensions.get::<OperationId>().copied();
+    made.unwrap_or_else(|| OperationId::new(app.store.environment()))
+}
+
+pub(crate) fn client(parts: &Parts) -> Client {
+    let address = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    Client {
+        address: address.map_or_else(|| "unknown".to_owned(), |ConnectInfo(address)| address.ip().to_string()),
+        user_agent: user_agent.unwrap_or_default().to_owned(),
+    }
+}
+
+pub(crate) fn theme_of(jar: &CookieJar) -> Theme {
+    jar.get(THEME_COOKIE).and_then(|cookie| cookie.value().parse().ok()).unwrap_or_default()
+}
+
+pub(crate) fn theme_cookie(theme: Theme) -> String {
+    format!("{THEME_COOKIE}={}; Path=/; Max-Age=31536000; SameSite=Lax", theme.as_str())
+}
+
+/// A cookie that scripts cannot read and that leaves with no request from another site.
+pub(crate) fn cookie(app: &App, name: &str, value: &str, max_age: Option<u32>) -> String {
+    let secure = if app.site.secure_cookies { "; Secure" } else { "" };
+    let age = max_age.map(|seconds| format!("; Max-Age={seconds}")).unwrap_or_default();
+    format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{age}")
+}
+
+/// What a page says after something was done. The address carries only the code, so that nobody can put words
+/// into our mouth with a link.
+const SAID: [(&str, FlashKind, &str); 14] = [
+    ("saved", FlashKind::Done, "Saved."),
+    ("created", FlashKind::Done, "Created."),
+    ("deleted", FlashKind::Done, "Deleted. The next question no longer finds it."),
+    ("conversation-deleted", FlashKind::Done, "The conversation is gone."),
+    ("uploaded", FlashKind::Done, "Received. The documents are being read now."),
+    ("unchanged", FlashKind::Notice, "Nothing to do: the very same file is there already."),
+    ("granted", FlashKind::Done, "The grant holds from the next question on."),
+    ("revoked", FlashKind::Done, "The grant is gone, and the next question heeds it."),
+    ("cancelled", FlashKind::Done, "The job was taken out of the queue."),
+    ("retried", FlashKind::Done, "The job is back in the queue."),
+    ("too-late", FlashKind::Notice, "Too late: the job is no longer in that state."),
+    ("password", FlashKind::Done, "Your password was changed. Sign in with the new one."),
+    ("signed-out", FlashKind::Done, "You are signed out."),
+    ("relabelled", FlashKind::Done, "The label holds from the next question on."),
+];
+
+fn said(parts: &Parts) -> Option<Flash> {
+    flash(parts.uri.query()?)
+}
+
+/// The message that `said=CODE` in a query stands for.
+pub(crate) fn flash(query: &str) -> Option<Flash> {
+    let code = query.split('&').find_map(|pair| pair.strip_prefix("said="))?;
+    let (_, kind, text) = SAID.iter().find(|(known, ..)| *known == code)?;
+    Some(Flash { kind: *kind, text: (*text).to_owned() })
+}

@@ -1,0 +1,95 @@
+//! How pages write times, sizes and kinds, and how a template becomes a response.
+
+use crate::error::WebError;
+use askama::Template;
+use axum::response::{Html, IntoResponse, Response};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+/// A rendered page.
+pub(crate) fn page(template: &impl Template) -> Result<Response, WebError> {
+    Ok(Html(template.render()?).into_response())
+}
+
+/// `14 March 2026, 09:41`
+pub(crate) fn moment(at: Timestamp) -> String {
+    local(at, "%-d %B %Y, %H:%M")
+}
+
+/// `14 March 2026`
+pub(crate) fn day(at: Timestamp) -> String {
+    local(at, "%-d %B %Y")
+}
+
+/// `2026-03-14 09:41:07`, for lists that are compared.
+pub(crate) fn second(at: Timestamp) -> String {
+    local(at, "%Y-%m-%d %H:%M:%S")
+}
+
+fn local(at: Timestamp, format: &str) -> String {
+    at.to_zoned(TimeZone::system()).strftime(format).to_string()
+}
+
+/// Whether two moments are on one local day.
+pub(crate) fn same_day(a: Timestamp, b: Timestamp) -> bool {
+    day(a) == day(b)
+}
+
+/// `1.4 MB`
+pub(crate) fn size(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
+    if bytes < 1000 {
+        return format!("{bytes} bytes");
+    }
+    #[allow(clippy::cast_precision_loss, reason = "rounded to two digits anyway")]
+    let mut value = bytes as f64 / 1000.0;
+    let mut unit = 0;
+    while value >= 999.5 && unit + 1 < UNITS.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    let digits = usize::from(value < 9.95);
+    format!("{value:.digits$} {}", UNITS[unit])
+}
+
+/// `8.4 s`
+pub(crate) fn seconds(milliseconds: u64) -> String {
+    format!("{}.{} s", milliseconds / 1000, milliseconds % 1000 / 100)
+}
+
+/// What people call a kind of file.
+pub(crate) fn kind(media_type: &str) -> &str {
+    match media_type {
+        "application/pdf" => "PDF",
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document" => "Word",
+        "text/html" => "HTML",
+        "text/markdown" => "Markdown",
+        "text/plain" => "Text",
+        "application/octet-stream" => "File",
+        other => other,
+    }
+}
+
+/// What people call a language.
+pub(crate) fn language(code: &str) -> String {
+    let known = [
+        ("en", "English"), ("de", "German"), ("fr", "French"), ("es", "Spanish"), ("it", "Italian"), ("nl", "Dutch"),
+        ("pt", "Portuguese"), ("sv", "Swedish"), ("da", "Danish"), ("nb", "Norwegian"), ("fi", "Finnish"),
+        ("zh", "Chinese"), ("ja", "Japanese"), ("ru", "Russian"), ("pl", "Polish"), ("cs", "Czech"),
+    ];
+    known.iter().find(|(known, _)| *known == code).map_or_else(|| code.to_owned(), |(_, name)| (*name).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_two_digits() {
+        let cases = [(0, "0 bytes"), (999, "999 bytes"), (1_440_000, "1.4 MB"), (64_000_000, "64 MB"), (999_900, "1.0 MB")];
+        for (bytes, text) in cases {
+            assert_eq!(size(bytes), text);
+        }
+        assert_eq!(seconds(8_449), "8.4 s");
+    }
+}

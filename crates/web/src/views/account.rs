@@ -1,0 +1,84 @@
+//! A person's own account.
+
+use super::{Chrome, Theme};
+use askama::Template;
+use domain::{Label, Role};
+
+/// The account page.
+#[derive(Debug, Clone, Template)]
+#[template(path = "account.html")]
+pub struct AccountPage {
+    /// The frame.
+    pub chrome: Chrome,
+    /// Sign-in name.
+    pub name: String,
+    /// How pages address the person.
+    pub display_name: String,
+    /// What the person is for.
+    pub role: Role,
+    /// The highest label that the person may read.
+    pub clearance: Label,
+    /// Names of the person's groups.
+    pub groups: Vec<String>,
+    /// Where the person is signed in.
+    pub sessions: Vec<SessionRow>,
+    /// What a password must be, one sentence.
+    pub password_rule: String,
+    /// Why the password was not changed.
+    pub error: Option<String>,
+}
+
+/// One place where the person is signed in.
+#[derive(Debug, Clone)]
+pub struct SessionRow {
+    /// The browser, such as `Firefox on Linux`.
+    pub device: String,
+    /// Network address.
+    pub address: String,
+    /// When it began.
+    pub created: String,
+    /// When it was last used.
+    pub last_seen: String,
+    /// Whether it is the one that shows this page.
+    pub current: bool,
+}
+
+impl AccountPage {
+    /// The themes to choose from.
+    #[must_use]
+    pub const fn themes(&self) -> [Theme; 3] {
+        Theme::ALL
+    }
+}
+
+#[cfg(test)]
+mod samples {
+    use super::*;
+    use crate::views::Nav;
+
+    impl AccountPage {
+        pub(crate) fn sample() -> Self {
+            let session = |device: &str, address: &str, current| SessionRow {
+                device: device.to_owned(),
+                address: address.to_owned(),
+                created: "14 March 2026, 08:02".to_owned(),
+                last_seen: "14 March 2026, 09:41".to_owned(),
+                current,
+            };
+            Self {
+                chrome: Chrome { banner: None, ..Chrome::sample("Account", Nav::None, Role::Staff) },
+                name: "ada".to_owned(),
+                display_name: "Ada Moreau".to_owned(),
+                role: Role::Staff,
+                clearance: Label::Confidential,
+                groups: vec!["Everyone".to_owned(), "Personnel office".to_owned()],
+                sessions: vec![
+                    session("Firefox on Linux", "10.0.4.17", true),
+                    session("Chrome on Windows", "10.0.7.203", false),
+                ],
+                password_rule: "At least 12 characters; a few words that only you put together are best.".to_owned(),
+                error: None,
+            }
+        }
+    }
+}

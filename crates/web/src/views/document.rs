@@ -1,0 +1,217 @@
+//! One document, read passage by passage, with the cited one marked.
+
+use super::{Chrome, Pager};
+use askama::Template;
+use domain::Label;
+
+/// A document's page.
+#[derive(Debug, Clone, Template)]
+#[template(path = "document.html")]
+pub struct DocumentPage {
+    /// The frame.
+    pub chrome: Chrome,
+    /// Its id.
+    pub id: String,
+    /// Its title.
+    pub title: String,
+    /// Id of its collection.
+    pub collection_id: String,
+    /// Name of its collection.
+    pub collection_name: String,
+    /// Where it came from.
+    pub source: String,
+    /// Its kind, such as `PDF`.
+    pub kind: String,
+    /// Size of the original, such as `1.4 MB`.
+    pub size: String,
+    /// Pages, for formats that have them.
+    pub pages: Option<u32>,
+    /// The version shown.
+    pub version: u32,
+    /// The newest version, when another one is shown.
+    pub newest: Option<u32>,
+    /// How sensitive it is.
+    pub label: Label,
+    /// Language, such as `English`.
+    pub language: Option<String>,
+    /// When the first version came.
+    pub created: String,
+    /// When the version shown came.
+    pub updated: String,
+    /// BLAKE3 of the original, 64 hexadecimal digits.
+    pub hash: String,
+    /// What extraction could not read, one sentence each.
+    pub warnings: Vec<String>,
+    /// The passages in reading order; all, or the part that `pager` says.
+    pub passages: Vec<PassageView>,
+    /// Links to the parts before and after.
+    pub pager: Option<Pager>,
+    /// The answer that led here.
+    pub citation: Option<CitationNav>,
+    /// Whether the person may change the label; then the labels that may be given.
+    pub relabel: Vec<Label>,
+    /// Whether the person may delete it.
+    pub may_delete: bool,
+}
+
+/// One passage in its document.
+#[derive(Debug, Clone)]
+pub struct PassageView {
+    /// Its id.
+    pub id: String,
+    /// 1-based page on which it begins, for formats that have pages.
+    pub page: Option<u32>,
+    /// Headings above it, outermost first.
+    pub heading_path: Vec<String>,
+    /// Its text; a line break separates blocks.
+    pub text: String,
+    /// Whether it is the one that a citation led to.
+    pub cited: bool,
+}
+
+/// The way through the passages that one answer cites.
+#[derive(Debug, Clone)]
+pub struct CitationNav {
+    /// Such as `Source 2 of 4`.
+    pub position: String,
+    /// The question that was asked.
+    pub question: String,
+    /// Address of the answer.
+    pub back: String,
+    /// Address of the passage cited before.
+    pub previous: Option<String>,
+    /// Address of the passage cited after.
+    pub next: Option<String>,
+}
+
+/// A heading above a passage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heading<'a> {
+    /// 2 for the outermost: the page's title is 1.
+    pub level: usize,
+    /// Its text.
+    pub text: &'a str,
+}
+
+impl DocumentPage {
+    /// The page that begins with this passage, if one does.
+    #[must_use]
+    pub fn page_begins(&self, index: &usize) -> Option<u32> {
+        let page = self.passages.get(*index)?.page?;
+        let before = index.checked_sub(1).and_then(|before| self.passages.get(before)).and_then(|passage| passage.page);
+        (before != Some(page)).then_some(page)
+    }
+
+    /// The headings that are new with this passage. A first heading that repeats the title is left out.
+    #[must_use]
+    pub fn new_headings(&self, index: &usize) -> Vec<Heading<'_>> {
+        let path = |index: usize| self.passages.get(index).map_or(&[][..], |passage| passage.heading_path.as_slice());
+        let before = index.checked_sub(1).map_or(&[][..], path);
+        let here = path(*index);
+        let common = before.iter().zip(here).take_while(|(one, other)| one == other).count();
+        let headings = here.iter().enumerate().skip(common);
+        headings
+            .filter(|(depth, text)| *depth > 0 || **text != self.title)
+            .map(|(depth, text)| Heading { level: (depth + 2).min(6), text })
+            .collect()
+    }
+}
+
+impl PassageView {
+    /// The blocks of the text, without a first one that only repeats the heading above.
+    #[must_use]
+    pub fn paragraphs(&self) -> Vec<&str> {
+        let mut lines: Vec<&str> = self.text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        while lines.len() > 1 && self.heading_path.iter().any(|heading| heading == lines[0]) {
+            lines.remove(0);
+        }
+        lines
+    }
+}
+
+#[cfg(test)]
+mod samples {
+    use super::*;
+    use crate::views::Nav;
+    use domain::Role;
+
+    impl DocumentPage {
+        pub(crate) fn sample() -> Self {
+            let passage = |number: u32, page, path: &[&str], text: &str, cited| PassageView {
+                id: format!("0195a1feed{number}"),
+                page: Some(page),
+                heading_path: path.iter().map(|heading| (*heading).to_owned()).collect(),
+                text: text.to_owned(),
+                cited,
+            };
+            Self {
+                chrome: Chrome::sample("Employee Handbook", Nav::Library, Role::Curator),
+                id: "0195d01".to_owned(),
+                title: "Employee Handbook".to_owned(),
+                collection_id: "c1".to_owned(),
+                collection_name: "Handbook and policies".to_owned(),
+                source: "employee-handbook.pdf".to_owned(),
+                kind: "PDF".to_owned(),
+                size: "1.4 MB".to_owned(),
+                pages: Some(24),
+                version: 3,
+                newest: None,
+                label: Label::Internal,
+                language: Some("English".to_owned()),
+                created: "2 January 2024".to_owned(),
+                updated: "14 March 2026".to_owned(),
+                hash: "9c1185a5c5e9fc54612808977ee8f548b2258d31".repeat(2).chars().take(64).collect(),
+                warnings: vec!["page 17 holds a picture without text".to_owned()],
+                passages: vec![
+                    passage(
+                        0,
+                        11,
+                        &["Working time", "Breaks"],
+                        "Whoever works more than six hours takes a break of thirty minutes. The break may be divided into two parts of fifteen minutes each.\nNight assistants take their break between two exposures.",
+                        false,
+                    ),
+                    passage(
+                        1,
+                        12,
+                        &["Leave", "Annual leave"],
+                        "Annual leave\nIn the first calendar year of service, annual leave accrues monthly at 1.5 days for each full month worked, up to a maximum of 18 days. From the second year on, every member of staff has 30 days of annual leave.\nPart-time staff receive leave in proportion to their weekly hours.",
+                        true,
+                    ),
+                    passage(
+                        2,
+                        13,
+                        &["Leave", "Carrying leave over"],
+                        "Up to five days of annual leave that were not taken may be carried into the next year and lapse on 31 March. In cases of long illness the personnel office may extend this period.",
+                        false,
+                    ),
+                    passage(
+                        3,
+                        13,
+                        &["Leave", "Special leave"],
+                        "For a wedding of one's own, two days; for the birth of a child, two days; for moving house on duty, one day.",
+                        false,
+                    ),
+                ],
+                pager: Some(Pager {
+                    summary: "pages 11–13 of 24".to_owned(),
+                    previous: Some("/documents/0195d01?part=1".to_owned()),
+                    next: Some("/documents/0195d01?part=3".to_owned()),
+                }),
+                citation: Some(CitationNav {
+                    position: "Source 1 of 4".to_owned(),
+                    question: "How many days of annual leave do I get in my first year?".to_owned(),
+                    back: "/conversations/0195a1aaaa#a0195a1b2c3".to_owned(),
+                    previous: None,
+                    next: Some("/documents/0195d01?passage=0195a1feed2&answer=0195a1b2c3#p0195a1feed2".to_owned()),
+                }),
+                relabel: vec![Label::Public, Label::Internal, Label::Confidential],
+                may_delete: true,
+            }
+        }
+
+        pub(crate) fn sample_reader() -> Self {
+            let warnings = Vec::new();
+            Self { relabel: Vec::new(), may_delete: false, citation: None, pager: None, warnings, ..Self::sample() }
+        }
+    }
+}

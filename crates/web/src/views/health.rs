@@ -1,0 +1,160 @@
+//! The appliance's health, to be read in five seconds.
+
+use super::Chrome;
+use askama::Template;
+
+/// The health page.
+#[derive(Debug, Clone, Template)]
+#[template(path = "health.html")]
+pub struct HealthPage {
+    /// The frame.
+    pub chrome: Chrome,
+    /// The verdict in one sentence.
+    pub verdict: String,
+    /// The worst state of the cards.
+    pub state: HealthState,
+    /// One figure each.
+    pub cards: Vec<HealthCard>,
+    /// The models in use.
+    pub models: Vec<ModelRow>,
+    /// When this was measured.
+    pub at: String,
+}
+
+/// How something fares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum HealthState {
+    /// Nothing to do.
+    Good,
+    /// Look at it when you have time.
+    Attention,
+    /// Look at it now.
+    Bad,
+}
+
+impl HealthState {
+    /// The name of its style.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Attention => "attention",
+            Self::Bad => "bad",
+        }
+    }
+
+    /// Its word.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Attention => "needs attention",
+            Self::Bad => "act now",
+        }
+    }
+
+    /// Its symbol in `icons.svg`.
+    #[must_use]
+    pub const fn icon(self) -> &'static str {
+        match self {
+            Self::Good => "check",
+            Self::Attention => "info",
+            Self::Bad => "alert",
+        }
+    }
+}
+
+/// One figure.
+#[derive(Debug, Clone)]
+pub struct HealthCard {
+    /// What it is, such as `Queue`.
+    pub name: String,
+    /// The figure, such as `2`.
+    pub value: String,
+    /// Its unit or object, such as `jobs waiting`; may be empty.
+    pub unit: String,
+    /// One line that explains it; may be empty.
+    pub detail: String,
+    /// How it fares.
+    pub state: HealthState,
+    /// For shares of something, how much is used, in percent.
+    pub share: Option<u8>,
+    /// Page that says more.
+    pub href: Option<String>,
+}
+
+/// A model in use.
+#[derive(Debug, Clone)]
+pub struct ModelRow {
+    /// What it does, such as `writes answers`.
+    pub purpose: String,
+    /// Its name.
+    pub name: String,
+    /// Architecture, quantisation and the like.
+    pub detail: String,
+    /// Size of its file, such as `1.1 GB`.
+    pub size: String,
+    /// SHA-256 of its weights, hexadecimal.
+    pub sha256: String,
+}
+
+#[cfg(test)]
+mod samples {
+    use super::*;
+    use crate::views::Nav;
+    use domain::Role;
+
+    impl HealthPage {
+        pub(crate) fn sample() -> Self {
+            let card =
+                |name: &str, value: &str, unit: &str, detail: &str, state, share, href: Option<&str>| HealthCard {
+                    name: name.to_owned(),
+                    value: value.to_owned(),
+                    unit: unit.to_owned(),
+                    detail: detail.to_owned(),
+                    state,
+                    share,
+                    href: href.map(str::to_owned),
+                };
+            use HealthState::{Attention, Good};
+            Self {
+                chrome: Chrome { banner: None, ..Chrome::sample("Health", Nav::Health, Role::Admin) },
+                verdict: "One thing needs attention: a job failed.".to_owned(),
+                state: Attention,
+                cards: vec![
+                    card("Answer time", "8.4", "s", "median of the last 50 answers", Good, None, None),
+                    card("Documents", "15", "", "1,480 passages can be searched", Good, None, Some("/library")),
+                    card(
+                        "Queue",
+                        "2",
+                        "jobs in work",
+                        "1 failed in the last day",
+                        Attention,
+                        None,
+                        Some("/jobs?state=failed"),
+                    ),
+                    card("Disk", "61", "GB free", "38 of 99 GB used", Good, Some(38), None),
+                    card("Index", "in step", "", "every published version can be searched", Good, None, None),
+                    card("Audit log", "1,206", "events", "head 4f1c9b7e…", Good, None, None),
+                ],
+                models: vec![
+                    ModelRow {
+                        purpose: "Writes answers".to_owned(),
+                        name: "Qwen2.5-Coder-1.5B-Instruct".to_owned(),
+                        detail: "qwen2 · Q4_K_M · context 32,768".to_owned(),
+                        size: "1.1 GB".to_owned(),
+                        sha256: "cc324af0".repeat(8),
+                    },
+                    ModelRow {
+                        purpose: "Reads passages".to_owned(),
+                        name: "all-MiniLM-L6-v2".to_owned(),
+                        detail: "bert · F32 · 384 dimensions".to_owned(),
+                        size: "91 MB".to_owned(),
+                        sha256: "53aa5117".repeat(8),
+                    },
+                ],
+                at: "14 March 2026, 09:41".to_owned(),
+            }
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! What every page shows: one plain struct a page, one askama template beside it in `templates/`.
+//!
+//! Views know nothing of storage, models or HTTP. A route fills a struct with what the person may see, and the
+//! template only lays it out. Ids, times and sizes arrive as text, already written for a reader.
+
+mod account;
+mod answer;
+mod ask;
+mod audit;
+mod collection;
+mod collections_admin;
+mod document;
+mod filters;
+mod health;
+mod jobs;
+mod layout;
+mod library;
+mod messages;
+mod people;
+mod search;
+
+pub use account::{AccountPage, SessionRow};
+pub use answer::{
+    AnswerPartial, AnswerState, AnswerView, SentenceGroup, SentenceView, SourceView, SourcesPartial, Support,
+};
+pub use ask::{AskPage, CollectionChoice, ConversationGroup, ConversationLink};
+pub use audit::{
+    AuditEventPage, AuditFilter, AuditHead, AuditOutcome, AuditPage, AuditRow, ShownPassage, Verification,
+};
+pub use collection::{
+    CollectionPage, DocumentRow, GrantRow, GrantsEditor, PrincipalChoice, PrincipalKind, UploadRules,
+};
+pub use collections_admin::{CollectionEdit, CollectionsAdminPage, Matrix, MatrixRow};
+pub use document::{CitationNav, DocumentPage, PassageView};
+pub use health::{HealthCard, HealthPage, HealthState, ModelRow};
+pub use jobs::{JobFilter, JobRow, JobState, JobsPage, JobsPartial};
+pub use layout::{Chrome, Flash, FlashKind, Nav, NavItem, Pager, Person, Theme};
+pub use library::{CollectionCard, LibraryPage};
+pub use messages::{ConfirmPage, ErrorPage, SignInPage};
+pub use people::{GroupCard, Member, NewPassword, PeoplePage, UserRow};
+pub use search::{Facet, SearchPage, SearchResult};
+
+#[cfg(test)]
+mod contrast;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,254 @@
+//! Renders every page and holds it to what all pages must be.
+
+use super::*;
+use askama::Template;
+use domain::Label;
+
+/// Every page in every state worth looking at, by name.
+fn pages() -> Vec<(&'static str, String)> {
+    let answer = AnswerView::sample();
+    let writing = AnswerView::sample_in(AnswerState::Writing);
+    let jobs = JobsPage::sample().jobs;
+    let rendered: Vec<(&'static str, askama::Result<String>)> = vec![
+        ("sign_in", SignInPage::sample().render()),
+        ("sign_in_refused", SignInPage::sample_refused().render()),
+        ("ask", AskPage::sample().render()),
+        ("ask_first_visit", AskPage::sample_first_visit().render()),
+        ("ask_without_collections", AskPage::sample_without_collections().render()),
+        ("ask_searching", AskPage::sample_in(AnswerState::Searching).render()),
+        ("ask_writing", AskPage::sample_in(AnswerState::Writing).render()),
+        ("ask_refused", AskPage::sample_in(AnswerState::Refused).render()),
+        ("ask_stopped", AskPage::sample_in(AnswerState::Stopped).render()),
+        ("ask_failed", AskPage::sample_in(AnswerState::Failed).render()),
+        ("search", SearchPage::sample().render()),
+        ("search_start", SearchPage::sample_start().render()),
+        ("search_empty", SearchPage::sample_empty().render()),
+        ("library", LibraryPage::sample().render()),
+        ("library_empty", LibraryPage::sample_empty().render()),
+        ("collection", CollectionPage::sample().render()),
+        ("collection_reader", CollectionPage::sample_reader().render()),
+        ("collection_empty", CollectionPage::sample_empty().render()),
+        ("document", DocumentPage::sample().render()),
+        ("document_reader", DocumentPage::sample_reader().render()),
+        ("jobs", JobsPage::sample().render()),
+        ("jobs_empty", JobsPage::sample_empty().render()),
+        ("people", PeoplePage::sample().render()),
+        ("people_edit", PeoplePage::sample_edit().render()),
+        ("collections_admin", CollectionsAdminPage::sample().render()),
+        ("collections_admin_edit", CollectionsAdminPage::sample_edit().render()),
+        ("collections_admin_empty", CollectionsAdminPage::sample_empty().render()),
+        ("audit", AuditPage::sample().render()),
+        ("audit_empty", AuditPage::sample_empty().render()),
+        ("audit_event", AuditEventPage::sample().render()),
+        ("account", AccountPage::sample().render()),
+        ("health", HealthPage::sample().render()),
+        ("error", ErrorPage::sample().render()),
+        ("confirm", ConfirmPage::sample().render()),
+        ("partial_answer", AnswerPartial { answer: &answer, csrf: "c5f1" }.render()),
+        ("partial_writing", AnswerPartial { answer: &writing, csrf: "c5f1" }.render()),
+        ("partial_sources", SourcesPartial { answer: &answer }.render()),
+        ("partial_jobs", JobsPartial { jobs: &jobs, poll: "/collections/c1?partial=jobs", csrf: "c5f1" }.render()),
+    ];
+    rendered.into_iter().map(|(name, html)| (name, html.expect(name))).collect()
+}
+
+/// The opening tags of `html` with this name, attributes included.
+fn tags<'a>(html: &'a str, name: &str) -> Vec<&'a str> {
+    let opening = format!("<{name}");
+    html.match_indices(&opening)
+        .map(|(at, _)| &html[at..])
+        .filter(|rest| rest[opening.len()..].starts_with([' ', '>', '\n']))
+        .map(|rest| &rest[..=rest.find('>').expect("tags end")])
+        .collect()
+}
+
+fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
+    let (_, value) = tag.split_once(&format!(" {name}=\""))?;
+    value.split('"').next()
+}
+
+/// Writes the pages where a browser can open them, for those who change their look:
+/// `CARREL_PAGES=DIRECTORY cargo test -p web write_pages`.
+#[test]
+fn write_pages() {
+    let Some(directory) = std::env::var_os("CARREL_PAGES") else { return };
+    for (name, html) in pages() {
+        std::fs::write(std::path::Path::new(&directory).join(name).with_extension("html"), html)
+            .expect("a writable folder");
+    }
+}
+
+#[test]
+fn no_page_needs_what_the_content_security_policy_forbids() {
+    for (name, html) in pages() {
+        let inline = [
+            " style=",
+            " onclick=",
+            " onsubmit=",
+            " onload=",
+            " onchange=",
+            "<style",
+            "javascript:",
+            "http://",
+            "https://",
+        ];
+        for forbidden in inline {
+            assert!(!html.contains(forbidden), "{name} has {forbidden}");
+        }
+        for script in tags(&html, "script") {
+            assert_eq!(attribute(script, "src"), Some("/static/app.js"), "{name}");
+        }
+    }
+}
+
+#[test]
+fn every_page_has_one_first_heading_and_stays_small() {
+    for (name, html) in pages() {
+        let headings = tags(&html, "h1").len();
+        assert_eq!(headings, usize::from(!name.starts_with("partial_")), "{name}");
+        assert!(html.len() < 60_000, "{name} has {} bytes", html.len());
+    }
+}
+
+#[test]
+fn every_form_that_posts_carries_the_token() {
+    for (name, html) in pages() {
+        for form in html.split("<form").skip(1) {
+            let form = form.split("</form>").next().expect("forms end");
+            let posts = form.split('>').next().expect("tags end").contains("method=\"post\"");
+            assert_eq!(posts, form.contains("name=\"csrf\" value=\"c5f1"), "{name}: {form}");
+        }
+    }
+}
+
+#[test]
+fn every_field_has_a_label_and_every_id_is_unique() {
+    for (name, html) in pages() {
+        for tag in ["input", "select", "textarea"].into_iter().flat_map(|kind| tags(&html, kind)) {
+            if matches!(attribute(tag, "type"), Some("hidden" | "checkbox")) || tag.contains(" hidden") {
+                continue;
+            }
+            let id = attribute(tag, "id").unwrap_or_else(|| panic!("{name}: {tag} has no id"));
+            assert!(html.contains(&format!("for=\"{id}\"")), "{name}: {tag} has no label");
+        }
+        let mut ids: Vec<&str> =
+            html.match_indices(" id=\"").map(|(at, _)| html[at + 5..].split('"').next().unwrap()).collect();
+        let all = ids.len();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), all, "{name} repeats an id");
+    }
+}
+
+#[test]
+fn every_symbol_that_pages_use_is_in_the_sprite() {
+    let sprite = include_str!("../../../../static/icons.svg");
+    for (name, html) in pages() {
+        for (at, _) in html.match_indices("icons.svg#") {
+            let symbol = html[at + 10..].split('"').next().unwrap();
+            assert!(sprite.contains(&format!("id=\"{symbol}\"")), "{name} uses {symbol}");
+        }
+    }
+}
+
+#[test]
+fn what_people_write_is_shown_as_text() {
+    const HOSTILE: &str = "<script>alert(1)</script>\"'><img src=x>";
+    let hostile = || HOSTILE.to_owned();
+    let mut ask = AskPage::sample();
+    ask.chrome.organisation = hostile();
+    ask.chrome.flash = Some(Flash { kind: FlashKind::Problem, text: hostile() });
+    ask.question = hostile();
+    ask.examples = vec![hostile()];
+    ask.groups[0].conversations[0].title = hostile();
+    ask.turns[0].question = hostile();
+    ask.turns[0].sentences[0].text = hostile();
+    ask.turns[0].sources[0].title = hostile();
+    ask.turns[0].sources[0].quote = hostile();
+    let mut search = SearchPage::sample();
+    search.query = hostile();
+    search.results[0].snippet = vec![(true, hostile()), (false, hostile())];
+    let mut document = DocumentPage::sample();
+    document.title = hostile();
+    document.passages[0].text = hostile();
+    document.passages[0].heading_path = vec![hostile()];
+    let mut audit = AuditPage::sample();
+    audit.filter.text = hostile();
+    audit.entries[0].detail = hostile();
+    let pages = [ask.render(), search.render(), document.render(), audit.render()];
+    for html in pages.map(|html| html.expect("renders")) {
+        assert!(!html.contains("<script>alert"), "{html}");
+        assert!(!html.contains("<img"), "{html}");
+        assert!(html.contains("&#60;script&#62;alert(1)"), "{html}");
+    }
+}
+
+#[test]
+fn a_refusal_says_so_and_offers_what_came_near() {
+    let html = AskPage::sample_in(AnswerState::Refused).render().expect("renders");
+    assert!(html.contains("The documents you can see do not answer this."));
+    assert!(html.contains("Nearest passages"));
+    assert!(html.contains("/search?q=Who%20won%20the%20regatta%20in%201987%3F"));
+}
+
+#[test]
+fn a_reader_without_script_gets_the_page_again_while_an_answer_is_in_work() {
+    let refreshes = |page: &AskPage| page.render().expect("renders").contains("http-equiv=\"refresh\"");
+    assert!(refreshes(&AskPage::sample_in(AnswerState::Writing)));
+    assert!(!refreshes(&AskPage::sample()));
+}
+
+#[test]
+fn a_citation_opens_the_passage_in_its_document() {
+    let html = AskPage::sample().render().expect("renders");
+    assert!(html.contains("href=\"/documents/0195a1c0de1?passage=0195a1feed1&amp;answer=0195a1b2c3#p0195a1feed1\""));
+    assert!(html.contains("aria-label=\"Source 1: Employee Handbook, page 12\""));
+}
+
+#[test]
+fn the_highest_label_stands_at_both_ends_of_a_page() {
+    let html = AskPage::sample().render().expect("renders");
+    assert_eq!(html.matches("data-banner data-label=\"confidential\"").count(), 2);
+    let unlabelled = AskPage::sample_first_visit().render().expect("renders");
+    assert_eq!(unlabelled.matches(" hidden><b></b>").count(), 2);
+    assert!(
+        Label::ALL.iter().all(|label| include_str!("../../../../static/app.css").contains(&format!(".label-{label}")))
+    );
+}
+
+#[test]
+fn navigation_shows_what_a_role_works_with() {
+    let words = |role| {
+        Chrome::sample("", Nav::Ask, role).navigation().iter().map(|item| item.text).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(words(domain::Role::Staff), "Ask Search Library");
+    assert_eq!(words(domain::Role::Curator), "Ask Search Library Jobs");
+    assert_eq!(words(domain::Role::Admin), "Ask Search Library Jobs People Collections Health");
+    assert_eq!(words(domain::Role::Auditor), "Ask Search Library Audit");
+}
+
+#[test]
+fn headings_and_pages_appear_where_they_change() {
+    let page = DocumentPage::sample();
+    let headings = |index: usize| {
+        page.new_headings(&index).iter().map(|heading| (heading.level, heading.text)).collect::<Vec<_>>()
+    };
+    assert_eq!(headings(1), [(2, "Leave"), (3, "Annual leave")]);
+    assert_eq!(headings(2), [(3, "Carrying leave over")]);
+    assert_eq!([0, 1, 2, 3].map(|index| page.page_begins(&index)), [Some(11), Some(12), Some(13), None]);
+    assert!(page.passages[1].paragraphs()[0].starts_with("In the first"), "a heading is not repeated in the text");
+}
+
+/// The agreed look lies in `snapshots/`; `INSTA_UPDATE=always cargo test -p web` writes it anew.
+#[test]
+fn the_partials_look_as_agreed() {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| {
+        let answer = AnswerView::sample();
+        insta::assert_snapshot!("answer", AnswerPartial { answer: &answer, csrf: "c5f1" }.render().expect("renders"));
+        insta::assert_snapshot!("sources", SourcesPartial { answer: &answer }.render().expect("renders"));
+        insta::assert_snapshot!("sign_in", SignInPage::sample_refused().render().expect("renders"));
+    });
+}

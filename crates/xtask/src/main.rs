@@ -1,0 +1,65 @@
+//! The developer commands of Carrel: `cargo xtask COMMAND`.
+//!
+//! Knows none of the other crates: it must build in seconds on a fresh machine, before anything else does.
+
+// A command line tool talks on its terminal.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod arguments;
+mod bench;
+mod demo;
+mod failure;
+mod image;
+mod models;
+mod test;
+mod workspace;
+
+use arguments::Arguments;
+use failure::{Failure, Result};
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask COMMAND
+
+  demo [--port 8080] [--data DIR] [--no-build] [--tiny]
+        fetch the models, build, and serve the sample documents on http://127.0.0.1:8080
+  test [--only NAME]... [--list]
+        everything that must pass; --list names the steps
+  fetch [--role ROLE]... [--verify] [--list]
+        fetch the models of models.lock (all, or those of the given roles) and check them
+  bench [NAME]... [--runs N] [--dataset DIR] [--list]
+        measure, keep the figures in docs/benchmarks.json and write docs/benchmarks.md
+  image
+        build the offline installer image (not there yet)
+
+Models are kept in $CARREL_MODELS, or else in the user's cache folder.";
+
+fn main() -> ExitCode {
+    match dispatch(Arguments::new(std::env::args().skip(1))) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("xtask: {failure}");
+            ExitCode::from(failure.status())
+        }
+    }
+}
+
+fn dispatch(mut arguments: Arguments) -> Result<()> {
+    if arguments.flag("--help") || arguments.flag("-h") {
+        println!("{HELP}");
+        return Ok(());
+    }
+    match arguments.word().as_deref() {
+        Some("demo") => demo::run(arguments),
+        Some("test") => test::run(arguments),
+        Some("fetch") => models::fetch::run(arguments),
+        Some("bench") => bench::run(arguments),
+        Some("image") => image::run(arguments),
+        Some("help") => {
+            println!("{HELP}");
+            Ok(())
+        }
+        Some(other) => Err(Failure::usage(format!("there is no command '{other}'; see `cargo xtask help`"))),
+        None => Err(Failure::usage(format!("a command is missing\n\n{HELP}"))),
+    }
+}

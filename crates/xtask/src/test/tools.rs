@@ -1,0 +1,47 @@
+//! What the browser tests need on the machine: a Chromium and the chromedriver that goes with it.
+
+use crate::failure::{Failure, Result};
+use crate::workspace::{on_path, run, spelled};
+use std::os::unix::fs::MetadataExt;
+use std::process::{Command, Stdio};
+
+const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+
+/// Finds them, or installs them where that is allowed, or says in one line what is missing.
+pub fn provide() -> Result<()> {
+    let Some(lacking) = lacking() else {
+        println!("a Chromium and chromedriver are here");
+        return Ok(());
+    };
+    if !(is_root() && on_path("apt-get").is_some()) {
+        return Err(Failure::new(format!(
+            "{lacking} is missing; install it, on Debian: apt-get install chromium chromium-driver"
+        )));
+    }
+    println!("{lacking} is missing: installing it");
+    apt_get(&["update"])?;
+    apt_get(&["install", "--yes", "--no-install-recommends", "chromium", "chromium-driver", "fonts-liberation"])?;
+    self::lacking()
+        .map_or(Ok(()), |still| Err(Failure::new(format!("{still} is still missing after its installation"))))
+}
+
+fn lacking() -> Option<&'static str> {
+    if BROWSERS.iter().all(|name| on_path(name).is_none()) {
+        Some("a Chromium")
+    } else if on_path("chromedriver").is_none() {
+        Some("chromedriver")
+    } else {
+        None
+    }
+}
+
+fn is_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
+}
+
+fn apt_get(arguments: &[&str]) -> Result<()> {
+    let mut command = Command::new("apt-get");
+    command.arg("--quiet").args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    run(&mut command).map_err(|failure| Failure::new(format!("{failure}; `{}` by hand shows why", spelled(&command))))
+}

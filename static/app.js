@@ -1,0 +1,389 @@
+// Carrel's script. Every page works without it; it adds streaming, keys, light between a sentence and its source,
+// and uploads with progress. HTML comes from the server's own fragments only, everything else is set as text.
+(() => {
+  "use strict";
+
+  const LABELS = ["public", "internal", "confidential", "secret"];
+  const narrow = matchMedia("(max-width: 56em)");
+  const one = (selector, root = document) => root.querySelector(selector);
+  const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+
+  function make(tag, properties = {}, ...children) {
+    const element = Object.assign(document.createElement(tag), properties);
+    element.append(...children);
+    return element;
+  }
+
+  /** The first element of a fragment that the server rendered; its scripts, if it had any, stay dead. */
+  function fragment(html, selector) {
+    const body = new DOMParser().parseFromString(html, "text/html").body;
+    return selector ? one(selector, body) : body.firstElementChild;
+  }
+
+  /** Shows what only works with this script and hides what is only for readers without it. */
+  function prepare(root) {
+    all("[data-script]", root).forEach((element) => (element.hidden = false));
+    all("[data-without-script]", root).forEach((element) => (element.hidden = true));
+    if (narrow.matches) {
+      all(".sources details", root).forEach((drawer) => (drawer.open = false));
+    }
+  }
+
+  const announcer = make("p", { className: "sr" });
+  announcer.setAttribute("role", "status");
+  const announce = (text) => (announcer.textContent = text);
+
+  /** The banner shows the highest label that is on screen. */
+  function raiseBanner() {
+    const ranks = all("main [data-label]").map((element) => LABELS.indexOf(element.dataset.label));
+    const highest = LABELS[Math.max(-1, ...ranks)];
+    for (const banner of all("[data-banner]")) {
+      banner.hidden = !highest;
+      banner.dataset.label = highest || "";
+      one("b", banner).textContent = highest || "";
+    }
+  }
+
+  // ---- answers -----------------------------------------------------------------------------------------------
+
+  /** Text so far as paragraphs and lists, its [1] as links to the sources beside it. */
+  function draw(live, text, answer) {
+    const blocks = [];
+    let list = null;
+    for (const line of text.replaceAll("**", "").split("\n")) {
+      const item = line.match(/^\s*(?:[-*•]|\d+[.)])\s+(.*)$/);
+      if (item) {
+        if (!list) blocks.push((list = make("ul")));
+        list.append(make("li", {}, ...withCitations(item[1], answer)));
+      } else if (line.trim()) {
+        list = null;
+        blocks.push(make("p", {}, ...withCitations(line, answer)));
+      }
+    }
+    live.replaceChildren(...blocks);
+  }
+
+  function withCitations(line, answer) {
+    return line.split(/\s*\[(\d+(?:\s*,\s*\d+)*)\]/).flatMap((piece, index) => {
+      if (index % 2 === 0) return [piece];
+      return piece.split(",").map((number) => {
+        const link = one(`[id="s${answer}-${number.trim()}"] a[data-cite]`);
+        const mark = make(link ? "a" : "span", { className: "cite", textContent: number.trim() });
+        if (link) mark.href = link.href;
+        return mark;
+      });
+    });
+  }
+
+  function follow(article) {
+    const answer = article.dataset.answer;
+    const began = performance.now();
+    const source = new EventSource(article.dataset.stream);
+    let text = "";
+    let drawing = false;
+    let complete = false;
+
+    const clock = setInterval(() => {
+      const place = one("[data-clock]", article);
+      if (place) place.textContent = `${Math.round((performance.now() - began) / 1000)} s`;
+    }, 1000);
+    const say = (words) => {
+      const place = one("[data-status]", article);
+      if (place && place.textContent !== words) place.textContent = words;
+    };
+    const finish = () => {
+      clearInterval(clock);
+      source.close();
+    };
+    const replace = (old, html) => {
+      const fresh = fragment(html);
+      if (!old || !fresh) return old;
+      old.replaceWith(fresh);
+      prepare(fresh);
+      raiseBanner();
+      return fresh;
+    };
+
+    // The server tells an answer from its beginning to whoever connects, so a second connection starts over.
+    source.addEventListener("open", () => (text = ""));
+    source.addEventListener("status", (event) => say(JSON.parse(event.data).text));
+    source.addEventListener("sources", (event) => {
+      replace(document.getElementById(`sources-${answer}`), event.data);
+    });
+    source.addEventListener("text", (event) => {
+      text += JSON.parse(event.data).delta;
+      if (drawing || complete) return;
+      drawing = true;
+      requestAnimationFrame(() => {
+        drawing = false;
+        if (!complete) draw(one("[data-live]", article), text, answer);
+      });
+    });
+    source.addEventListener("answer", (event) => {
+      complete = true;
+      article = replace(article, event.data);
+      announce("The answer is complete.");
+    });
+    source.addEventListener("end", () => {
+      finish();
+      if (!complete) location.reload();
+    });
+    source.addEventListener("error", () => {
+      if (source.readyState !== EventSource.CLOSED) return say("connection lost · trying again");
+      finish();
+      say("connection lost · reload the page to see the answer");
+    });
+    article.scrollIntoView({ block: "nearest" });
+  }
+
+  /** Lights a sentence together with the sources that it cites, whichever of them is pointed at. */
+  function light(target) {
+    all(".lit").forEach((element) => element.classList.remove("lit"));
+    const sentence = target.closest?.(".s[data-cites]");
+    const source = target.closest?.(".source");
+    const row = (sentence || source)?.closest(".turn-row");
+    if (!row) return;
+    const cited = (element) => element.dataset.cites.split(" ").filter(Boolean);
+    const only = target.closest(".cite")?.dataset.n;
+    const numbers = source ? [source.dataset.n] : only ? [only] : cited(sentence);
+    const sentences = source ? all(".s[data-cites]", row).filter((other) => cited(other).includes(numbers[0])) : [sentence];
+    const sources = all(".source", row).filter((other) => numbers.includes(other.dataset.n));
+    if (!numbers.length) return;
+    [...sentences, ...sources].forEach((element) => element.classList.add("lit"));
+    const shelf = one(".sources", row);
+    if (source || !sources.length || shelf.scrollHeight <= shelf.clientHeight) return;
+    const above = sources[0].offsetTop - shelf.scrollTop;
+    const below = above + sources[0].offsetHeight - shelf.clientHeight;
+    if (above < 0 || below > 0) shelf.scrollBy({ top: above < 0 ? above - 8 : below + 8 });
+  }
+
+  async function copy(button) {
+    const row = button.closest(".turn-row");
+    const clean = (element) => element.textContent.replace(/\s+/g, " ").trim();
+    const answer = all(".prose p, .prose li", row).map((block) => {
+      const plain = block.cloneNode(true);
+      all(".cite", plain).forEach((mark) => (mark.textContent = ` [${mark.textContent}]`));
+      all(".sr, .s-word", plain).forEach((element) => element.remove());
+      return (block.tagName === "LI" ? "- " : "") + clean(plain);
+    });
+    const sources = all(".source", row).map((source) => {
+      const link = one("a", source);
+      return `[${source.dataset.n}] ${clean(link)}, ${all(".place > *", source).map(clean).join(", ")}\n    ${link.href}`;
+    });
+    const text = [clean(one("h2", row)), answer.join("\n\n"), "Sources\n" + sources.join("\n"), clean(one(".facts", row))].join("\n\n");
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      // Browsers keep the clipboard from pages without TLS; a selected field can still be copied.
+      const field = document.body.appendChild(make("textarea", { value: text, className: "sr" }));
+      field.select();
+      document.execCommand("copy");
+      field.remove();
+      button.focus();
+    }
+    const said = one("[data-said]", button);
+    const before = said.textContent;
+    said.textContent = "Copied";
+    announce("Copied");
+    setTimeout(() => (said.textContent = before), 2000);
+  }
+
+  // ---- uploads and jobs --------------------------------------------------------------------------------------
+
+  const inWork = (root) => all("[data-job=waiting], [data-job=running]", root).length > 0;
+
+  /** Renews the list of jobs while any is in work, then loads the page with what came of them. */
+  function watch(address) {
+    setTimeout(async () => {
+      try {
+        const answer = await fetch(address, { headers: { Accept: "text/html" } });
+        const fresh = answer.ok && fragment(await answer.text(), "#jobs");
+        const box = document.getElementById("jobs");
+        if (fresh && !box.contains(document.activeElement)) box.replaceWith(fresh);
+      } catch {
+        // The next round tries again.
+      }
+      const typing = document.activeElement?.matches("input, select, textarea");
+      if (uploading || typing || inWork(document.getElementById("jobs"))) watch(address);
+      else if (!one("[data-files] .job-failed")) location.reload();
+    }, 1500);
+  }
+
+  let uploading = false;
+
+  function send(form, file, line) {
+    return new Promise((resolve) => {
+      const body = new FormData();
+      body.append("csrf", form.elements.csrf.value);
+      body.append("label", form.elements.label.value);
+      body.append("files", file, file.name);
+      const bar = one("progress", line);
+      const state = one("[data-state]", line);
+      const request = new XMLHttpRequest();
+      request.open("POST", form.action);
+      request.upload.addEventListener("progress", (event) => {
+        const percent = event.total ? Math.round((100 * event.loaded) / event.total) : 0;
+        bar.value = percent;
+        state.textContent = percent < 100 ? `sending, ${percent} %` : "checking";
+      });
+      request.addEventListener("loadend", () => {
+        bar.remove();
+        const taken = request.status >= 200 && request.status < 300;
+        line.classList.add(taken ? "job-done" : "job-failed");
+        state.textContent = taken ? "received" : reason(request);
+        resolve(taken);
+      });
+      request.send(body);
+    });
+  }
+
+  function reason(request) {
+    if (request.status === 0) return "the connection broke; try again";
+    if (request.status === 413) return "the file is larger than the appliance takes";
+    try {
+      return JSON.parse(request.responseText).error.message;
+    } catch {
+      const heading = fragment(request.responseText || "<p></p>", "h1");
+      return heading ? heading.textContent : `the appliance refused it (${request.status})`;
+    }
+  }
+
+  async function upload(form) {
+    const field = form.elements.files;
+    const list = one("[data-files]", form);
+    const lines = [...field.files].map((file) => {
+      const bar = make("progress", { max: 100, value: 0 });
+      bar.setAttribute("aria-label", file.name);
+      const state = make("span", { textContent: "waiting" });
+      state.dataset.state = "";
+      const words = make("p", { className: "job-line" }, bar, state);
+      const line = make("li", { className: "job" });
+      line.append(make("div", { className: "job-body" }, make("p", { className: "job-name", textContent: file.name }), words));
+      list.append(line);
+      return [file, line];
+    });
+    uploading = true;
+    const jobs = document.getElementById("jobs");
+    if (jobs) watch(jobs.dataset.poll);
+    for (const [file, line] of lines) {
+      if (await send(form, file, line)) setTimeout(() => line.remove(), 4000);
+    }
+    uploading = false;
+    form.reset();
+  }
+
+  function readyUpload(form) {
+    const zone = one("[data-drop]", form);
+    const over = (event) => {
+      if (!event.dataTransfer?.types.includes("Files")) return;
+      event.preventDefault();
+      zone.classList.add("drop-over");
+    };
+    zone.addEventListener("dragenter", over);
+    zone.addEventListener("dragover", over);
+    zone.addEventListener("dragleave", () => zone.classList.remove("drop-over"));
+    zone.addEventListener("drop", (event) => {
+      event.preventDefault();
+      zone.classList.remove("drop-over");
+      // The label is chosen by a person, so a drop fills the field and the button still decides.
+      form.elements.files.files = event.dataTransfer.files;
+      one("button", form).focus();
+    });
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      if (form.elements.files.files.length && !uploading) upload(form);
+    });
+  }
+
+  // ---- keys and menus ----------------------------------------------------------------------------------------
+
+  function step(by) {
+    const link = one(`[data-key=${by > 0 ? "j" : "k"}]`);
+    if (link) return link.click();
+    const links = all("[data-cite]").filter((element) => element.offsetParent);
+    const at = links.indexOf(document.activeElement);
+    const next = links[at < 0 ? (by > 0 ? 0 : links.length - 1) : Math.min(links.length - 1, Math.max(0, at + by))];
+    next?.focus();
+  }
+
+  const keys = {
+    "?": () => document.getElementById("keys")?.showModal(),
+    "/": () => (one("[data-search]") ? one("[data-search]").focus() : (location.href = "/search")),
+    n: () => (one(".welcome") ? document.getElementById("question")?.focus() : (location.href = "/ask")),
+    j: () => step(1),
+    k: () => step(-1),
+  };
+
+  function closeMenus(except) {
+    all("details[data-menu][open]").forEach((menu) => menu !== except && (menu.open = false));
+  }
+
+  document.addEventListener("keydown", (event) => {
+    const target = event.target;
+    if (event.key === "Escape") {
+      const menu = target.closest?.("details[data-menu][open]");
+      closeMenus();
+      if (menu) one("summary", menu).focus();
+      else if (target !== document.body && !target.closest("dialog")) target.blur();
+      return;
+    }
+    if (target.id === "question" && event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+      event.preventDefault();
+      target.form.requestSubmit();
+      return;
+    }
+    const typing = target.matches?.("input, textarea, select");
+    if (typing || event.ctrlKey || event.metaKey || event.altKey || !one("#keys") || one("dialog[open]")) return;
+    if (keys[event.key]) {
+      event.preventDefault();
+      keys[event.key]();
+    }
+  });
+
+  document.addEventListener("click", (event) => {
+    closeMenus(event.target.closest("details[data-menu]"));
+    const button = event.target.closest("button");
+    if (button?.matches("[data-copy]")) copy(button);
+    if (button?.matches("[data-print]")) print();
+    if (button?.matches("[data-open-keys]")) keys["?"]();
+  });
+  document.addEventListener("mouseover", (event) => light(event.target));
+  document.addEventListener("focusin", (event) => light(event.target));
+
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("[data-submit]")) event.target.form.requestSubmit();
+    const chooser = event.target.closest(".choose");
+    if (!chooser) return;
+    const boxes = all("input", chooser);
+    const chosen = boxes.filter((box) => box.checked);
+    one("[data-chosen]", chooser).textContent =
+      chosen.length === 0 || chosen.length === boxes.length
+        ? "All collections"
+        : chosen.length === 1
+          ? chosen[0].parentElement.textContent.trim()
+          : `${chosen.length} of ${boxes.length} collections`;
+  });
+
+  // One question is sent once, however often Enter is pressed.
+  document.addEventListener("submit", (event) => {
+    if (!event.target.matches("[data-ask]")) return;
+    if (event.target.dataset.sent) event.preventDefault();
+    event.target.dataset.sent = "yes";
+  });
+  addEventListener("pageshow", () => all("[data-ask]").forEach((form) => delete form.dataset.sent));
+  addEventListener("beforeprint", () => all("main details:not(.menu)").forEach((drawer) => (drawer.open = true)));
+
+  document.body.append(announcer);
+  all("[data-open-keys]").forEach((button) => (button.hidden = false));
+  if (narrow.matches) all("[data-narrow-closed]").forEach((drawer) => (drawer.open = false));
+  else if (one(".welcome")) document.getElementById("question")?.focus({ preventScroll: true });
+  one(".main-nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+  prepare(document);
+  all("[data-stream]").forEach(follow);
+  all("[data-upload]").forEach(readyUpload);
+  const jobs = document.getElementById("jobs");
+  if (jobs?.dataset.poll && inWork(jobs)) watch(jobs.dataset.poll);
+  if (jobs && "reload" in jobs.dataset) watch(location.href);
+  const turns = all(".turn-row");
+  if (turns.length > 1 && !location.hash) turns.at(-1).scrollIntoView({ block: "start" });
+})();

@@ -1,0 +1,119 @@
+//! A real browser: headless Chromium through its WebDriver.
+
+use crate::with_handbook;
+use fantoccini::{Client, ClientBuilder, Locator};
+use serde_json::{Value, json};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener as Probe};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use testkit::{PASSWORD, TestApp};
+
+struct Driver {
+    child: Child,
+    port: u16,
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn driver() -> Driver {
+    let port = Probe::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+    let child = Command::new("chromedriver")
+        .arg(format!("--port={port}"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("chromedriver starts; 'cargo xtask test' installs it or says what is missing");
+    Driver { child, port }
+}
+
+async fn browser(driver: &Driver, width: u32) -> Client {
+    let arguments = [
+        "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage",
+        "--disable-background-networking", "--disable-component-update", "--disable-sync",
+        &format!("--window-size={width},900"),
+    ];
+    let mut capabilities = serde_json::Map::<String, Value>::new();
+    capabilities.insert("goog:chromeOptions".to_owned(), json!({ "args": arguments }));
+    let address = format!("http://127.0.0.1:{}", driver.port);
+    for _ in 0..100 {
+        match ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
+            .capabilities(capabilities.clone())
+            .connect(&address)
+            .await
+        {
+            Ok(client) => return client,
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    }
+    panic!("the browser does not start");
+}
+
+/// The product on a port of its own.
+async fn serve(world: &TestApp) -> String {
+    let mut app = world.app.clone();
+    let mut site = (*app.site).clone();
+    site.secure_cookies = false;
+    app.site = site.into();
+    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let service = web::router(app).into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async move { axum::serve(listener, service).await });
+    format!("http://{address}")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn browser_signs_in_asks_sees_the_stream_and_opens_the_cited_passage() {
+    let (world, _) = with_handbook().await;
+    let address = serve(&world).await;
+    let driver = driver();
+    let page = browser(&driver, 1440).await;
+
+    page.goto(&address).await.unwrap();
+    page.find(Locator::Id("name")).await.unwrap().send_keys("ada").await.unwrap();
+    page.find(Locator::Id("password")).await.unwrap().send_keys(PASSWORD).await.unwrap();
+    page.find(Locator::Css("main button")).await.unwrap().click().await.unwrap();
+    let question = page.wait().for_element(Locator::Id("question")).await.unwrap();
+    // Enter sends: the script is at work.
+    question.send_keys("How many days of annual leave do I get in my first year?\u{e007}").await.unwrap();
+    let wait = || page.wait().at_most(Duration::from_secs(60));
+    wait().for_element(Locator::Css("article.turn[data-state]")).await.unwrap();
+    // Sources come before the end, and text into the live part while it is still being written.
+    wait().for_element(Locator::Css("article.turn .prose p, article.turn .prose li")).await.unwrap();
+    page.find(Locator::Css(".source")).await.expect("sources are there with the first word");
+    wait().for_element(Locator::Css("article.turn .record")).await.unwrap();
+    let reloaded = page.execute("return performance.getEntriesByType('navigation')[0].type", vec![]).await.unwrap();
+    assert_eq!(reloaded, "navigate", "the end came by the stream, not by a reload");
+
+    let link = page.find(Locator::Css(".source a[href^='/documents/']")).await.unwrap();
+    link.click().await.unwrap();
+    let cited = page.wait().for_element(Locator::Css("mark, .cited, [data-cited]")).await.unwrap();
+    assert!(cited.text().await.unwrap().contains("24 days"));
+    let errors = page.execute("return document.querySelectorAll('main').length", vec![]).await.unwrap();
+    assert_eq!(errors, 1);
+    page.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn browser_at_phone_width_needs_no_sideways_scrolling() {
+    let (world, handbook) = with_handbook().await;
+    let address = serve(&world).await;
+    let driver = driver();
+    let page = browser(&driver, 390).await;
+    page.goto(&address).await.unwrap();
+    page.find(Locator::Id("name")).await.unwrap().send_keys("clara").await.unwrap();
+    page.find(Locator::Id("password")).await.unwrap().send_keys(PASSWORD).await.unwrap();
+    page.find(Locator::Css("main button")).await.unwrap().click().await.unwrap();
+    page.wait().for_element(Locator::Id("question")).await.unwrap();
+    for path in ["/ask", "/search?q=leave", "/library", &format!("/collections/{}", handbook.id), "/jobs", "/account"] {
+        page.goto(&format!("{address}{path}")).await.unwrap();
+        let script = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
+        let sideways = page.execute(script, vec![]).await.unwrap();
+        assert_eq!(sideways, 0, "{path} is wider than the screen");
+    }
+    page.close().await.unwrap();
+}

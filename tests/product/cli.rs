@@ -1,0 +1,89 @@
+//! The command line, as an admin at a console uses it.
+
+use std::path::Path;
+use std::process::{Command, Output};
+use testkit::model_directory;
+
+fn carrel(data: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_carrel"));
+    command.arg("--data").arg(data).args(arguments).output().unwrap()
+}
+
+fn done(data: &Path, arguments: &[&str]) -> String {
+    let output = carrel(data, arguments);
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "carrel {arguments:?}: {out}{err}");
+    out.into_owned()
+}
+
+fn refused(data: &Path, arguments: &[&str]) -> String {
+    let output = carrel(data, arguments);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn from_an_empty_folder_to_a_verified_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/samples");
+    let models = model_directory();
+    let password = folder.path().join("password");
+    std::fs::write(&password, "quiet herons at noon\n").unwrap();
+    let password = password.to_str().unwrap();
+
+    let no_model = refused(&data, &["search", "x", "--user", "ada"]);
+    assert!(no_model.contains("there is no user 'ada'"), "{no_model}");
+    done(&data, &["model", "import", models.join("all-minilm-l6-v2").to_str().unwrap()]);
+    done(&data, &["model", "import", models.join("smollm2-135m-instruct-q4_1.gguf").to_str().unwrap()]);
+    assert!(done(&data, &["model", "verify", "all-minilm-l6-v2"]).contains("as it was imported"));
+    let broken = folder.path().join("broken.gguf");
+    std::fs::write(&broken, b"GGUF and nothing more").unwrap();
+    let sentence = refused(&data, &["model", "import", broken.to_str().unwrap()]);
+    assert!(sentence.len() > 20 && sentence.lines().count() == 1, "{sentence}");
+
+    done(&data, &["user", "create", "ada", "--password-file", password]);
+    done(&data, &["user", "create", "ben", "--password-file", password]);
+    done(&data, &["collection", "create", "IT"]);
+    done(&data, &["collection", "grant", "IT", "ada", "read"]);
+    let it = samples.join("it");
+    let it = it.to_str().unwrap();
+    let first: serde_json::Value = serde_json::from_str(&done(&data, &["import", it, "--collection", "IT", "--json"])).unwrap();
+    assert_eq!(first["imported"], 5, "{first}");
+    let second: serde_json::Value = serde_json::from_str(&done(&data, &["import", it, "--collection", "IT", "--json"])).unwrap();
+    assert_eq!((&second["imported"], &second["unchanged"]), (&0.into(), &5.into()), "{second}");
+
+    let search = |user: &str| -> serde_json::Value {
+        let query = ["search", "How long must a password be?", "--user", user, "--json"];
+        serde_json::from_str(&done(&data, &query)).unwrap()
+    };
+    assert!(search("ada")["results"][0]["text"].as_str().unwrap().to_lowercase().contains("password"));
+    assert_eq!(search("ben")["results"].as_array().unwrap().len(), 0);
+    assert!(done(&data, &["index", "rebuild"]).contains("5 documents"));
+    assert!(search("ada")["results"].as_array().unwrap().len() > 3);
+
+    let ask = ["ask", "How long must a password be?", "--user", "ada", "--json"];
+    let answer: serde_json::Value = serde_json::from_str(&done(&data, &ask)).unwrap();
+    assert!(!answer["sources"].as_array().unwrap().is_empty());
+    assert!(answer["model_sha256"].as_str().is_some());
+
+    let export = folder.path().join("audit.jsonl");
+    let export = export.to_str().unwrap();
+    done(&data, &["audit", "export", "--output", export]);
+    let key = folder.path().join("key.pem");
+    std::fs::write(&key, done(&data, &["audit", "key"])).unwrap();
+    let key = key.to_str().unwrap();
+    assert!(done(&data, &["audit", "verify", export, "--key", key]).contains("intact"));
+    let log = std::fs::read_to_string(export).unwrap();
+    let cut: Vec<&str> = log.lines().filter(|line| !line.contains("question.asked")).collect();
+    std::fs::write(export, cut.join("\n")).unwrap();
+    let fault = refused(&data, &["audit", "verify", export, "--key", key]);
+    assert!(fault.contains("line"), "{fault}");
+}
+
+#[test]
+fn wrong_usage_is_status_2() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(carrel(folder.path(), &["impart"]).status.code(), Some(2));
+    assert_eq!(carrel(folder.path(), &["--config", "/nowhere/carrel.toml", "user", "list"]).status.code(), Some(2));
+}

@@ -1,0 +1,32 @@
+//! The product, tested in its own language: through HTTP, through its command line, and in a real browser.
+//!
+//! One binary, so that it links once. A test can be run alone by its name, such as
+//! `cargo test -p carrel --test product browser`.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod access;
+mod browser;
+mod cli;
+mod documents;
+mod routes;
+mod sign_in;
+mod story;
+
+use domain::{Collection, Permission};
+use testkit::TestApp;
+
+const HANDBOOK: &str = "# Employee Handbook\n\n## Annual leave\n\nIn the first year of service every employee receives \
+24 days of annual leave. Leave accrues at two days for each completed month. Leave that is not taken lapses on 31 March \
+of the following year.\n\n## Working hours\n\nThe working day has eight hours. Core time is from nine to three.\n";
+
+/// A product with the handbook in a collection that `ada` may read and `clara` manages; `ben` has no grant.
+async fn with_handbook() -> (TestApp, Collection) {
+    let world = TestApp::new().await;
+    let handbook = world.collection("Handbook").await;
+    world.grant(&handbook, "ada", Some(Permission::Read)).await;
+    world.grant(&handbook, "clara", Some(Permission::Manage)).await;
+    world.submit(&handbook, "handbook.md", HANDBOOK.as_bytes(), None).await;
+    world.ingest().await;
+    (world, handbook)
+}
