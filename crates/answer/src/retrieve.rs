@@ -61,6 +61,8 @@ impl Answering {
         let found = self.store.passages_by_id(&ids, scope).await?;
         let candidates = found
             .into_iter()
+            // Only current versions are found, even if the index lags behind one.
+            .filter(|(passage, document)| passage.version == document.version)
             .filter_map(|(passage, document)| {
                 hits.remove(&passage.id).map(|hit| Candidate { passage, document, hit })
             })

@@ -16,7 +16,7 @@ macro_rules! id {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
-        pub struct $name(Uuid);
+        pub struct $name(#[serde(with = "uuid::serde::simple")] Uuid);
 
         impl $name {
             /// A new identifier from the environment's clock and random source.

@@ -115,7 +115,10 @@ mod tests {
 
     #[test]
     fn running_text_is_nfc_without_controls_and_double_spaces() {
-        assert_eq!(running(" Cafe\u{301}\u{a0}\u{a0}am\tHafen\r\nzwei\u{7} \u{ad}x\u{200b}y "), "Café am Hafen zwei xy");
+        assert_eq!(
+            running(" Cafe\u{301}\u{a0}\u{a0}am\tHafen\r\nzwei\u{7} \u{ad}x\u{200b}y "),
+            "Café am Hafen zwei xy"
+        );
         assert_eq!(running("\u{0}\n\t"), "");
     }
 
@@ -131,7 +134,7 @@ mod tests {
         blocks.push_row(&["a".into(), " ".into(), "c\n d".into(), String::new()], Some(3)).unwrap();
         blocks.push_row(&[" ".into(), String::new()], Some(3)).unwrap();
         let texts: Vec<_> = blocks.as_slice().iter().map(|block| block.text.as_str()).collect();
-        assert_eq!(texts, ["a |  | c d"]);
+        assert_eq!(texts, ["a | | c d"]);
     }
 
     #[test]

@@ -37,7 +37,10 @@ pub(crate) fn extract(bytes: &[u8], limits: &Limits) -> Result<Extracted, Extrac
     let document = package.read(&main)?.ok_or_else(|| ExtractError::damaged("its main part is missing"))?;
 
     let mut warnings = Vec::new();
-    let styles = match package.read(&format!("{folder}/styles.xml")).and_then(|part| part.as_deref().map_or_else(|| Ok(Styles::default()), Styles::read)) {
+    let styles = match package
+        .read(&format!("{folder}/styles.xml"))
+        .and_then(|part| part.as_deref().map_or_else(|| Ok(Styles::default()), Styles::read))
+    {
         Ok(styles) => styles,
         Err(error @ ExtractError::TooLarge { .. }) => return Err(error),
         Err(_) => {

@@ -14,9 +14,38 @@ const SKIPPED: [&str; 24] = [
 
 /// Elements whose start and end also end a block of text.
 const BLOCK_LEVEL: [&str; 32] = [
-    "address", "article", "blockquote", "body", "caption", "center", "dd", "details", "div", "dl", "dt", "fieldset",
-    "figcaption", "figure", "form", "header", "hr", "html", "legend", "main", "ol", "p", "search", "section",
-    "summary", "table", "tbody", "tfoot", "thead", "ul", "hgroup", "optgroup",
+    "address",
+    "article",
+    "blockquote",
+    "body",
+    "caption",
+    "center",
+    "dd",
+    "details",
+    "div",
+    "dl",
+    "dt",
+    "fieldset",
+    "figcaption",
+    "figure",
+    "form",
+    "header",
+    "hr",
+    "html",
+    "legend",
+    "main",
+    "ol",
+    "p",
+    "search",
+    "section",
+    "summary",
+    "table",
+    "tbody",
+    "tfoot",
+    "thead",
+    "ul",
+    "hgroup",
+    "optgroup",
 ];
 
 /// How deep elements may nest. The parser looks through all open elements at each tag, so that its time grows with
@@ -56,8 +85,8 @@ fn parse(text: &str) -> Result<Html, ExtractError> {
 /// closes by itself.
 fn depth(text: &str) -> usize {
     const CLOSED_BY_PARSER: [&str; 26] = [
-        "p", "li", "dt", "dd", "option", "tr", "td", "th", "tbody", "thead", "tfoot", "br", "img", "hr", "input", "meta",
-        "link", "col", "area", "base", "embed", "source", "track", "wbr", "param", "colgroup",
+        "p", "li", "dt", "dd", "option", "tr", "td", "th", "tbody", "thead", "tfoot", "br", "img", "hr", "input",
+        "meta", "link", "col", "area", "base", "embed", "source", "track", "wbr", "param", "colgroup",
     ];
     let (mut open, mut deepest) = (0_usize, 0_usize);
     for tag in text.split('<').skip(1) {
@@ -96,7 +125,10 @@ fn main_content(page: &Html) -> ElementRef<'_> {
         let first = found.next();
         if found.next().is_none() { first } else { None }
     };
-    only("main, [role=main]").or_else(|| only("article")).or_else(|| only("body")).unwrap_or_else(|| page.root_element())
+    only("main, [role=main]")
+        .or_else(|| only("article"))
+        .or_else(|| only("body"))
+        .unwrap_or_else(|| page.root_element())
 }
 
 /// Walks the tree without recursion: how deep it goes is up to whoever wrote the page.
@@ -142,7 +174,10 @@ fn is_skipped(element: ElementRef<'_>) -> bool {
     let is_furniture = matches!(value.attr("role"), Some("navigation" | "banner" | "contentinfo" | "search"));
     // The header of an article holds its title, that of the page its logo.
     let is_banner = value.name() == "header"
-        && !element.ancestors().filter_map(ElementRef::wrap).any(|above| matches!(above.value().name(), "main" | "article" | "section"));
+        && !element
+            .ancestors()
+            .filter_map(ElementRef::wrap)
+            .any(|above| matches!(above.value().name(), "main" | "article" | "section"));
     is_hidden || is_furniture || is_banner || SKIPPED.contains(&value.name())
 }
 
@@ -189,7 +224,11 @@ impl<'a> Reader<'a> {
         match name {
             "table" => {
                 self.tables = self.tables.saturating_sub(1);
-                self.text.clear();
+                if self.tables == 0 {
+                    self.text.clear();
+                } else {
+                    self.text.push(' ');
+                }
             }
             "td" | "th" if self.tables == 1 => self.cells.push(std::mem::take(&mut self.text)),
             "tr" if self.tables == 1 => {

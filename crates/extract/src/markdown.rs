@@ -56,7 +56,7 @@ impl<'a> Reader<'a> {
 
     fn read(&mut self, event: Event<'_>) -> Result<(), ExtractError> {
         match event {
-            Event::Start(tag) => self.start(tag),
+            Event::Start(tag) => self.start(&tag),
             Event::End(tag) => self.end(tag),
             Event::Text(text) | Event::Code(text) => {
                 self.text.push_str(&text);
@@ -84,10 +84,10 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn start(&mut self, tag: Tag<'_>) -> Result<(), ExtractError> {
+    fn start(&mut self, tag: &Tag<'_>) -> Result<(), ExtractError> {
         match tag {
             Tag::MetadataBlock(_) => self.in_metadata = true,
-            Tag::Heading { level, .. } => self.begin(BlockKind::Heading(depth(level)))?,
+            Tag::Heading { level, .. } => self.begin(BlockKind::Heading(depth(*level)))?,
             Tag::CodeBlock(_) => self.begin(BlockKind::Preformatted)?,
             Tag::Item => {
                 self.items += 1;

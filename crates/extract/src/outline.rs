@@ -28,7 +28,7 @@ pub(crate) fn section_depth(line: &str) -> Option<u8> {
 
 /// Whether a line could be a heading by its wording: short, with letters, not the end of a sentence.
 pub(crate) fn could_be_heading(line: &str) -> bool {
-    let ends_openly = !line.ends_with(['.', ',', ';', ':', '-', '–', '|', '!', '…']) || line.ends_with("...") ;
+    let ends_openly = !line.ends_with(['.', ',', ';', ':', '-', '–', '|', '!', '…']) || line.ends_with("...");
     let starts_well = line.chars().find(|c| c.is_alphanumeric()).is_some_and(|c| !c.is_lowercase());
     let letters = line.chars().filter(|c| c.is_alphabetic()).count();
     let chars = line.chars().count();
@@ -50,7 +50,28 @@ pub(crate) fn is_title_case(line: &str) -> bool {
 pub(crate) fn list_item(line: &str) -> Option<&str> {
     let (mark, rest) = line.split_once(char::is_whitespace)?;
     let rest = rest.trim_start();
-    let bullet = matches!(mark, "-" | "*" | "+" | "•" | "◦" | "‣" | "⁃" | "▪" | "■" | "□" | "☐" | "●" | "○" | "–" | "·" | "→" | "➢" | "✓" | "\u{f0b7}" | "\u{f0a7}");
+    let bullet = matches!(
+        mark,
+        "-" | "*"
+            | "+"
+            | "•"
+            | "◦"
+            | "‣"
+            | "⁃"
+            | "▪"
+            | "■"
+            | "□"
+            | "☐"
+            | "●"
+            | "○"
+            | "–"
+            | "·"
+            | "→"
+            | "➢"
+            | "✓"
+            | "\u{f0b7}"
+            | "\u{f0a7}"
+    );
     if bullet && !rest.is_empty() {
         return Some(rest);
     }

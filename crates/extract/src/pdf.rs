@@ -11,6 +11,8 @@ mod glyphs;
 mod headings;
 mod layout;
 mod page;
+mod paragraphs;
+mod rows;
 mod running_titles;
 mod streams;
 
@@ -43,7 +45,9 @@ pub(crate) fn extract(bytes: &[u8], limits: &Limits) -> Result<Extracted, Extrac
     let has_text = lines.iter().any(|page| !page.is_empty());
     if !has_text {
         return Err(if unread.is_empty() {
-            ExtractError::NoText { reason: "its pages are pictures, such as scans; run text recognition (OCR) on it first" }
+            ExtractError::NoText {
+                reason: "its pages are pictures, such as scans; run text recognition (OCR) on it first",
+            }
         } else {
             ExtractError::damaged("none of its pages can be read")
         });
@@ -53,7 +57,10 @@ pub(crate) fn extract(bytes: &[u8], limits: &Limits) -> Result<Extracted, Extrac
     }
     let empty = lines.iter().filter(|page| page.is_empty()).count();
     if empty * 2 > lines.len() {
-        warnings.push(format!("{empty} of {} pages hold no text; if they are scans, run text recognition first", lines.len()));
+        warnings.push(format!(
+            "{empty} of {} pages hold no text; if they are scans, run text recognition first",
+            lines.len()
+        ));
     }
 
     running_titles::remove(&mut lines);
@@ -70,11 +77,15 @@ pub(crate) fn extract(bytes: &[u8], limits: &Limits) -> Result<Extracted, Extrac
 fn load(bytes: &[u8]) -> Result<Document, ExtractError> {
     let document = match Document::load_mem(bytes) {
         Ok(document) => document,
-        Err(pdf_extract::Error::InvalidPassword | pdf_extract::Error::Decryption(_) | pdf_extract::Error::UnsupportedSecurityHandler(_)) => return Err(ExtractError::Encrypted),
+        Err(
+            pdf_extract::Error::InvalidPassword
+            | pdf_extract::Error::Decryption(_)
+            | pdf_extract::Error::UnsupportedSecurityHandler(_),
+        ) => return Err(ExtractError::Encrypted),
         Err(_) => return Err(ExtractError::damaged("its table of contents cannot be read; it may be cut short")),
     };
     // Loading tries the empty password by itself: many files only forbid changes.
-    if document.is_encrypted() { Err(ExtractError::Encrypted) } else { Ok(document) }
+    if document.trailer.get(b"Encrypt").is_ok() { Err(ExtractError::Encrypted) } else { Ok(document) }
 }
 
 /// `Title` of the document information dictionary, PDFDocEncoding or UTF-16 with a byte order mark.
@@ -96,5 +107,9 @@ fn page_list(pages: &[usize]) -> String {
     let named: Vec<String> = pages.iter().take(NAMED).map(usize::to_string).collect();
     let more = pages.len().saturating_sub(NAMED);
     let word = if pages.len() == 1 { "page" } else { "pages" };
-    if more == 0 { format!("{word} {}", named.join(", ")) } else { format!("{word} {} and {more} more", named.join(", ")) }
+    if more == 0 {
+        format!("{word} {}", named.join(", "))
+    } else {
+        format!("{word} {} and {more} more", named.join(", "))
+    }
 }

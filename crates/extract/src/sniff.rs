@@ -168,7 +168,11 @@ mod tests {
         check(b"# Title\n", "NOTES.MD", Ok(Format::Markdown));
         check(b"<h1> is the tag of a heading", "about.txt", Ok(Format::Text));
         check("Grüße".as_bytes(), "no extension", Ok(Format::Text));
-        check(b"a log \x1b[0m line, and a good thousand characters more".repeat(30).as_slice(), "x.log", Err("not a doc"));
+        check(
+            b"a log \x1b[0m line, and a good thousand characters more".repeat(30).as_slice(),
+            "x.log",
+            Err("not a doc"),
+        );
     }
 
     #[test]

@@ -48,7 +48,8 @@ fn push_group(blocks: &mut Blocks<'_>, group: &[&str], next: Option<&[&str]>) ->
     let mut kind = BlockKind::Paragraph;
     let mut lines = String::new();
     for (place, line) in group.iter().map(|line| line.trim()).enumerate() {
-        let item = list_item(line).filter(|_| place == 0 || kind == BlockKind::ListItem || !is_in_sentence(&lines, line));
+        let item =
+            list_item(line).filter(|_| place == 0 || kind == BlockKind::ListItem || !is_in_sentence(&lines, line));
         if let Some(item) = item {
             blocks.push(kind, &lines, None)?;
             (kind, lines) = (BlockKind::ListItem, item.to_owned());
@@ -76,7 +77,8 @@ fn heading<'g>(group: &'g [&'g str], next: Option<&[&str]>, is_first: bool) -> O
             return Some((*level, &group[2..]));
         }
     }
-    let is_alone = group.len() == 1 && could_be_heading(line) && list_item(line).is_none_or(|_| section_depth(line).is_some());
+    let is_alone =
+        group.len() == 1 && could_be_heading(line) && list_item(line).is_none_or(|_| section_depth(line).is_some());
     let next = next?;
     if !is_alone {
         return None;
@@ -88,9 +90,8 @@ fn heading<'g>(group: &'g [&'g str], next: Option<&[&str]>, is_first: bool) -> O
     if let Some(depth) = section_depth(line).filter(|_| section_depth(next[0].trim()).is_none() || next.len() > 1) {
         return Some((depth.saturating_add(1).min(6), &[]));
     }
-    let next_chars: usize = next.iter().map(|line| line.trim().chars().count()).sum();
-    // The first line of a letter is no heading: text must follow that is clearly longer.
-    let is_over_text = line.chars().count() <= 60 && next_chars > 60 && next_chars > 2 * line.chars().count();
+    // The lines at the top of a letter are no headings: text must follow that fills its lines.
+    let is_over_text = line.chars().count() <= 60 && next[0].trim().chars().count() >= 50;
     is_over_text.then_some((if is_first { 1 } else { 2 }, &[]))
 }
 

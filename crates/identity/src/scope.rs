@@ -36,7 +36,7 @@ impl Identity {
     }
 }
 
-/// The scope under which a measurement reads the one collection it made itself.
+/// The scope under which a measurement reads the collection that it made itself.
 #[must_use]
 pub fn scope_of_evaluation(collection: CollectionId) -> AccessScope {
     AccessScope::issue([], [collection], Clearance(Label::Public))

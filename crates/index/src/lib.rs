@@ -1,38 +1,33 @@
-//! The hybrid index.
+//! The hybrid index: words (BM25 in tantivy) and vectors (cosine, exact or by HNSW) behind one
+//! [`Index::search`] that an [`AccessScope`](domain::AccessScope) filters before anything is ranked.
+//!
+//! Knows no SQL, no users and no models. Everything in it can be rebuilt from the database; it keeps neither texts
+//! nor titles, only their terms.
+//!
+//! # On disk
+//! `terms/` is the tantivy directory, `vectors` the vector file. tantivy's commit is the moment at which a change
+//! holds: vectors are on disk before it, and vectors that no commit names are dead. So a process may be killed at any
+//! moment; what cannot be explained that way is [`IndexError::Damaged`].
+//!
+//! # Limits
+//! - The vector graph is not kept on disk and is built anew after a start; until then large indexes are scanned.
+//! - All vectors are in memory as 32-bit floats, twice once there is a graph.
+//! - Inverse document frequencies count all passages, those outside the scope as well: a score tells nothing that
+//!   can be read, but the order of two hits may depend on documents that are not shown.
 
+mod analysis;
+mod catalogue;
+mod dense;
 mod entry;
 mod error;
+mod fusion;
+mod graph;
+mod index;
+mod lexical;
 pub mod metrics;
+mod state;
+mod vectors;
 
 pub use entry::{Change, DocumentEntry, Hit, Mode, PassageEntry, Query};
 pub use error::IndexError;
-
-use domain::AccessScope;
-use std::path::Path;
-
-/// The hybrid index of all passages.
-pub struct Index;
-
-#[allow(clippy::todo, clippy::missing_errors_doc, unused_variables, missing_docs)]
-impl Index {
-    pub fn open(directory: &Path, dimension: usize) -> Result<Self, IndexError> {
-        todo!()
-    }
-    pub fn apply(&self, changes: &[Change]) -> Result<(), IndexError> {
-        todo!()
-    }
-    pub fn clear(&self) -> Result<(), IndexError> {
-        todo!()
-    }
-    pub fn search(&self, query: &Query<'_>, scope: &AccessScope) -> Result<Vec<Hit>, IndexError> {
-        todo!()
-    }
-    #[must_use]
-    pub fn passages(&self) -> usize {
-        todo!()
-    }
-    #[must_use]
-    pub fn terms(&self, text: &str, language: Option<&str>) -> Vec<String> {
-        todo!()
-    }
-}
+pub use index::Index;

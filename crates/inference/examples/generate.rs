@@ -11,7 +11,8 @@ use std::time::Instant;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let file = arguments.first().ok_or("usage: generate FILE [PROMPT_TOKENS [NEW_TOKENS [REPEATS]]]")?;
-    let number = |index: usize, default: usize| arguments.get(index).and_then(|text| text.parse().ok()).unwrap_or(default);
+    let number =
+        |index: usize, default: usize| arguments.get(index).and_then(|text| text.parse().ok()).unwrap_or(default);
     let started = Instant::now();
     let generator = Generator::load(Path::new(file), GeneratorOptions::default())?;
     println!("loaded in {:.1} s: {:?}", started.elapsed().as_secs_f64(), generator.info());

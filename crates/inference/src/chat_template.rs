@@ -179,10 +179,7 @@ mod tests {
     fn contents_are_marks_while_the_template_runs() {
         let rendered = render(CHAT_ML, &[Message::user("<|im_end|>")]).unwrap();
         assert!(!rendered.contains("<|im_end|><|im_end|>"));
-        assert_eq!(
-            rendered,
-            format!("<|im_start|>user\n{OPEN}0{CLOSE}<|im_end|>\n<|im_start|>assistant\n")
-        );
+        assert_eq!(rendered, format!("<|im_start|>user\n{OPEN}0{CLOSE}<|im_end|>\n<|im_start|>assistant\n"));
     }
 
     #[test]

@@ -60,7 +60,9 @@ pub enum ModelError {
         reason: String,
     },
     /// The prompt leaves no room in the context.
-    #[error("the prompt has {tokens} tokens and the model takes {context} with the answer; ask for less or give fewer passages")]
+    #[error(
+        "the prompt has {tokens} tokens and the model takes {context} with the answer; ask for less or give fewer passages"
+    )]
     PromptTooLong {
         /// Tokens of the prompt.
         tokens: usize,
@@ -95,8 +97,8 @@ impl ModelError {
         Self::Unreadable { path: path.to_owned(), reason: error.to_string() }
     }
 
-    pub(crate) fn damaged(path: &Path, reason: impl ToString) -> Self {
-        Self::Damaged { path: path.to_owned(), reason: reason.to_string() }
+    pub(crate) fn damaged(path: &Path, reason: impl Into<String>) -> Self {
+        Self::Damaged { path: path.to_owned(), reason: first_line(&reason.into()) }
     }
 
     pub(crate) fn missing(path: &Path, what: impl Into<String>) -> Self {
@@ -106,6 +108,11 @@ impl ModelError {
 
 impl From<candle_core::Error> for ModelError {
     fn from(error: candle_core::Error) -> Self {
-        Self::Compute { reason: error.to_string() }
+        Self::Compute { reason: first_line(&error.to_string()) }
     }
+}
+
+/// Without what some libraries add below their message, such as a backtrace.
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
 }

@@ -35,7 +35,7 @@ pub(crate) fn silu(x: f32) -> f32 {
 #[inline(always)]
 pub(crate) fn gelu_tanh(x: f32) -> f32 {
     // tanh(a) = 2 · sigmoid(2a) - 1
-    let twice = 1.595_769_1 * (x + 0.044_715 * x * x * x);
+    let twice = 1.595_769 * (x + 0.044_715 * x * x * x);
     x / (1.0 + exp(-twice))
 }
 

@@ -86,9 +86,8 @@ pub struct ModelInfo {
 pub fn inspect(path: &Path) -> Result<ModelInfo, ModelError> {
     let metadata = std::fs::metadata(path).map_err(|error| ModelError::unreadable(path, &error))?;
     // Parsers of foreign files may have faults; none may take the server down.
-    let inspected = catch_unwind(AssertUnwindSafe(|| {
-        if metadata.is_dir() { embedder::inspect(path) } else { inspect_gguf(path) }
-    }));
+    let inspected =
+        catch_unwind(AssertUnwindSafe(|| if metadata.is_dir() { embedder::inspect(path) } else { inspect_gguf(path) }));
     inspected.map_err(|_| ModelError::damaged(path, "it contradicts itself"))?
 }
 

@@ -115,7 +115,7 @@ impl<F: Fn(&str) -> usize> Chunker<F> {
             return vec![(sentence.to_owned(), tokens)];
         }
         let mut pieces: Vec<(String, usize)> = Vec::new();
-        for word in sentence.split_word_bounds().flat_map(|word| self.cut(word)) {
+        for word in sentence.split_inclusive(char::is_whitespace).flat_map(|word| self.cut(word)) {
             let tokens = (self.count)(&word);
             match pieces.last_mut() {
                 Some((piece, sum)) if *sum + tokens <= self.sizes.most => {

@@ -28,6 +28,8 @@ pub(crate) struct Bench {
     pub(crate) embedder: Arc<Embedder>,
     pub(crate) model: String,
     pub(crate) publisher: Publisher,
+    /// Name under which jobs are leased.
+    pub(crate) owner: String,
 }
 
 /// Why a job did not end well.
@@ -42,6 +44,9 @@ pub(crate) enum JobError {
     /// The document went away meanwhile.
     #[error("the document was deleted while it was being read")]
     Gone,
+    /// The job was cancelled, or another worker has it now.
+    #[error("the job was cancelled or taken over")]
+    Lost,
     /// Something around the document failed: trying again may help.
     #[error(transparent)]
     Around(#[from] PublishError),
@@ -49,7 +54,10 @@ pub(crate) enum JobError {
 
 impl From<StorageError> for JobError {
     fn from(error: StorageError) -> Self {
-        Self::Around(error.into())
+        match error {
+            StorageError::LeaseLost => Self::Lost,
+            other => Self::Around(other.into()),
+        }
     }
 }
 
@@ -59,7 +67,7 @@ impl JobError {
     }
 }
 
-/// Runs `job`; `report` is told the stage and how far it is, 0 to 1.
+/// Runs `job` to its end; `report` is told the stage and how far it is, 0 to 1.
 pub(crate) async fn run(bench: &Bench, job: &Job, report: impl Fn(&'static str, f32)) -> Result<(), JobError> {
     report("reading", 0.0);
     let Reading { format, extracted } =
@@ -113,6 +121,9 @@ pub(crate) async fn run(bench: &Bench, job: &Job, report: impl Fn(&'static str, 
     };
     let mut act = bench.store.begin().await?;
     act.publish(&published).await?;
+    // In the same transaction: a crash leaves the version published and the job done, or neither; a lease that was
+    // lost meanwhile undoes both.
+    act.finish(job.id, &bench.owner).await?;
     act.record(
         Event::new(Action::DocumentPublished, &Actor::system(), OperationId::new(environment))
             .on("document", document.id, &title)
@@ -120,7 +131,6 @@ pub(crate) async fn run(bench: &Bench, job: &Job, report: impl Fn(&'static str, 
     )
     .await?;
     act.commit().await?;
-    bench.publisher.catch_up().await?;
     Ok(())
 }
 

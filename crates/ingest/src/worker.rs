@@ -22,7 +22,6 @@ const MOST_ATTEMPTS: u32 = 4;
 #[derive(Clone)]
 pub struct Worker {
     bench: Bench,
-    owner: String,
 }
 
 /// Why the worker stopped.
@@ -47,7 +46,7 @@ impl Worker {
         publisher: Publisher,
     ) -> Self {
         let owner = format!("{}-{}", std::process::id(), OperationId::new(store.environment()));
-        Self { bench: Bench { store, content, embedder, model, publisher }, owner }
+        Self { bench: Bench { store, content, embedder, model, publisher, owner } }
     }
 
     /// Works until `stop` is cancelled. A failing database or index is logged and tried again.
@@ -76,14 +75,20 @@ impl Worker {
     /// Follows the outbox, then does one job if one is waiting; says whether there was one.
     async fn step(&self) -> Result<bool, WorkerError> {
         self.bench.publisher.catch_up().await?;
+        // Looking costs nothing; taking the write lock only to find nothing would disturb those who write.
+        if self.bench.store.open_jobs().await? == 0 {
+            return Ok(false);
+        }
         let now = self.bench.store.environment().now();
         let mut act = self.bench.store.begin().await?;
-        let Some(job) = act.lease(&self.owner, now, LEASE).await? else { return Ok(false) };
+        let Some(job) = act.lease(&self.bench.owner, now, LEASE).await? else { return Ok(false) };
         act.commit_housekeeping().await?;
         tracing::info!(job.id = %job.id, source = %job.source, "ingest begins");
         let outcome = self.with_heartbeat(&job).await;
-        self.settle(&job, outcome).await?;
-        Ok(true)
+        match self.settle(&job, outcome).await {
+            Err(WorkerError::Storage(StorageError::LeaseLost)) => Ok(true),
+            settled => settled.map(|()| true),
+        }
     }
 
     /// Runs the job beside a heartbeat; ends it when the lease is lost (cancelled, or taken over).
@@ -110,33 +115,29 @@ impl Worker {
     async fn beat(&self, job: &Job, stage: &str, progress: f32) -> Result<bool, StorageError> {
         let until = self.bench.store.environment().now() + LEASE;
         let mut act = self.bench.store.begin().await?;
-        let held = act.heartbeat(job.id, &self.owner, until, stage, progress).await?;
+        let held = act.heartbeat(job.id, &self.bench.owner, until, stage, progress).await?;
         act.commit_housekeeping().await?;
         Ok(held)
     }
 
     async fn settle(&self, job: &Job, outcome: Option<Result<(), JobError>>) -> Result<(), WorkerError> {
         let store = &self.bench.store;
-        let Some(outcome) = outcome else {
-            tracing::info!(job.id = %job.id, "ingest was cancelled or taken over");
-            return Ok(());
-        };
-        let mut act = store.begin().await?;
+        let outcome = outcome.unwrap_or(Err(JobError::Lost));
         match outcome {
-            Ok(()) => {
-                act.finish(job.id, &self.owner).await?;
-                act.commit_housekeeping().await?;
-            }
+            Ok(()) => self.bench.publisher.catch_up().await?,
+            Err(JobError::Lost) => tracing::info!(job.id = %job.id, "ingest was cancelled or taken over"),
             Err(error) if error.may_pass() && job.attempts < MOST_ATTEMPTS => {
                 tracing::warn!(%error, job.id = %job.id, "ingest will be tried again");
                 let retry_at = store.environment().now() + back_off(job.attempts);
-                act.fail(job.id, &self.owner, &error.to_string(), Some(retry_at)).await?;
+                let mut act = store.begin().await?;
+                act.fail(job.id, &self.bench.owner, &error.to_string(), Some(retry_at)).await?;
                 act.commit_housekeeping().await?;
             }
             Err(error) => {
                 let reason = error.to_string();
+                let mut act = store.begin().await?;
                 tracing::warn!(job.id = %job.id, source = %job.source, %reason, "ingest failed");
-                act.fail(job.id, &self.owner, &reason, None::<Timestamp>).await?;
+                act.fail(job.id, &self.bench.owner, &reason, None::<Timestamp>).await?;
                 let version = store.document_for_ingest(job.document).await?.map(|document| document.version);
                 if version == Some(0) {
                     act.fail_document(job.document).await?;

@@ -109,9 +109,9 @@ fn mentioned(event: &audit::Event) -> BTreeSet<Uuid> {
             _ => {}
         }
     }
-    /// Ids are written as 32 hexadecimal digits; the hashes beside them have 64.
+    /// An id is 32 hexadecimal digits as people see it, 36 characters with hyphens as JSON has it; hashes have 64.
     fn id(text: &str) -> Option<Uuid> {
-        if text.len() == 32 { Uuid::try_parse(text).ok() } else { None }
+        if matches!(text.len(), 32 | 36) { Uuid::try_parse(text).ok() } else { None }
     }
     let mut ids = BTreeSet::from([event.operation.uuid()]);
     ids.extend(event.object.as_ref().and_then(|object| id(&object.id)));

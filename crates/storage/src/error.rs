@@ -100,3 +100,40 @@ fn duplicate(message: &str) -> &'static str {
     ];
     MEANINGS.iter().find(|(columns, _)| message.contains(columns)).map_or("it exists already", |(_, meaning)| meaning)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+    use sqlx::{ConnectOptions, Connection};
+    use std::path::Path;
+    use std::time::Duration;
+
+    async fn connect(file: &Path) -> SqliteConnection {
+        let options = SqliteConnectOptions::new().filename(file).create_if_missing(true).busy_timeout(Duration::ZERO);
+        options.connect().await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_a_busy_and_a_damaged_file_are_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.db");
+        let mut one = connect(&file).await;
+        for statement in ["CREATE TABLE t (x BLOB)", "PRAGMA max_page_count = 8"] {
+            sqlx::query(statement).execute(&mut one).await.unwrap();
+        }
+        let full = sqlx::query("INSERT INTO t VALUES (zeroblob(100000))").execute(&mut one).await.unwrap_err();
+        assert!(matches!(StorageError::from(full), StorageError::Full));
+
+        let mut two = connect(&file).await;
+        let held = two.begin_with("BEGIN IMMEDIATE").await.unwrap();
+        let busy = sqlx::query("INSERT INTO t VALUES (1)").execute(&mut one).await.unwrap_err();
+        assert!(matches!(StorageError::from(busy), StorageError::Busy));
+        drop(held);
+
+        let damaged = folder.path().join("b.db");
+        std::fs::write(&damaged, [7; 4096]).unwrap();
+        let error = sqlx::query("SELECT * FROM t").execute(&mut connect(&damaged).await).await.unwrap_err();
+        assert!(matches!(StorageError::from(error), StorageError::Damaged { .. }));
+    }
+}

@@ -6,6 +6,7 @@ use audit::export::{Exporter, Format};
 use audit::verify::{Fault, FaultKind};
 use audit::{Action, Entry, EventHash, Head, SigningKey};
 use jiff::Timestamp;
+use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Sqlite};
 use std::io::Write;
 use uuid::Uuid;
@@ -32,11 +33,15 @@ pub struct AuditFilter {
 
 fn select(filter: &AuditFilter) -> QueryBuilder<Sqlite> {
     let mut sql = QueryBuilder::new("SELECT entry FROM audit_events WHERE 1 = 1");
-    if let Some(from) = filter.from {
-        sql.push(" AND at >= ").push_bind(from.as_millisecond());
+    // Lists are by sequence, so the index over `at` gives the bounds within which they are read. Each `+` keeps SQLite
+    // from reading by time instead, which would have it sort everything before it can show the first hundred.
+    if let Some(from) = filter.from.map(Timestamp::as_millisecond) {
+        sql.push(" AND sequence >= (SELECT min(+sequence) FROM audit_events WHERE at >= ").push_bind(from);
+        sql.push(") AND +at >= ").push_bind(from);
     }
-    if let Some(to) = filter.to {
-        sql.push(" AND at < ").push_bind(to.as_millisecond());
+    if let Some(to) = filter.to.map(Timestamp::as_millisecond) {
+        sql.push(" AND sequence <= (SELECT max(+sequence) FROM audit_events WHERE at < ").push_bind(to);
+        sql.push(") AND +at < ").push_bind(to);
     }
     if let Some(actor) = &filter.actor {
         sql.push(" AND actor = ").push_bind(actor.clone());
@@ -57,6 +62,20 @@ fn select(filter: &AuditFilter) -> QueryBuilder<Sqlite> {
         sql.push(" AND entry LIKE ").push_bind(format!("%{pattern}%")).push(" ESCAPE '!'");
     }
     sql
+}
+
+/// The row's entry, if it is as it was sealed and the columns beside it still say the same.
+fn intact(row: &SqliteRow) -> Result<Option<Entry>> {
+    let text: &str = row.plain("entry")?;
+    let Ok(entry) = serde_json::from_str::<Entry>(text) else { return Ok(None) };
+    let same = entry.hash == entry.computed_hash()
+        && entry.to_json() == text
+        && entry.at.as_millisecond() == row.plain::<i64>("at")?
+        && entry.event.action.as_str() == row.plain::<&str>("action")?
+        && entry.event.actor.name == row.plain::<&str>("actor")?
+        && entry.previous.as_bytes()[..] == *row.plain::<&[u8]>("previous")?
+        && entry.hash.as_bytes()[..] == *row.plain::<&[u8]>("hash")?;
+    Ok(same.then_some(entry))
 }
 
 impl Store {
@@ -109,12 +128,11 @@ impl Store {
     pub async fn verify_audit(&self) -> Result<Result<u64, Fault>> {
         let (mut last, mut previous) = (0, EventHash::GENESIS);
         loop {
-            let rows =
-                sqlx::query("SELECT sequence, entry FROM audit_events WHERE sequence > ? ORDER BY sequence LIMIT ?")
-                    .bind(last)
-                    .bind(CHUNK)
-                    .fetch_all(&self.reader)
-                    .await?;
+            let rows = sqlx::query("SELECT * FROM audit_events WHERE sequence > ? ORDER BY sequence LIMIT ?")
+                .bind(last)
+                .bind(CHUNK)
+                .fetch_all(&self.reader)
+                .await?;
             if rows.is_empty() {
                 return Ok(Ok(count(last)));
             }
@@ -125,13 +143,7 @@ impl Store {
                 if sequence != last + 1 {
                     return Ok(Err(fault(FaultKind::Missing { from: expected })));
                 }
-                let text: &str = row.plain("entry")?;
-                let entry = serde_json::from_str::<Entry>(text).ok().filter(|entry| {
-                    entry.sequence == expected
-                        && entry.previous == previous
-                        && entry.hash == entry.computed_hash()
-                        && entry.to_json() == text
-                });
+                let entry = intact(&row)?.filter(|entry| entry.sequence == expected && entry.previous == previous);
                 match entry {
                     Some(entry) => (last, previous) = (sequence, entry.hash),
                     None => return Ok(Err(fault(FaultKind::Edited))),

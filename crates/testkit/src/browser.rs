@@ -52,7 +52,6 @@ impl Page {
     ///
     /// # Panics
     /// If it has another one.
-    #[must_use]
     pub fn expect(self, status: StatusCode) -> Self {
         assert_eq!(self.status, status, "{}", self.body);
         self

@@ -23,7 +23,7 @@ const COLUMNS: [&str; 15] = [
 ];
 
 pub(super) fn write_header(out: &mut impl Write) -> io::Result<()> {
-    write_row(COLUMNS.map(Cow::Borrowed), out)
+    write_row(&COLUMNS.map(Cow::Borrowed), out)
 }
 
 pub(super) fn write(entry: &Entry, out: &mut impl Write) -> io::Result<()> {
@@ -31,7 +31,7 @@ pub(super) fn write(entry: &Entry, out: &mut impl Write) -> io::Result<()> {
     let actor = &event.actor;
     let object = event.object.as_ref();
     write_row(
-        [
+        &[
             entry.sequence.to_string().into(),
             entry.at.to_string().into(),
             event.action.as_str().into(),
@@ -52,7 +52,7 @@ pub(super) fn write(entry: &Entry, out: &mut impl Write) -> io::Result<()> {
     )
 }
 
-fn write_row(cells: [Cow<'_, str>; COLUMNS.len()], out: &mut impl Write) -> io::Result<()> {
+fn write_row(cells: &[Cow<'_, str>; COLUMNS.len()], out: &mut impl Write) -> io::Result<()> {
     for (position, cell) in cells.iter().enumerate() {
         if position > 0 {
             out.write_all(b",")?;

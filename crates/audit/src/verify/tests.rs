@@ -135,7 +135,7 @@ fn a_chain_sealed_anew_does_not_lead_to_the_signed_head() {
     entries.remove(3);
     assert_eq!(kind(&write(&reseal(entries.clone()), &signed)), FaultKind::CutOff);
     let shorter = reseal(entries);
-    let mut forged = signed.clone();
+    let mut forged = signed;
     (forged.count, forged.hash) = (4, shorter[3].hash);
     assert_eq!(kind(&write(&shorter, &forged)), FaultKind::BadSignature);
 }

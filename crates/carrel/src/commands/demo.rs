@@ -28,6 +28,9 @@ pub(crate) struct Arguments {
     /// The embedding model (folder)
     #[arg(long, value_name = "DIR")]
     embed: PathBuf,
+    /// Load everything and end instead of serving
+    #[arg(long)]
+    load_only: bool,
 }
 
 /// `demo.toml`
@@ -104,6 +107,9 @@ pub(crate) async fn run(arguments: Arguments, configuration: &Configuration) -> 
     make_collections(&site, &plan).await?;
     load(&site, &plan, &arguments.samples).await?;
 
+    if arguments.load_only {
+        return Ok(());
+    }
     super::serve::serve(&site, &configuration, |address| {
         println!("\nCarrel is at http://{address}\n");
         println!("  {:10} {:28} {:8} who", "name", "password", "role");
@@ -132,7 +138,7 @@ async fn use_model(site: &Site, kind: ModelKind, path: &Path) -> Outcome {
             act.commit().await?;
         }
         None => {
-            println!("taking in the {kind} model {name}");
+            eprintln!("taking in the {kind} model {name}");
             let model = model::import(site, path, Some(name.clone())).await?;
             if !model.active {
                 Box::pin(use_model(site, kind, path)).await?;
@@ -210,7 +216,7 @@ async fn make_collections(site: &Site, plan: &Plan) -> Outcome {
 async fn load(site: &Site, plan: &Plan, samples: &Path) -> Outcome {
     let in_use = "another process works on this data directory; stop it first, or use another --data";
     let retrieval = site.retrieval().await?.ok_or(in_use)?;
-    println!("loading the sample documents");
+    eprintln!("loading the sample documents");
     for planned in &plan.collection {
         let begin = Instant::now();
         let collection = site.collection(&planned.name).await?;

@@ -59,15 +59,7 @@ struct Pages {
 
 impl<'a> Body<'a> {
     pub(crate) fn new(blocks: Blocks<'a>, styles: &'a Styles, limits: &'a Limits) -> Self {
-        Self {
-            blocks,
-            styles,
-            limits,
-            paragraphs: Vec::new(),
-            rows: Vec::new(),
-            title: None,
-            pages: Pages::default(),
-        }
+        Self { blocks, styles, limits, paragraphs: Vec::new(), rows: Vec::new(), title: None, pages: Pages::default() }
     }
 
     /// Reads one part to its end. After an error what was found until then stays.
@@ -85,8 +77,14 @@ impl<'a> Body<'a> {
         let result = xml::for_each(part, |event| {
             match event {
                 // `pPrChange` and its like hold the properties as they were before a tracked change.
-                Xml::Start(_, name) if skipped > 0 || SKIPPED.contains(&name) || name.ends_with("PrChange") => skipped += 1,
-                Xml::Start(element, "footnote" | "endnote") if xml::attribute(element, "type").is_some_and(|kind| kind != "normal") => skipped += 1,
+                Xml::Start(_, name) if skipped > 0 || SKIPPED.contains(&name) || name.ends_with("PrChange") => {
+                    skipped += 1;
+                }
+                Xml::Start(element, "footnote" | "endnote")
+                    if xml::attribute(element, "type").is_some_and(|kind| kind != "normal") =>
+                {
+                    skipped += 1;
+                }
                 Xml::End(_) if skipped > 0 => skipped -= 1,
                 Xml::Start(_, "t") => in_text = true,
                 Xml::End("t") => in_text = false,

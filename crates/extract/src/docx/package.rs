@@ -48,7 +48,9 @@ impl<'a> Package<'a> {
         // Declared sizes can lie: what counts is how much really comes out.
         let left = self.limits.unpacked_bytes.saturating_sub(self.unpacked);
         let mut bytes = Vec::new();
-        part.take(left.saturating_add(1)).read_to_end(&mut bytes).map_err(|_| ExtractError::damaged("a part of it cannot be unpacked"))?;
+        part.take(left.saturating_add(1))
+            .read_to_end(&mut bytes)
+            .map_err(|_| ExtractError::damaged("a part of it cannot be unpacked"))?;
         self.unpacked += bytes.len() as u64;
         self.limits.check_unpacked(self.unpacked)?;
         Ok(Some(bytes))
@@ -57,7 +59,8 @@ impl<'a> Package<'a> {
     /// Follows the package's relation to its main document; some programs name that part differently.
     fn find_main_part(&mut self) -> Result<Option<String>, ExtractError> {
         let usual = "word/document.xml";
-        let relations = if self.archive.index_for_name("_rels/.rels").is_some() { self.read("_rels/.rels")? } else { None };
+        let relations =
+            if self.archive.index_for_name("_rels/.rels").is_some() { self.read("_rels/.rels")? } else { None };
         let mut target = None;
         if let Some(relations) = relations {
             // A damaged relations part is no reason to refuse a file that has the usual part.
@@ -72,7 +75,8 @@ impl<'a> Package<'a> {
             });
         }
         let target = target.map(|target| target.trim_start_matches('/').to_owned());
-        let found = target.filter(|target| target.starts_with("word/") && self.archive.index_for_name(target).is_some());
+        let found =
+            target.filter(|target| target.starts_with("word/") && self.archive.index_for_name(target).is_some());
         Ok(found.or_else(|| self.archive.index_for_name(usual).map(|_| usual.to_owned())))
     }
 }

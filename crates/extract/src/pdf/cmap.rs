@@ -107,7 +107,9 @@ fn number(hex: &[u8]) -> u32 {
 fn utf16(hex: &[u8]) -> Option<Vec<u16>> {
     let units: Vec<u16> = match hex {
         [byte] => vec![u16::from(*byte)],
-        _ if hex.len() % 2 == 0 && hex.len() <= 64 => hex.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect(),
+        _ if hex.len().is_multiple_of(2) && hex.len() <= 64 => {
+            hex.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect()
+        }
         _ => return None,
     };
     String::from_utf16(&units).ok().map(|_| units)
@@ -153,7 +155,11 @@ fn tokens(map: &[u8]) -> Vec<Token> {
 }
 
 fn hex(digits: &[u8]) -> Vec<u8> {
-    let digits: Vec<u8> = digits.iter().filter_map(|&byte| char::from(byte).to_digit(16)).filter_map(|digit| u8::try_from(digit).ok()).collect();
+    let digits: Vec<u8> = digits
+        .iter()
+        .filter_map(|&byte| char::from(byte).to_digit(16))
+        .filter_map(|digit| u8::try_from(digit).ok())
+        .collect();
     digits.chunks(2).map(|pair| pair[0] << 4 | pair.get(1).copied().unwrap_or(0)).collect()
 }
 
@@ -162,7 +168,8 @@ mod tests {
     use super::*;
 
     fn check(map: &str, expected: &[(u32, &str)]) {
-        let found: Vec<(u32, String)> = read(map.as_bytes()).into_iter().map(|(code, units)| (code, String::from_utf16(&units).unwrap())).collect();
+        let found: Vec<(u32, String)> =
+            read(map.as_bytes()).into_iter().map(|(code, units)| (code, String::from_utf16(&units).unwrap())).collect();
         let found: Vec<(u32, &str)> = found.iter().map(|(code, text)| (*code, text.as_str())).collect();
         assert_eq!(found, expected, "{map}");
     }

@@ -122,7 +122,12 @@ impl<'d> Writer<'d, '_, '_> {
         Ok(())
     }
 
-    fn operation(&mut self, operation: Operation, resources: Option<&'d Dictionary>, depth: usize) -> Result<(), ExtractError> {
+    fn operation(
+        &mut self,
+        operation: Operation,
+        resources: Option<&'d Dictionary>,
+        depth: usize,
+    ) -> Result<(), ExtractError> {
         let Operation { operator, mut operands } = operation;
         match operator.as_str() {
             "BT" | "ET" | "T*" => self.push(&operator, Vec::new()),
@@ -253,7 +258,12 @@ impl<'d> Writer<'d, '_, '_> {
         true
     }
 
-    fn draw(&mut self, operands: &[Object], resources: Option<&'d Dictionary>, depth: usize) -> Result<(), ExtractError> {
+    fn draw(
+        &mut self,
+        operands: &[Object],
+        resources: Option<&'d Dictionary>,
+        depth: usize,
+    ) -> Result<(), ExtractError> {
         let document = self.document;
         let form = operands.first().and_then(|name| {
             let entry = dictionary(document, resources?, b"XObject")?.get(name.as_name().ok()?).ok()?;

@@ -45,7 +45,14 @@ pub(super) fn check(document: &Document, font: &Dictionary, budget: &mut Budget<
     Ok(Font { dictionary: checked, is_bold, is_readable })
 }
 
-fn simple(document: &Document, font: &Dictionary, subtype: &[u8], has_map: bool, checked: &mut Dictionary, budget: &mut Budget<'_>) -> Result<(), ExtractError> {
+fn simple(
+    document: &Document,
+    font: &Dictionary,
+    subtype: &[u8],
+    has_map: bool,
+    checked: &mut Dictionary,
+    budget: &mut Budget<'_>,
+) -> Result<(), ExtractError> {
     let is_type3 = subtype == b"Type3";
     // A font of drawings (Type 3) is a simple font as far as text goes.
     checked.set("Subtype", named(if subtype == b"TrueType" || is_type3 { "TrueType" } else { "Type1" }));
@@ -71,7 +78,9 @@ fn simple(document: &Document, font: &Dictionary, subtype: &[u8], has_map: bool,
         // The font program itself is asked only where nothing else names the characters.
         let program = match () {
             () if has_map => None,
-            () if !has_encoding && subtype != b"TrueType" => Some("FontFile").filter(|key| descriptor.has(key.as_bytes())).or(Some("FontFile3")),
+            () if !has_encoding && subtype != b"TrueType" => {
+                Some("FontFile").filter(|key| descriptor.has(key.as_bytes())).or(Some("FontFile3"))
+            }
             () => Some("FontFile3"),
         };
         let program = program.and_then(|key| Some((key, get(document, descriptor, key.as_bytes())?.as_stream().ok()?)));
@@ -88,7 +97,13 @@ fn simple(document: &Document, font: &Dictionary, subtype: &[u8], has_map: bool,
 }
 
 /// Fills in a composite font; says whether its codes can be split.
-fn composite(document: &Document, font: &Dictionary, descendant: Option<&Dictionary>, checked: &mut Dictionary, budget: &mut Budget<'_>) -> Result<bool, ExtractError> {
+fn composite(
+    document: &Document,
+    font: &Dictionary,
+    descendant: Option<&Dictionary>,
+    checked: &mut Dictionary,
+    budget: &mut Budget<'_>,
+) -> Result<bool, ExtractError> {
     checked.set("Subtype", named("Type0"));
     let (encoding, is_known) = match get(document, font, b"Encoding") {
         Some(Object::Name(name)) => (named("Identity-H"), name == b"Identity-H" || name == b"Identity-V"),
@@ -116,7 +131,8 @@ fn composite(document: &Document, font: &Dictionary, descendant: Option<&Diction
 
 /// `W` (ISO 32000-1, section 9.7.4.3) with lists only: `first [width …]`, none of them longer than a font can be.
 fn glyph_widths(document: &Document, widths: &[Object]) -> Vec<Object> {
-    let resolved: Vec<&Object> = widths.iter().filter_map(|object| Some(document.dereference(object).ok()?.1)).collect();
+    let resolved: Vec<&Object> =
+        widths.iter().filter_map(|object| Some(document.dereference(object).ok()?.1)).collect();
     let mut checked = Vec::new();
     let (mut at, mut glyphs) = (0, 0_usize);
     while let (Some(&first), Some(&second)) = (resolved.get(at), resolved.get(at + 1)) {
@@ -126,7 +142,11 @@ fn glyph_widths(document: &Document, widths: &[Object]) -> Vec<Object> {
         };
         let list: Vec<Object> = if let Ok(list) = second.as_array() {
             at += 2;
-            list.iter().take(GLYPHS).filter_map(|width| number(document.dereference(width).ok()?.1)).map(Object::Real).collect()
+            list.iter()
+                .take(GLYPHS)
+                .filter_map(|width| number(document.dereference(width).ok()?.1))
+                .map(Object::Real)
+                .collect()
         } else {
             let last = second.as_i64().unwrap_or(cid).clamp(cid, 0xffff);
             let width = resolved.get(at + 2).and_then(|width| number(width)).unwrap_or(1000.0);
@@ -144,12 +164,16 @@ fn glyph_widths(document: &Document, widths: &[Object]) -> Vec<Object> {
 }
 
 fn widths(document: &Document, font: &Dictionary, scale: f32, checked: &mut Dictionary) {
-    let first = get(document, font, b"FirstChar").and_then(|first| first.as_i64().ok()).filter(|first| (0..256).contains(first));
+    let first = get(document, font, b"FirstChar")
+        .and_then(|first| first.as_i64().ok())
+        .filter(|first| (0..256).contains(first));
     let (Some(first), Some(Object::Array(widths))) = (first, get(document, font, b"Widths")) else { return };
     let widths: Vec<Object> = widths
         .iter()
         .take(256)
-        .map(|width| Object::Real(document.dereference(width).ok().and_then(|(_, width)| number(width)).unwrap_or(0.0) * scale))
+        .map(|width| {
+            Object::Real(document.dereference(width).ok().and_then(|(_, width)| number(width)).unwrap_or(0.0) * scale)
+        })
         .collect();
     if widths.is_empty() {
         return;
@@ -201,7 +225,8 @@ fn differences(document: &Document, encoding: &Dictionary) -> Dictionary {
 }
 
 fn is_bold(document: &Document, font: &Dictionary, descriptor: Option<&Dictionary>) -> bool {
-    let name = name(document, font, b"BaseFont").map(|name| String::from_utf8_lossy(&name).to_lowercase()).unwrap_or_default();
+    let name =
+        name(document, font, b"BaseFont").map(|name| String::from_utf8_lossy(&name).to_lowercase()).unwrap_or_default();
     if ["bold", "black", "heavy", "demi"].iter().any(|weight| name.contains(weight)) {
         return true;
     }

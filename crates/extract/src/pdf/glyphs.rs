@@ -7,7 +7,7 @@ use unicode_normalization::UnicodeNormalization;
 /// wide the space between two cells of a table.
 const SAME_BASELINE: f64 = 0.45;
 const SPACE: f64 = 0.16;
-const CELL: f64 = 1.6;
+const CELL: f64 = 1.1;
 
 /// A piece of text on one baseline, at positions in points; y grows upwards.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +26,28 @@ pub(super) struct Line {
     characters: usize,
     bold_characters: usize,
     sized_characters: usize,
+}
+
+impl Line {
+    /// With one sign for the row of dots that leads to a page number.
+    fn without_leaders(mut self) -> Self {
+        const DOTS: usize = 5;
+        let mut text = String::with_capacity(self.text.len());
+        let mut rest = self.text.as_str();
+        while let Some(at) = rest.find('.') {
+            let end = rest[at..].find(|c| c != '.' && c != ' ').map_or(rest.len(), |length| at + length);
+            if rest[at..end].matches('.').count() >= DOTS {
+                text.push_str(rest[..at].trim_end());
+                text.push_str(" … ");
+            } else {
+                text.push_str(&rest[..end]);
+            }
+            rest = &rest[end..];
+        }
+        text.push_str(rest);
+        self.text = text;
+        self
+    }
 }
 
 /// Receives the glyphs of a page.
@@ -58,8 +80,12 @@ impl Collector {
             counts[usize::from(line.turn)] += line.characters;
         }
         let upright = (0..4_u8).rev().max_by_key(|&turn| counts[usize::from(turn)]).unwrap_or(0);
-        let (mut lines, turned): (Vec<Line>, Vec<Line>) =
-            self.lines.into_iter().filter(|line| !line.text.trim().is_empty()).partition(|line| line.turn == upright);
+        let (mut lines, turned): (Vec<Line>, Vec<Line>) = self
+            .lines
+            .into_iter()
+            .filter(|line| !line.text.trim().is_empty())
+            .map(Line::without_leaders)
+            .partition(|line| line.turn == upright);
         lines.extend(turned);
         lines
     }
@@ -209,4 +235,47 @@ fn without_ligature(c: char) -> impl Iterator<Item = char> {
     let is_ligature = matches!(c, '\u{fb00}'..='\u{fb06}' | '\u{fb13}'..='\u{fb17}' | 'ĳ' | 'Ĳ' | 'ŉ');
     let letters = is_ligature.then(|| std::iter::once(c).nfkc());
     letters.into_iter().flatten().chain((!is_ligature).then_some(c))
+}
+
+/// A line for tests; each character is half as wide as it is high.
+#[cfg(test)]
+pub(super) fn line(text: &str, left: f64, baseline: f64, size: f64) -> Line {
+    let characters = text.chars().count();
+    let right = left + characters as f64 * size * 0.5;
+    let text = text.to_owned();
+    Line {
+        text,
+        left,
+        right,
+        baseline,
+        size,
+        is_bold: false,
+        turn: 0,
+        is_beside: false,
+        characters,
+        bold_characters: 0,
+        sized_characters: characters,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leaders_become_one_sign() {
+        for (text, expected) in [
+            ("2.1 Leave . . . . . . . 14", "2.1 Leave … 14"),
+            ("Leave.......3", "Leave … 3"),
+            ("Wait... 2.5 days. End.", "Wait... 2.5 days. End."),
+        ] {
+            assert_eq!(line(text, 0.0, 0.0, 10.0).without_leaders().text, expected);
+        }
+    }
+
+    #[test]
+    fn ligatures_are_letters_and_other_signs_stay() {
+        let text: String = "ﬁnd ﬄ ½ ² Å".chars().flat_map(without_ligature).collect();
+        assert_eq!(text, "find ffl ½ ² Å");
+    }
 }

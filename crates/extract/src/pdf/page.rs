@@ -42,10 +42,21 @@ fn without(operations: &[Operation], is_left_out: impl Fn(usize) -> bool) -> Vec
     for operation in operations {
         match operation.operator.as_str() {
             // The mark that tells the font of what is shown from here on.
-            "m" => shown = operation.operands.first().and_then(|font| font.as_i64().ok()).and_then(|font| usize::try_from(font).ok()).is_some_and(|font| !is_left_out(font)),
+            "m" => {
+                shown = operation
+                    .operands
+                    .first()
+                    .and_then(|font| font.as_i64().ok())
+                    .and_then(|font| usize::try_from(font).ok())
+                    .is_some_and(|font| !is_left_out(font));
+            }
             // Selecting a font is what reads it.
             "Tf" => {
-                let number = operation.operands.first().and_then(|name| name.as_name().ok()).and_then(|name| std::str::from_utf8(name).ok()?.parse().ok());
+                let number = operation
+                    .operands
+                    .first()
+                    .and_then(|name| name.as_name().ok())
+                    .and_then(|name| std::str::from_utf8(name).ok()?.parse().ok());
                 if number.is_none_or(&is_left_out) {
                     continue;
                 }
@@ -82,14 +93,18 @@ fn single_page(flat: &Flat, content: Vec<u8>) -> Document {
     for (number, font) in flat.fonts.iter().enumerate() {
         fonts.set(number.to_string(), Object::Dictionary(font.dictionary.clone()));
     }
-    let dictionary = |entries: Vec<(&str, Object)>| Object::Dictionary(entries.into_iter().map(|(key, value)| (key.as_bytes().to_vec(), value)).collect());
+    let dictionary = |entries: Vec<(&str, Object)>| {
+        Object::Dictionary(entries.into_iter().map(|(key, value)| (key.as_bytes().to_vec(), value)).collect())
+    };
     let named = |name: &str| Object::Name(name.as_bytes().to_vec());
     let numbers = [0, 0, 612, 792].map(Object::Integer).to_vec();
     let mut document = Document::new();
     document.trailer.set("Root", Object::Reference((1, 0)));
     document.objects.insert((1, 0), dictionary(vec![("Type", named("Catalog")), ("Pages", Object::Reference((2, 0)))]));
     let kids = Object::Array(vec![Object::Reference((3, 0))]);
-    document.objects.insert((2, 0), dictionary(vec![("Type", named("Pages")), ("Kids", kids), ("Count", Object::Integer(1))]));
+    document
+        .objects
+        .insert((2, 0), dictionary(vec![("Type", named("Pages")), ("Kids", kids), ("Count", Object::Integer(1))]));
     let page = vec![
         ("Type", named("Page")),
         ("MediaBox", Object::Array(numbers)),

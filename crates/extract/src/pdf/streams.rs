@@ -40,7 +40,8 @@ impl<'a> Budget<'a> {
 
     /// The content of a stream without its filters. `Ok(None)`: by a filter for pictures, or damaged.
     pub(super) fn unpack(&mut self, stream: &Stream) -> Result<Option<Vec<u8>>, ExtractError> {
-        let filters: Vec<Vec<u8>> = stream.filters().map(|filters| filters.iter().map(|filter| filter.to_vec()).collect()).unwrap_or_default();
+        let filters: Vec<Vec<u8>> =
+            stream.filters().map(|filters| filters.iter().map(|filter| filter.to_vec()).collect()).unwrap_or_default();
         if filters.is_empty() {
             self.take(stream.content.len() as u64)?;
             return Ok(Some(stream.content.clone()));
@@ -107,7 +108,9 @@ pub(super) fn check_before_loading(bytes: &[u8], limits: &Limits) -> Result<(), 
         let mut content = &bytes[from..];
         content = content.strip_prefix(b"\r").unwrap_or(content);
         content = content.strip_prefix(b"\n").unwrap_or(content);
-        let is_known = !has(b"LZW") && !has(b"ASCII") && dictionary.windows(11).filter(|window| window == b"FlateDecode").count() <= 1;
+        let is_known = !has(b"LZW")
+            && !has(b"ASCII")
+            && dictionary.windows(11).filter(|window| window == b"FlateDecode").count() <= 1;
         if (has(b"ObjStm") || has(b"XRef")) && !is_known {
             return Err(ExtractError::damaged("its objects are packed in an unusual way"));
         }

@@ -184,7 +184,8 @@ impl Layer {
             let end = past + start + queries;
             let first_key = self.window.map_or(0, |window| (past + start + 1).saturating_sub(window));
             let visible = end - first_key;
-            let rows = query.narrow(2, start, queries)?.contiguous()?.reshape((kv_heads, group * queries, dimension))?;
+            let rows =
+                query.narrow(2, start, queries)?.contiguous()?.reshape((kv_heads, group * queries, dimension))?;
             let scores = rows.matmul(&keys.narrow(1, first_key, visible)?.t()?)?;
             scores.inplace_op1(&CausalSoftmax {
                 scale: shape.attention_scale,
@@ -201,6 +202,10 @@ impl Layer {
     }
 }
 
+/// `x`, normalised in families that do so after a part.
 fn after(x: Tensor, norm: Option<&Tensor>, epsilon: f32) -> Result<Tensor> {
-    norm.map_or_else(|| Ok(x.clone()), |norm| rms_norm(&x, norm, epsilon))
+    match norm {
+        None => Ok(x),
+        Some(norm) => rms_norm(&x, norm, epsilon),
+    }
 }

@@ -95,7 +95,8 @@ impl Decoder {
             return Ok(Some(Vec::new()));
         }
         let last = x.narrow(0, tokens.len() - 1, 1)?.contiguous()?;
-        let mut logits = self.head.forward(&rms_norm(&last, &self.norm, self.shape.norm_epsilon)?)?.squeeze(0)?.to_vec1()?;
+        let mut logits =
+            self.head.forward(&rms_norm(&last, &self.norm, self.shape.norm_epsilon)?)?.squeeze(0)?.to_vec1()?;
         if let Some(cap) = self.shape.logit_softcap {
             logits.iter_mut().for_each(|logit| *logit = math::softcap(*logit, cap));
         }

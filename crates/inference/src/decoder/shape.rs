@@ -54,7 +54,7 @@ impl Shape {
         let layers = gguf.require_integer(&key("block_count"))?;
         let trained = gguf.require_integer(&key("context_length"))?;
         let damaged = |reason: String| ModelError::damaged(gguf.path(), reason);
-        if heads % kv_heads != 0 || head_dimension == 0 || head_dimension % 2 != 0 {
+        if heads % kv_heads != 0 || head_dimension == 0 || !head_dimension.is_multiple_of(2) {
             return Err(damaged(format!("{heads} heads of {head_dimension} do not fit {kv_heads} key heads")));
         }
         for experts in ["expert_count", "leading_dense_block_count"] {
@@ -71,7 +71,7 @@ impl Shape {
             .and_then(|dimensions| dimensions.first().copied())
             .ok_or_else(|| ModelError::missing(gguf.path(), "the tensor token_embd.weight"))?;
         let rope_dimension = gguf.integer(&key("rope.dimension_count")).unwrap_or(head_dimension);
-        if rope_dimension == 0 || rope_dimension % 2 != 0 || rope_dimension > head_dimension {
+        if rope_dimension == 0 || !rope_dimension.is_multiple_of(2) || rope_dimension > head_dimension {
             return Err(damaged(format!("{rope_dimension} rotated elements in a head of {head_dimension}")));
         }
         let context = context.min(trained);

@@ -83,8 +83,7 @@ impl Encoder {
 impl Layer {
     fn read(weights: &mut Weights, folder: &Folder, index: usize) -> std::result::Result<Self, ModelError> {
         let (hidden, wide) = (folder.config.hidden_size, folder.config.intermediate_size);
-        let mut take =
-            |name: &str, shape: &[usize]| weights.take(&format!("encoder.layer.{index}.{name}"), shape);
+        let mut take = |name: &str, shape: &[usize]| weights.take(&format!("encoder.layer.{index}.{name}"), shape);
         let projections = ["query", "key", "value"].map(|part| {
             let name = format!("attention.self.{part}");
             let matrix = take(&format!("{name}.weight"), &[hidden, hidden])?;

@@ -77,8 +77,8 @@ pub(super) struct Folder {
 impl Folder {
     /// Reads the folder's small files and the header of its weights.
     pub(super) fn open(directory: &Path) -> Result<Self, ModelError> {
-        let config: Config = read_json(&directory.join("config.json"))?
-            .ok_or_else(|| ModelError::missing(directory, "config.json"))?;
+        let config: Config =
+            read_json(&directory.join("config.json"))?.ok_or_else(|| ModelError::missing(directory, "config.json"))?;
         let first_position = match config.model_type.as_str() {
             "bert" => 0,
             // Fairseq numbers positions behind the padding token's id.
@@ -120,7 +120,7 @@ impl Folder {
     /// All weights as f32, by their name without the family's prefix.
     pub(super) fn weights(&self) -> Result<Weights, ModelError> {
         let tensors = candle_core::safetensors::load(&self.weights, &Device::Cpu)
-            .map_err(|error| ModelError::damaged(&self.weights, error))?;
+            .map_err(|error| ModelError::damaged(&self.weights, error.to_string()))?;
         let tensors = tensors.into_iter().map(|(name, tensor)| (bare(&name).to_owned(), tensor)).collect();
         Ok(Weights { path: self.weights.clone(), tensors })
     }
@@ -235,5 +235,5 @@ fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, ModelError> 
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(ModelError::unreadable(path, &error)),
     };
-    serde_json::from_slice(&text).map(Some).map_err(|error| ModelError::damaged(path, error))
+    serde_json::from_slice(&text).map(Some).map_err(|error| ModelError::damaged(path, error.to_string()))
 }

@@ -38,7 +38,7 @@ impl Embedder {
     fn read(directory: &Path) -> Result<Self, ModelError> {
         let folder = Folder::open(directory)?;
         let path = directory.join("tokenizer.json");
-        let damaged = |error: tokenizers::Error| ModelError::damaged(&path, error);
+        let damaged = |error: tokenizers::Error| ModelError::damaged(&path, error.to_string());
         let mut tokenizer = Tokenizer::from_file(&path).map_err(damaged)?;
         // Lengths are ours to decide.
         tokenizer.with_truncation(None).map_err(damaged)?.with_padding(None);

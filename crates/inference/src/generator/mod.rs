@@ -22,7 +22,7 @@ use std::sync::Arc;
 use worker::Worker;
 
 /// How a model is loaded.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct GeneratorOptions {
     /// Threads for dense arithmetic; `None`: one a core. The pool is the process's, so the first model loaded decides.
     /// Products with quantised weights take their number from `CANDLE_NUM_THREADS` at the process's start instead.

@@ -23,11 +23,7 @@ fn looks_structural(token: &str) -> bool {
 
 /// The merges that a SentencePiece model's scores amount to: every way to make a token of two others, the best-scored
 /// token first.
-pub(super) fn from_scores(
-    vocabulary: &Vocabulary,
-    text: &Vocab,
-    scores: &[f32],
-) -> Vec<(String, String)> {
+pub(super) fn from_scores(vocabulary: &Vocabulary, text: &Vocab, scores: &[f32]) -> Vec<(String, String)> {
     let mut merges: Vec<(f32, u32, u32, &str, &str)> = Vec::new();
     for ((token, kind), &score) in vocabulary.tokens.iter().zip(&vocabulary.kinds).zip(scores) {
         if !matches!(kind, TokenKind::Normal | TokenKind::UserDefined) || !text.contains_key(token) {

@@ -221,11 +221,7 @@ fn byte_level(gguf: &GgufFile, vocabulary: &Vocabulary) -> Result<(Tokenizer, bo
     Ok((tokenizer, way.begins))
 }
 
-fn sentence_piece_text(
-    gguf: &GgufFile,
-    vocabulary: &Vocabulary,
-    adds_space: bool,
-) -> Result<Tokenizer, ModelError> {
+fn sentence_piece_text(gguf: &GgufFile, vocabulary: &Vocabulary, adds_space: bool) -> Result<Tokenizer, ModelError> {
     let scores = gguf
         .floats("tokenizer.ggml.scores")
         .filter(|scores| scores.len() == vocabulary.tokens.len())

@@ -49,7 +49,7 @@ async fn an_answer_is_asked_written_and_kept_with_its_sources() {
     world.wait(SignedDuration::from_secs(1));
     let asked = question(&world, older.id, "How many days?");
     world.write(async |act| act.insert_answer(&asked).await).await.unwrap();
-    assert_eq!(world.store.answers(older.id).await.unwrap(), [asked.clone()]);
+    assert_eq!(world.store.answers(older.id).await.unwrap(), std::slice::from_ref(&asked));
     let list = world.store.conversations(anna.id, 10).await.unwrap();
     assert_eq!(list, [Conversation { updated_at: world.now(), ..older.clone() }, newer.clone()], "latest first");
     assert_eq!(world.store.conversations(anna.id, 1).await.unwrap().len(), 1);

@@ -1,5 +1,7 @@
 //! The aggregates through their public doors, on databases in temporary folders.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
 mod acts;
 mod answers;
 mod directory;

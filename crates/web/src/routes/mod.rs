@@ -1,7 +1,6 @@
 //! The routes, one file for each kind of thing.
 
 mod account;
-mod api;
 mod ask;
 mod audit;
 mod collection;
@@ -76,7 +75,6 @@ pub fn router(app: App) -> Router {
         .route("/account", get(account::get))
         .route("/account/password", post(account::password))
         .route("/account/theme", post(account::theme))
-        .route("/api/v1/search", post(api::search))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/favicon.ico", get(assets::favicon))

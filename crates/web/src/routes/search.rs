@@ -71,7 +71,7 @@ pub(crate) async fn get(
 }
 
 /// Writes down what was searched for and what is about to be shown.
-pub(crate) async fn record(
+async fn record(
     app: &App,
     reader: &Reader,
     query: &str,

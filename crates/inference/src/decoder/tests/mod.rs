@@ -3,25 +3,16 @@
 mod families;
 mod invariants;
 mod reference;
+#[path = "../../../tests/support/mod.rs"]
+mod support;
 mod tiny;
 
+pub(crate) use support::test_model;
 pub(super) use tiny::noise;
 
 use super::{Decoder, KvCache};
 use crate::gguf::GgufFile;
-use std::path::{Path, PathBuf};
-
-/// Where `cargo xtask fetch` puts the models for tests.
-pub(crate) fn test_model(name: &str) -> PathBuf {
-    let cache = || match std::env::var_os("XDG_CACHE_HOME") {
-        Some(cache) => PathBuf::from(cache),
-        None => PathBuf::from(std::env::var_os("HOME").expect("HOME is set")).join(".cache"),
-    };
-    let models = std::env::var_os("CARREL_MODELS").map_or_else(|| cache().join("carrel/models"), PathBuf::from);
-    let path = models.join(name);
-    assert!(path.exists(), "{} is not there: run `cargo xtask fetch`", path.display());
-    path
-}
+use std::path::Path;
 
 fn decoder(path: &Path) -> Decoder {
     Decoder::read(&mut GgufFile::open(path).unwrap(), 4096).unwrap()

@@ -1,0 +1,324 @@
+//! Opening, changing and searching the index.
+
+use crate::analysis::{Analysis, Language};
+use crate::catalogue::{Access, Catalogue};
+use crate::dense::Dense;
+use crate::graph::Weaver;
+use crate::lexical::Lexical;
+use crate::state::State;
+use crate::vectors::VectorFile;
+use crate::{Change, DocumentEntry, Hit, IndexError, PassageEntry, Query};
+use domain::{AccessScope, DocumentId, PassageId};
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// Squared length of a vector may differ so much from 1; half-precision models round.
+const UNIT_TOLERANCE: f32 = 0.01;
+
+/// The index of all passages. Searches run side by side; changes one after the other.
+pub struct Index {
+    directory: PathBuf,
+    dimension: usize,
+    analysis: Analysis,
+    lexical: Lexical,
+    /// Held through a whole change: who has it, changes.
+    vectors: Mutex<VectorFile>,
+    state: Arc<RwLock<State>>,
+    weaver: Weaver,
+}
+
+/// A change with what only the index knows about it.
+enum Step<'a> {
+    Put { document: &'a DocumentEntry, language: Language, passages: Vec<Numbered<'a>> },
+    Remove(DocumentId),
+}
+
+struct Numbered<'a> {
+    passage: &'a PassageEntry,
+    vector: Option<Placed<'a>>,
+}
+
+/// Where a passage's vector stands in the vector file.
+enum Placed<'a> {
+    /// It stood there before: only the rights of its document change.
+    Stored(u64),
+    Appended(u64, &'a [f32]),
+}
+
+impl Placed<'_> {
+    fn number(&self) -> u64 {
+        match self {
+            Self::Stored(number) | Self::Appended(number, _) => *number,
+        }
+    }
+}
+
+impl Index {
+    /// Opens the index in `directory`, or creates it there, for vectors of `dimension` values. One process at a time.
+    ///
+    /// # Errors
+    /// [`IndexError::Damaged`] when the files cannot be trusted or are for another dimension: delete the directory
+    /// and put all documents again. [`IndexError::InUse`] when another process has it open.
+    pub fn open(directory: &Path, dimension: usize) -> Result<Self, IndexError> {
+        let damaged = |reason: &str| IndexError::damaged(directory, reason);
+        let (terms, vectors) = (directory.join("terms"), directory.join("vectors"));
+        if vectors.exists() && !terms.join("meta.json").exists() {
+            return Err(damaged("its full-text part is missing"));
+        }
+        let lexical = Lexical::open(&terms)?;
+        let unreadable = |error| match error {
+            IndexError::Text(error) => damaged(&error.to_string()),
+            error => error,
+        };
+        let mut catalogue = Catalogue::default();
+        let mut owners = HashMap::new();
+        let mut twice = false;
+        let remember = |row: crate::lexical::Row, access: &Access| {
+            let slot = catalogue.slot(row.document).unwrap_or_else(|| catalogue.put(row.document, access.clone()));
+            if let Some(number) = row.vector {
+                twice |= owners.insert(number, (row.passage, slot)).is_some();
+            }
+        };
+        lexical.rows(remember).map_err(unreadable)?;
+
+        let mut dense = Dense::new(dimension);
+        let vectors = VectorFile::open(&vectors, dimension, |number, vector| {
+            if let Some((passage, slot)) = owners.remove(&number) {
+                dense.push(number, vector, passage, slot);
+            }
+        })?;
+        if twice || !owners.is_empty() {
+            return Err(damaged("its vector file does not fit its full-text part"));
+        }
+        let state = State { searcher: lexical.searcher(), catalogue, dense, stale: false };
+        let state = Arc::new(RwLock::new(state));
+        let weaver = Weaver::spawn(&state).map_err(IndexError::file(directory))?;
+        weaver.wake();
+        Ok(Self {
+            directory: directory.to_path_buf(),
+            dimension,
+            analysis: Analysis::new(),
+            lexical,
+            vectors: Mutex::new(vectors),
+            state,
+            weaver,
+        })
+    }
+
+    /// Makes the changes, in their order, all or none. On return they are durable and hold for the next search.
+    ///
+    /// # Errors
+    /// [`IndexError::Dimension`], [`IndexError::NotUnit`] and [`IndexError::DuplicatePassage`] for entries that
+    /// cannot be taken; otherwise what the disk said. Nothing was changed then.
+    pub fn apply(&self, changes: &[Change]) -> Result<(), IndexError> {
+        changes.iter().try_for_each(|change| self.check(change))?;
+        let mut vectors = self.vectors.lock().unwrap_or_else(PoisonError::into_inner);
+        let steps = plan(changes, &self.read(), vectors.next());
+
+        vectors.append(steps.iter().flat_map(Step::appended))?;
+        let writing = self.lexical.write();
+        for step in &steps {
+            writing.remove(step.document());
+            if let Step::Put { document, language, passages } = step {
+                for Numbered { passage, vector } in passages {
+                    let number = vector.as_ref().map(Placed::number);
+                    writing.add(&self.analysis, document, *language, passage, number)?;
+                }
+            }
+        }
+        writing.commit()?;
+
+        {
+            let mut state = self.write();
+            self.reload(&mut state)?;
+            steps.iter().for_each(|step| state.apply(step));
+        }
+        self.compact(&mut vectors);
+        self.weaver.wake();
+        Ok(())
+    }
+
+    /// Forgets everything.
+    ///
+    /// # Errors
+    /// What the disk said; then nothing was forgotten.
+    pub fn clear(&self) -> Result<(), IndexError> {
+        let mut vectors = self.vectors.lock().unwrap_or_else(PoisonError::into_inner);
+        let writing = self.lexical.write();
+        writing.remove_all()?;
+        writing.commit()?;
+        {
+            let mut state = self.write();
+            self.reload(&mut state)?;
+            state.catalogue = Catalogue::default();
+            state.dense = Dense::new(self.dimension);
+        }
+        self.compact(&mut vectors);
+        Ok(())
+    }
+
+    /// The best passages for `query` that `scope` allows: at most `query.limit`, by score descending, then by id.
+    /// Passages outside the scope are never ranked. An empty scope finds nothing.
+    ///
+    /// # Errors
+    /// [`IndexError::NoVector`], [`IndexError::Dimension`] and [`IndexError::NotUnit`] for a query that cannot be
+    /// answered; [`IndexError::Damaged`] when a change could not be made visible; otherwise what tantivy said.
+    pub fn search(&self, query: &Query<'_>, scope: &AccessScope) -> Result<Vec<Hit>, IndexError> {
+        if let Some(vector) = query.vector {
+            self.check_vector(vector)?;
+        }
+        if scope.is_empty() {
+            return Ok(Vec::new());
+        }
+        let state = self.read();
+        if state.stale {
+            let reason = "a change could not be made visible, restart to use it again";
+            return Err(IndexError::damaged(&self.directory, reason));
+        }
+        state.search(&self.lexical, &self.analysis, query, scope)
+    }
+
+    /// How many passages there are, whoever may read them. For health pages only.
+    #[must_use]
+    pub fn passages(&self) -> usize {
+        self.read().searcher.num_docs() as usize
+    }
+
+    /// The terms under which `text` would be found, in reading order: stems in lower case without diacritics, no stop
+    /// words. `language` is an ISO 639-1 code; without one it is detected.
+    #[must_use]
+    pub fn terms(&self, text: &str, language: Option<&str>) -> Vec<String> {
+        self.analysis.terms(text, Language::of_document(language, text))
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes the commit visible. If that fails, searches must fail too: they could show what was just taken away.
+    fn reload(&self, state: &mut State) -> Result<(), IndexError> {
+        state.stale = true;
+        self.lexical.reload()?;
+        state.searcher = self.lexical.searcher();
+        state.stale = false;
+        Ok(())
+    }
+
+    /// Gives the space of dead vectors back once there are many. A failure costs only space.
+    fn compact(&self, vectors: &mut VectorFile) {
+        let compacted = {
+            let state = self.read();
+            if !vectors.is_wasteful(state.dense.alive()) {
+                return;
+            }
+            if let Err(error) = vectors.compact(state.dense.living()) {
+                tracing::warn!(%error, "the vector file could not be compacted; the next change tries again");
+                return;
+            }
+            state.dense.compacted()
+        };
+        self.write().dense = compacted;
+    }
+
+    fn check(&self, change: &Change) -> Result<(), IndexError> {
+        let Change::Put { passages, .. } = change else { return Ok(()) };
+        let mut seen: HashSet<PassageId> = HashSet::with_capacity(passages.len());
+        for passage in passages {
+            if !seen.insert(passage.id) {
+                return Err(IndexError::DuplicatePassage(passage.id));
+            }
+            passage.vector.as_deref().map_or(Ok(()), |vector| self.check_vector(vector))?;
+        }
+        Ok(())
+    }
+
+    fn check_vector(&self, vector: &[f32]) -> Result<(), IndexError> {
+        if vector.len() != self.dimension {
+            return Err(IndexError::Dimension { expected: self.dimension, found: vector.len() });
+        }
+        let length: f32 = vector.iter().map(|value| value * value).sum();
+        // Written so that a sum that is no number fails.
+        if (length - 1.0).abs() <= UNIT_TOLERANCE { Ok(()) } else { Err(IndexError::NotUnit) }
+    }
+}
+
+/// Gives every document its language and every vector its number.
+fn plan<'a>(changes: &'a [Change], state: &State, mut next: u64) -> Vec<Step<'a>> {
+    let mut changed = HashSet::new();
+    let mut plan_passage = |passage: &'a PassageEntry, slot: Option<u32>| {
+        let vector = passage.vector.as_deref().map(|vector| {
+            let stored = slot.and_then(|slot| state.dense.stored(slot, passage.id, vector));
+            stored.map(Placed::Stored).unwrap_or_else(|| {
+                next += 1;
+                Placed::Appended(next - 1, vector)
+            })
+        });
+        Numbered { passage, vector }
+    };
+    let steps = changes.iter().map(|change| match change {
+        Change::Remove(id) => {
+            changed.insert(*id);
+            Step::Remove(*id)
+        }
+        Change::Put { document, passages } if passages.is_empty() => {
+            changed.insert(document.id);
+            Step::Remove(document.id)
+        }
+        Change::Put { document, passages } => {
+            // What stands in the state is what comes before this change only for the first change of a document.
+            let slot = if changed.insert(document.id) { state.catalogue.slot(document.id) } else { None };
+            let text: String = passages.iter().take(8).flat_map(|passage| [passage.text.as_str(), "\n"]).collect();
+            let language = Language::of_document(document.language.as_deref(), &text);
+            let passages = passages.iter().map(|passage| plan_passage(passage, slot)).collect();
+            Step::Put { document, language, passages }
+        }
+    });
+    steps.collect()
+}
+
+impl Step<'_> {
+    fn document(&self) -> DocumentId {
+        match self {
+            Self::Put { document, .. } => document.id,
+            Self::Remove(id) => *id,
+        }
+    }
+
+    fn appended(&self) -> impl Iterator<Item = &[f32]> {
+        let passages = match self {
+            Self::Put { passages, .. } => passages.as_slice(),
+            Self::Remove(_) => &[],
+        };
+        passages.iter().filter_map(|numbered| match numbered.vector {
+            Some(Placed::Appended(_, vector)) => Some(vector),
+            _ => None,
+        })
+    }
+}
+
+impl State {
+    fn apply(&mut self, step: &Step<'_>) {
+        if let Some(slot) = self.catalogue.slot(step.document()) {
+            self.dense.remove(slot);
+        }
+        let Step::Put { document, language, passages } = step else {
+            self.catalogue.remove(step.document());
+            return;
+        };
+        let DocumentEntry { id, collection, label, readers, .. } = *document;
+        let access = Access { collection: *collection, label: *label, readers: readers.clone(), language: *language };
+        let slot = self.catalogue.put(*id, access);
+        for Numbered { passage, vector } in passages {
+            match vector {
+                None => {}
+                Some(Placed::Stored(number)) => self.dense.revive(*number, slot),
+                Some(Placed::Appended(number, vector)) => self.dense.push(*number, vector, passage.id, slot),
+            }
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! Measures an embedding model: sentences a second for a batch of texts of one length.
+//!
+//! `cargo run --release -p inference --example embed -- DIRECTORY [TOKENS [BATCH]]`
+#![allow(clippy::print_stdout)]
+
+use inference::Embedder;
+use std::path::Path;
+use std::time::Instant;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let directory = arguments.first().ok_or("usage: embed DIRECTORY [TOKENS [BATCH]]")?;
+    let number =
+        |index: usize, default: usize| arguments.get(index).and_then(|text| text.parse().ok()).unwrap_or(default);
+    let embedder = Embedder::load(Path::new(directory))?;
+    // Two of the tokens are special.
+    let text = "leave ".repeat(number(1, 256).saturating_sub(2));
+    let texts = vec![text.as_str(); number(2, 32)];
+    for _ in 0..4 {
+        let started = Instant::now();
+        embedder.embed(&texts)?;
+        println!("{:.1} texts/s", texts.len() as f64 / started.elapsed().as_secs_f64());
+    }
+    Ok(())
+}
