@@ -110,7 +110,8 @@ impl Catalogue {
                 visible
             })
             .collect();
-        let languages = Language::ALL.into_iter().zip(languages).filter_map(|(language, seen)| seen.then_some(language));
+        let languages =
+            Language::ALL.into_iter().zip(languages).filter_map(|(language, seen)| seen.then_some(language));
         Visible { bits, count, all: count == self.slots.len(), languages: languages.collect() }
     }
 }

@@ -28,9 +28,8 @@ struct Scale {
 
 impl Scale {
     fn over(scores: impl Iterator<Item = f32>) -> Self {
-        let (low, high) = scores.fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), score| {
-            (low.min(score), high.max(score))
-        });
+        let (low, high) =
+            scores.fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), score| (low.min(score), high.max(score)));
         Self { low, high }
     }
 

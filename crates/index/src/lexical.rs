@@ -10,13 +10,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tantivy::collector::TopDocs;
 use tantivy::columnar::Column;
 use tantivy::query::{BooleanQuery, ConstScoreQuery, Occur, Query, TermQuery, TermSetQuery};
-use tantivy::schema::{
-    BytesOptions, FAST, Field, INDEXED, IndexRecordOption, Schema, TextFieldIndexing, TextOptions,
-};
+use tantivy::schema::{BytesOptions, FAST, Field, INDEXED, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
 use tantivy::tokenizer::{PreTokenizedString, Token};
-use tantivy::{
-    IndexReader, IndexWriter, ReloadPolicy, Searcher, SegmentReader, TantivyDocument, TantivyError, Term,
-};
+use tantivy::{IndexReader, IndexWriter, ReloadPolicy, Searcher, SegmentReader, TantivyDocument, TantivyError, Term};
 use uuid::Uuid;
 
 /// Memory for documents not yet on disk.
@@ -141,7 +137,8 @@ impl Lexical {
                         }
                     }
                 }
-                let language = Language::of_code(language.first(doc).and_then(|code| code.try_into().ok()).unwrap_or(0));
+                let language =
+                    Language::of_code(language.first(doc).and_then(|code| code.try_into().ok()).unwrap_or(0));
                 visit(row, &Access { collection, label, readers, language });
             }
         }
@@ -194,9 +191,9 @@ impl Lexical {
         let access: Vec<Term> = access.map(|token| Term::from_field_bytes(self.fields.access, &token)).collect();
         let mut readers = vec![Term::from_field_bytes(self.fields.reader, EVERYONE)];
         readers.extend(scope.principals().map(|id| Term::from_field_bytes(self.fields.reader, id.uuid().as_bytes())));
-        [access, readers].into_iter().map(|terms| {
-            Box::new(ConstScoreQuery::new(Box::new(TermSetQuery::new(terms)), 0.0)) as Box<dyn Query>
-        })
+        [access, readers]
+            .into_iter()
+            .map(|terms| Box::new(ConstScoreQuery::new(Box::new(TermSetQuery::new(terms)), 0.0)) as Box<dyn Query>)
     }
 }
 
@@ -221,7 +218,8 @@ impl Writing<'_> {
         let tokens = [&document.title, &passage.heading, &passage.text]
             .into_iter()
             .flat_map(|text| analysis.terms(text, language))
-            .map(|text| Token { text, ..Token::default() })
+            .enumerate()
+            .map(|(position, text)| Token { position, text, ..Token::default() })
             .collect();
         doc.add_pre_tokenized_text(fields.terms, PreTokenizedString { text: String::new(), tokens });
         doc.add_bytes(fields.document, document.id.uuid().as_bytes());
@@ -261,7 +259,9 @@ impl Writing<'_> {
 
 impl Drop for Writing<'_> {
     fn drop(&mut self) {
-        if !self.committed && let Err(error) = self.writer.rollback() {
+        if !self.committed
+            && let Err(error) = self.writer.rollback()
+        {
             tracing::error!(%error, "an index change could not be undone; restart to use the index again");
         }
     }
@@ -283,9 +283,7 @@ impl Columns {
 
     fn row(&self, doc: u32) -> Option<Row> {
         let [a, b, c, d] = &self.ids;
-        let id = |high: &Column<u64>, low: &Column<u64>| {
-            Some(Uuid::from_u64_pair(high.first(doc)?, low.first(doc)?))
-        };
+        let id = |high: &Column<u64>, low: &Column<u64>| Some(Uuid::from_u64_pair(high.first(doc)?, low.first(doc)?));
         Some(Row { passage: id(a, b)?.into(), document: id(c, d)?.into(), vector: self.vector.first(doc) })
     }
 }

@@ -11,12 +11,8 @@ use std::hash::Hash;
 #[must_use]
 pub fn ndcg_at<T: Eq + Hash>(k: usize, ranking: &[T], judgements: &HashMap<T, u32>) -> f64 {
     let gain = |grade: u32, rank: usize| f64::from(grade) / ((rank + 2) as f64).log2();
-    let found: f64 = ranking
-        .iter()
-        .take(k)
-        .enumerate()
-        .map(|(rank, id)| gain(judgements.get(id).copied().unwrap_or(0), rank))
-        .sum();
+    let found: f64 =
+        ranking.iter().take(k).enumerate().map(|(rank, id)| gain(judgements.get(id).copied().unwrap_or(0), rank)).sum();
     let mut grades: Vec<u32> = judgements.values().copied().collect();
     grades.sort_unstable_by(|a, b| b.cmp(a));
     let ideal: f64 = grades.into_iter().take(k).enumerate().map(|(rank, grade)| gain(grade, rank)).sum();

@@ -33,8 +33,7 @@ impl State {
         }
         let words = |limit: usize| {
             let scope = (!visible.all).then_some(scope);
-            let found =
-                lexical.search(&self.searcher, analysis, (query.text, &visible.languages), scope, limit)?;
+            let found = lexical.search(&self.searcher, analysis, (query.text, &visible.languages), scope, limit)?;
             Ok::<_, IndexError>(self.lexical_hits(found, query.vector, &visible))
         };
         let vectors = |vector, limit: usize| {

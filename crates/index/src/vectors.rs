@@ -69,7 +69,8 @@ impl VectorFile {
         let mut found = vec![0; HEADER_BYTES.min(length as usize)];
         reader.read_exact(&mut found).map_err(failed())?;
         if found != header(dimension) {
-            let reason = "its vector file is cut short, or was written by another version or for another embedding model";
+            let reason =
+                "its vector file is cut short, or was written by another version or for another embedding model";
             return Err(IndexError::damaged(directory, reason));
         }
 

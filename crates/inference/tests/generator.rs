@@ -25,7 +25,7 @@ fn model() -> (MutexGuard<'static, ()>, &'static Generator) {
 }
 
 fn request(question: &str) -> GenerateRequest {
-    GenerateRequest { messages: vec![Message::user(question)], max_new_tokens: 24, ..GenerateRequest::default() }
+    GenerateRequest { messages: vec![Message::user(question)], max_new_tokens: 12, ..GenerateRequest::default() }
 }
 
 /// Everything of a stream: the steps before the text, the text, and what it took.
@@ -49,7 +49,8 @@ fn answer(generator: &Generator, request: GenerateRequest) -> (String, Usage) {
 #[test]
 fn a_question_is_answered() {
     let (_turn, generator) = model();
-    let (steps, text, usage) = read(generator.generate(request("Hello")).unwrap());
+    let (steps, text, usage) =
+        read(generator.generate(GenerateRequest { max_new_tokens: 90, ..request("Hello") }).unwrap());
     assert!(text.starts_with("Hello"), "{text}");
     assert_eq!(usage.finish, FinishReason::Stop);
     assert_eq!(usage.prompt_tokens, generator.count_prompt_tokens(&[Message::user("Hello")]).unwrap());
@@ -87,10 +88,10 @@ fn control_tokens_in_a_message_are_letters() {
 #[test]
 fn a_prefix_is_reused_for_the_same_key_only() {
     let (_turn, generator) = model();
-    let passages = "The handbook says that leave is granted on request. ".repeat(12);
+    let passages = "The handbook says that leave is granted on request. ".repeat(10);
     let ask = |question: &str, key| {
         let messages = vec![Message::system(passages.as_str()), Message::user(question)];
-        answer(generator, GenerateRequest { messages, cache_key: key, ..request("") })
+        answer(generator, GenerateRequest { messages, cache_key: key, max_new_tokens: 6, ..request("") })
     };
     let (fresh, usage) = ask("Who grants leave?", None);
     assert_eq!(usage.reused_tokens, 0);

@@ -119,6 +119,9 @@ pub(crate) async fn import(site: &Site, path: &Path, name: Option<String>) -> Re
     };
     let mut act = site.store.begin().await?;
     act.insert_model(&model).await?;
+    if active {
+        act.promote_model(&model.name).await?;
+    }
     let event = Event::new(Action::ModelImported, &Actor::console(), site.operation())
         .on("model", &model.name, &model.name)
         .detail(json!({ "kind": model.kind, "sha256": model.sha256, "in_use": active }));

@@ -10,8 +10,22 @@ const MAX_WORD_BYTES: usize = 80;
 
 /// Words after Unicode Standard Annex 29, in lower case and compatibility form (NFKC); unspaced scripts in
 /// overlapping pairs of characters, a lonely character by itself.
-#[derive(Clone, Default)]
-pub(crate) struct WordTokenizer;
+#[derive(Clone)]
+pub(crate) struct WordTokenizer {
+    /// Whether an apostrophe stays inside its word, as in `don't`; else it ends one, as in `l'année`.
+    pub(crate) apostrophes: bool,
+}
+
+impl WordTokenizer {
+    /// Whether `c` belongs to a word. The annex joins more than people do: `file.txt`, `key:value`, `snake_case`.
+    fn joins(&self, before: char, c: char, after: char) -> bool {
+        match c {
+            '.' | ',' => before.is_numeric() && after.is_numeric(),
+            '\'' | '’' => self.apostrophes,
+            c => c.is_alphanumeric() || is_combining_mark(c),
+        }
+    }
+}
 
 impl Tokenizer for WordTokenizer {
     type TokenStream<'a> = Words;
@@ -29,21 +43,24 @@ impl Tokenizer for WordTokenizer {
             if word.len() > MAX_WORD_BYTES || !word.contains(char::is_alphanumeric) {
                 continue;
             }
-            // Words of mixed script, and the underscores that the annex keeps inside words.
-            for part in word.split(|c: char| c == '_') {
-                let mut rest = String::new();
-                for c in part.chars() {
-                    if is_unspaced(c) {
-                        push(&mut rest, &mut words);
-                        unspaced.push(c);
-                    } else {
-                        pairs(&mut unspaced, &mut words);
-                        rest.extend(c.to_lowercase());
-                    }
+            let mut rest = String::new();
+            let mut before = ' ';
+            let mut chars = word.chars().peekable();
+            while let Some(c) = chars.next() {
+                let after = chars.peek().copied().unwrap_or(' ');
+                if is_unspaced(c) {
+                    push(&mut rest, &mut words);
+                    unspaced.push(c);
+                } else if self.joins(before, c, after) {
+                    pairs(&mut unspaced, &mut words);
+                    rest.extend(c.to_lowercase());
+                } else {
+                    push(&mut rest, &mut words);
+                    pairs(&mut unspaced, &mut words);
                 }
-                pairs(&mut unspaced, &mut words);
-                push(&mut rest, &mut words);
+                before = c;
             }
+            push(&mut rest, &mut words);
         }
         pairs(&mut unspaced, &mut words);
         Words { words: words.into_iter(), token: Token::default() }
