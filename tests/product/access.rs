@@ -29,7 +29,14 @@ async fn a_revoked_grant_holds_for_the_next_request() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_reads_up() {
     let (world, handbook) = with_handbook().await;
-    world.submit(&handbook, "salaries.txt", b"Band six is paid between 60 and 70 thousand crowns.", Some(Label::Confidential)).await;
+    world
+        .submit(
+            &handbook,
+            "salaries.txt",
+            b"Band six is paid between 60 and 70 thousand crowns.",
+            Some(Label::Confidential),
+        )
+        .await;
     world.ingest().await;
     world.user("frida", domain::Role::Staff, Label::Confidential).await;
     world.grant(&handbook, "frida", Some(Permission::Read)).await;

@@ -33,8 +33,15 @@ fn driver() -> Driver {
 
 async fn browser(driver: &Driver, width: u32) -> Client {
     let arguments = [
-        "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage",
-        "--disable-background-networking", "--disable-component-update", "--disable-sync",
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-dev-shm-usage",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
         &format!("--window-size={width},900"),
     ];
     let mut capabilities = serde_json::Map::<String, Value>::new();
@@ -91,7 +98,7 @@ async fn browser_signs_in_asks_sees_the_stream_and_opens_the_cited_passage() {
 
     let link = page.find(Locator::Css(".source a[href^='/documents/']")).await.unwrap();
     link.click().await.unwrap();
-    let cited = page.wait().for_element(Locator::Css("mark, .cited, [data-cited]")).await.unwrap();
+    let cited = page.wait().for_element(Locator::Css(".passage-cited")).await.unwrap();
     assert!(cited.text().await.unwrap().contains("24 days"));
     let errors = page.execute("return document.querySelectorAll('main').length", vec![]).await.unwrap();
     assert_eq!(errors, 1);

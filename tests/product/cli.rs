@@ -48,9 +48,11 @@ fn from_an_empty_folder_to_a_verified_log() {
     done(&data, &["collection", "grant", "IT", "ada", "read"]);
     let it = samples.join("it");
     let it = it.to_str().unwrap();
-    let first: serde_json::Value = serde_json::from_str(&done(&data, &["import", it, "--collection", "IT", "--json"])).unwrap();
+    let first: serde_json::Value =
+        serde_json::from_str(&done(&data, &["import", it, "--collection", "IT", "--json"])).unwrap();
     assert_eq!(first["imported"], 5, "{first}");
-    let second: serde_json::Value = serde_json::from_str(&done(&data, &["import", it, "--collection", "IT", "--json"])).unwrap();
+    let second: serde_json::Value =
+        serde_json::from_str(&done(&data, &["import", it, "--collection", "IT", "--json"])).unwrap();
     assert_eq!((&second["imported"], &second["unchanged"]), (&0.into(), &5.into()), "{second}");
 
     let search = |user: &str| -> serde_json::Value {

@@ -73,7 +73,11 @@ async fn every_act_as_every_role() {
     let user: Fields<'_> = &[("name", "gus"), ("display_name", "Gus"), ("role", "staff"), ("clearance", "internal")];
     let acts: [(&str, Fields<'_>, [StatusCode; 5]); 7] = [
         ("/people", user, [no, no, no, StatusCode::OK, no]),
-        (&change, &[("action", "save"), ("display_name", "Ada"), ("role", "staff"), ("clearance", "internal")], [no, no, no, done, no]),
+        (
+            &change,
+            &[("action", "save"), ("display_name", "Ada"), ("role", "staff"), ("clearance", "internal")],
+            [no, no, no, done, no],
+        ),
         ("/groups", &[("name", "pilots")], [no, no, no, done, no]),
         ("/collections", &[("name", "Tides"), ("default_label", "public")], [no, no, no, done, no]),
         (&grants, &[("principal", &ada), ("permission", "read")], [no, hidden, done, done, hidden]),
@@ -112,7 +116,14 @@ async fn the_auditor_exports_what_can_be_verified() {
 async fn what_is_not_there_is_not_found() {
     let (world, _) = with_handbook().await;
     let mut ada = world.signed_in("ada").await;
-    for address in ["/nothing", "/documents/none", "/collections/none", "/conversations/none", "/static/none.css", "/answers/x/events"] {
+    for address in [
+        "/nothing",
+        "/documents/none",
+        "/collections/none",
+        "/conversations/none",
+        "/static/none.css",
+        "/answers/x/events",
+    ] {
         ada.get(address).await.expect(StatusCode::NOT_FOUND);
     }
     let mut nobody = world.browser();

@@ -8,7 +8,9 @@ async fn a_wrong_name_and_a_wrong_password_get_one_answer() {
     let world = TestApp::new().await;
     let mut browser = world.browser();
     let csrf = browser.get("/sign-in").await.csrf();
-    let fields = |name: &'static str| [("name", name), ("password", "nothing of the kind"), ("csrf", csrf.as_str())].map(|(a, b)| (a, b.to_owned()));
+    let fields = |name: &'static str| {
+        [("name", name), ("password", "nothing of the kind"), ("csrf", csrf.as_str())].map(|(a, b)| (a, b.to_owned()))
+    };
     let answer = async |browser: &mut testkit::Browser, name: &'static str| {
         let csrf = browser.get("/sign-in").await.csrf();
         let mut given = fields(name);
@@ -62,7 +64,8 @@ async fn signing_out_ends_the_session_on_the_server() {
 async fn a_new_password_ends_all_sessions() {
     let world = TestApp::new().await;
     let (mut ada, mut elsewhere) = (world.signed_in("ada").await, world.signed_in("ada").await);
-    let wrong = [("current", "not the current one"), ("new", "five wet boots drying"), ("repeat", "five wet boots drying")];
+    let wrong =
+        [("current", "not the current one"), ("new", "five wet boots drying"), ("repeat", "five wet boots drying")];
     ada.post("/account/password", &wrong).await.expect(StatusCode::BAD_REQUEST);
     let short = [("current", PASSWORD), ("new", "short"), ("repeat", "short")];
     ada.post("/account/password", &short).await.expect(StatusCode::BAD_REQUEST);

@@ -114,9 +114,8 @@ fn numbers(text: &str) -> BTreeSet<String> {
             continue;
         }
         let begin = at;
-        let inside = |at: usize| {
-            matches!(characters[at], '.' | ',') && characters.get(at + 1).is_some_and(char::is_ascii_digit)
-        };
+        let inside =
+            |at: usize| matches!(characters[at], '.' | ',') && characters.get(at + 1).is_some_and(char::is_ascii_digit);
         while at < characters.len() && (characters[at].is_ascii_digit() || inside(at)) {
             at += 1;
         }
@@ -128,7 +127,8 @@ fn numbers(text: &str) -> BTreeSet<String> {
 
 fn without_thousands(number: &str) -> String {
     let groups: Vec<&str> = number.split(',').collect();
-    let thousands = groups.len() > 1 && groups[1..].iter().all(|group| group.split('.').next().map_or(0, str::len) == 3);
+    let thousands =
+        groups.len() > 1 && groups[1..].iter().all(|group| group.split('.').next().map_or(0, str::len) == 3);
     if thousands { groups.concat() } else { number.replace(',', ".") }
 }
 

@@ -8,7 +8,7 @@ use index::Index;
 use std::collections::BTreeSet;
 
 /// Chosen on the questions of `tests/samples`; docs/benchmarks.md has precision and recall of refusal there.
-pub(crate) const LEAST_CONFIDENCE: f32 = 0.42;
+pub(crate) const LEAST_CONFIDENCE: f32 = 0.30;
 
 /// How sure retrieval is, 0 to 1: the best candidate's mean of cosine similarity and share of the question's words.
 pub(crate) fn confidence(index: &Index, question: &str, candidates: &[Candidate]) -> f32 {

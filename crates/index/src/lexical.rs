@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 /// Memory for documents not yet on disk.
 const WRITER_BYTES: usize = 50_000_000;
-/// A query's further terms are ignored: nobody asks with so many, and each costs time.
+/// A query's further terms in each language are ignored: nobody asks with so many, and each costs time.
 const MAX_QUERY_TERMS: usize = 64;
 /// The reader token of documents that are not narrowed. No principal's: those are 16 bytes.
 const EVERYONE: &[u8] = b"*";

@@ -1,4 +1,5 @@
 //! What people ask and what they find.
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
 
@@ -107,7 +108,7 @@ fn both_legs_meet_in_a_hybrid_search() {
     let (near, far) = (unit(1, DIMENSION), unit(2, DIMENSION));
     let (_directory, index) = index_of(&[
         put(1, Some("en"), "granite", Some(near.clone())),
-        put(2, Some("en"), "granite", Some(far.clone())),
+        put(2, Some("en"), "granite", Some(far)),
         put(3, Some("en"), "lantern", Some(near.clone())),
         put(4, Some("en"), "granite", None),
     ]);

@@ -69,16 +69,13 @@ impl<F: Fn(&str) -> usize> Chunker<F> {
         }
         self.headings.retain(|(above, _)| *above < level);
         self.headings.push((level, block.text.clone()));
-        match &mut self.open {
-            // A section too short to stand alone runs on into the next one, whose heading then stands in the text.
-            Some(open) => {
-                let shared = self.headings.iter().map(|(_, text)| text);
-                let shared = open.chunk.heading_path.iter().zip(shared).take_while(|(a, b)| a == b).count();
-                open.chunk.heading_path.truncate(shared);
-                let tokens = (self.count)(&block.text);
-                open.push(&block.text, tokens, "\n");
-            }
-            None => {}
+        // A section too short to stand alone runs on into the next one, whose heading then stands in the text.
+        if let Some(open) = &mut self.open {
+            let shared = self.headings.iter().map(|(_, text)| text);
+            let shared = open.chunk.heading_path.iter().zip(shared).take_while(|(a, b)| a == b).count();
+            open.chunk.heading_path.truncate(shared);
+            let tokens = (self.count)(&block.text);
+            open.push(&block.text, tokens, "\n");
         }
     }
 

@@ -78,7 +78,8 @@ pub(crate) async fn run(bench: &Bench, job: &Job, report: impl Fn(&'static str, 
     let embedder = Arc::clone(&bench.embedder);
     let blocks = extracted.blocks;
     let chunks = tokio::task::spawn_blocking(move || {
-        let sizes = Sizes { most: Sizes::default().most.min(embedder.max_tokens().saturating_sub(40)), ..Sizes::default() };
+        let sizes =
+            Sizes { most: Sizes::default().most.min(embedder.max_tokens().saturating_sub(40)), ..Sizes::default() };
         chunks(&blocks, sizes, |text| embedder.count_tokens(text))
     })
     .await

@@ -153,9 +153,9 @@ impl Stage {
         };
         act.enqueue(&job).await?;
         act.record(
-            Event::new(Action::DocumentUploaded, actor, operation).on("document", document, origin.source).detail(
-                json!({ "collection": origin.collection.name, "content": content, "size_bytes": size_bytes }),
-            ),
+            Event::new(Action::DocumentUploaded, actor, operation)
+                .on("document", document, origin.source)
+                .detail(json!({ "collection": origin.collection.name, "content": content, "size_bytes": size_bytes })),
         )
         .await?;
         act.commit().await?;

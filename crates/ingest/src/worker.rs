@@ -83,7 +83,7 @@ impl Worker {
         let mut act = self.bench.store.begin().await?;
         let Some(job) = act.lease(&self.bench.owner, now, LEASE).await? else { return Ok(false) };
         act.commit_housekeeping().await?;
-        tracing::info!(job.id = %job.id, source = %job.source, "ingest begins");
+        tracing::debug!(job.id = %job.id, source = %job.source, "ingest begins");
         let outcome = self.with_heartbeat(&job).await;
         match self.settle(&job, outcome).await {
             Err(WorkerError::Storage(StorageError::LeaseLost)) => Ok(true),

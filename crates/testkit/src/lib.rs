@@ -1,7 +1,12 @@
 //! What tests are written with: a whole product in a temporary directory, people who use it through HTTP, and the
 //! small models.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on says so by ending")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on says so by ending"
+)]
 
 mod browser;
 mod models;

@@ -42,8 +42,7 @@ impl TestApp {
         let publisher = Publisher::new(store.clone(), Arc::clone(&index));
         let named = NamedGenerator { name: "smollm2-135m".to_owned(), generator: generator() };
         let settings = Settings { answer_tokens: 48, passages: 3, passage_tokens: 400, ..Settings::default() };
-        let answering =
-            Answering::new(store.clone(), Arc::clone(&index), Arc::clone(&embedder), Some(named), settings);
+        let answering = Answering::new(store.clone(), Arc::clone(&index), Arc::clone(&embedder), Some(named), settings);
         let worker = Worker::new(store.clone(), content.clone(), embedder, "minilm".to_owned(), publisher.clone());
         let key = SigningKey::load_or_create(&data.path().join("audit.pem"), &environment).expect("a key is made");
         let app = App {

@@ -73,9 +73,22 @@ pub(crate) fn kind(media_type: &str) -> &str {
 /// What people call a language.
 pub(crate) fn language(code: &str) -> String {
     let known = [
-        ("en", "English"), ("de", "German"), ("fr", "French"), ("es", "Spanish"), ("it", "Italian"), ("nl", "Dutch"),
-        ("pt", "Portuguese"), ("sv", "Swedish"), ("da", "Danish"), ("nb", "Norwegian"), ("fi", "Finnish"),
-        ("zh", "Chinese"), ("ja", "Japanese"), ("ru", "Russian"), ("pl", "Polish"), ("cs", "Czech"),
+        ("en", "English"),
+        ("de", "German"),
+        ("fr", "French"),
+        ("es", "Spanish"),
+        ("it", "Italian"),
+        ("nl", "Dutch"),
+        ("pt", "Portuguese"),
+        ("sv", "Swedish"),
+        ("da", "Danish"),
+        ("nb", "Norwegian"),
+        ("fi", "Finnish"),
+        ("zh", "Chinese"),
+        ("ja", "Japanese"),
+        ("ru", "Russian"),
+        ("pl", "Polish"),
+        ("cs", "Czech"),
     ];
     known.iter().find(|(known, _)| *known == code).map_or_else(|| code.to_owned(), |(_, name)| (*name).to_owned())
 }
@@ -86,7 +99,8 @@ mod tests {
 
     #[test]
     fn sizes_have_two_digits() {
-        let cases = [(0, "0 bytes"), (999, "999 bytes"), (1_440_000, "1.4 MB"), (64_000_000, "64 MB"), (999_900, "1.0 MB")];
+        let cases =
+            [(0, "0 bytes"), (999, "999 bytes"), (1_440_000, "1.4 MB"), (64_000_000, "64 MB"), (999_900, "1.0 MB")];
         for (bytes, text) in cases {
             assert_eq!(size(bytes), text);
         }

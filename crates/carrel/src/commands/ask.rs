@@ -30,8 +30,7 @@ pub(crate) async fn run(arguments: Arguments, configuration: &Configuration) -> 
     let retrieval = site.own_retrieval().await?;
     let answering = site.answering(&retrieval, site.generator().await?);
     let actor = Actor::console();
-    let question =
-        answering.open(user.id, None, &arguments.question, scope, &actor, site.operation()).await?;
+    let question = answering.open(user.id, None, &arguments.question, scope, &actor, site.operation()).await?;
     let stop = CancellationToken::new();
     tokio::spawn({
         let stop = stop.clone();
@@ -59,7 +58,11 @@ pub(crate) async fn run(arguments: Arguments, configuration: &Configuration) -> 
             }
         })
         .await?;
-    if quiet { print_json(&answer_json(&answer)) } else { print_verdict(&answer) }
+    if quiet {
+        print_json(&answer_json(&answer));
+    } else {
+        print_verdict(&answer);
+    }
     Ok(())
 }
 

@@ -95,7 +95,9 @@ fn verify(file: &Path, key: Option<&Path>, json: bool) -> Outcome {
             } else {
                 println!("intact: {} events, none edited, dropped, added or moved", verified.entries);
                 if !verified.key_given {
-                    println!("the signature was checked with the key inside the file; give the appliance's own with --key");
+                    println!(
+                        "the signature was checked with the key inside the file; give the appliance's own with --key"
+                    );
                 }
             }
             Ok(())

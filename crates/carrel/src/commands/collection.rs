@@ -92,12 +92,7 @@ async fn list(site: &Site, json: bool) -> Outcome {
     Ok(())
 }
 
-pub(crate) async fn create(
-    site: &Site,
-    name: &str,
-    description: &str,
-    label: Label,
-) -> Result<Collection, Failure> {
+pub(crate) async fn create(site: &Site, name: &str, description: &str, label: Label) -> Result<Collection, Failure> {
     let collection = Collection {
         id: CollectionId::new(site.store.environment()),
         name: name.trim().to_owned(),

@@ -176,12 +176,7 @@ async fn make_accounts(site: &Site, plan: &Plan) -> Result<Accounts, Failure> {
             let group = site.store.group_by_name(name).await?.ok_or("demo.toml names an unknown group")?;
             site.identity.set_membership(group.id, user.id, true, &actor, operation).await?;
         }
-        accounts.account.push(Account {
-            name: user.name,
-            password,
-            role: user.role,
-            display_name: user.display_name,
-        });
+        accounts.account.push(Account { name: user.name, password, role: user.role, display_name: user.display_name });
         write_private(&file, &toml::to_string(&accounts)?)?;
     }
     Ok(accounts)

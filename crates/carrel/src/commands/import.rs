@@ -68,7 +68,12 @@ pub(crate) async fn run(arguments: Arguments, configuration: &Configuration) -> 
 }
 
 pub(crate) fn print_report(report: &Report, seconds: f64) {
-    println!("{} imported, {} unchanged, {} failed in {seconds:.1} s", report.imported, report.unchanged, report.failed.len());
+    println!(
+        "{} imported, {} unchanged, {} failed in {seconds:.1} s",
+        report.imported,
+        report.unchanged,
+        report.failed.len()
+    );
     for (file, reason) in &report.failed {
         println!("  {file}: {reason}");
     }

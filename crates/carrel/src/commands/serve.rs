@@ -28,11 +28,7 @@ pub(crate) async fn run(arguments: Arguments, configuration: &Configuration) -> 
 }
 
 /// Serves until interrupted; `ready` is told the address once it answers.
-pub(crate) async fn serve(
-    site: &Site,
-    configuration: &Configuration,
-    ready: impl FnOnce(SocketAddr),
-) -> Outcome {
+pub(crate) async fn serve(site: &Site, configuration: &Configuration, ready: impl FnOnce(SocketAddr)) -> Outcome {
     let in_use = "another process works on this data directory; stop it first, or use another --data";
     let retrieval = site.retrieval().await?.ok_or(in_use)?;
     let generator = site.generator().await?;

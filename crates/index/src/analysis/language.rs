@@ -97,20 +97,24 @@ impl Language {
         }
     }
 
-    /// The languages in which to analyse a query over documents in the languages `present`: one if it is sure, else
-    /// all of them.
+    /// The languages in which to analyse a query over documents in the languages `present`: its own one if that is
+    /// sure, else all of them. Texts without a language of ours are always searched as they are written.
     pub(crate) fn of_query(text: &str, present: &[Self]) -> Vec<Self> {
-        if present.is_empty() {
-            return vec![Self::English];
+        let known: Vec<Self> = present.iter().copied().filter(|language| *language != Self::Other).collect();
+        let other = present.contains(&Self::Other).then_some(Self::Other);
+        match Self::detected(text, &known) {
+            _ if present.is_empty() => vec![Self::English],
+            Some(language) => [language].into_iter().chain(other).collect(),
+            None => known.into_iter().chain(other).collect(),
         }
-        let known: Vec<Lang> = present.iter().filter_map(|language| language.detectable()).collect();
-        if present.len() > 1 && known.len() == present.len() && text.len() >= SURE_QUERY_BYTES {
-            // Texts in a script of none of these languages give none.
-            let detected = Detector::with_allowlist(known).detect(beginning(text, DETECTION_BYTES));
-            if let Some(info) = detected.filter(whatlang::Info::is_reliable) {
-                return vec![Self::of_detected(info.lang())];
-            }
+    }
+
+    fn detected(text: &str, among: &[Self]) -> Option<Self> {
+        if among.len() < 2 || text.len() < SURE_QUERY_BYTES {
+            return None;
         }
-        present.to_vec()
+        let detector = Detector::with_allowlist(among.iter().filter_map(|language| language.detectable()).collect());
+        let found = detector.detect(beginning(text, DETECTION_BYTES)).filter(whatlang::Info::is_reliable)?;
+        Some(Self::of_detected(found.lang()))
     }
 }

@@ -42,16 +42,21 @@ impl Analysis {
         terms
     }
 
-    /// The distinct terms of a query, in reading order, at most `limit`.
+    /// The distinct terms of a query, at most `limit` for each language in which it is read.
     pub(crate) fn query_terms(&self, text: &str, present: &[Language], limit: usize) -> Vec<String> {
-        let languages = Language::of_query(text, present);
         let mut seen = HashSet::new();
-        let mut terms: Vec<String> = Vec::new();
-        for language in languages {
-            let found = self.terms(text, language);
-            terms.extend(found.into_iter().filter(|term| seen.insert(term.clone())).take(limit));
+        let mut terms = Vec::new();
+        for language in Language::of_query(text, present) {
+            let mut own = HashSet::new();
+            for term in self.terms(text, language) {
+                if own.len() == limit {
+                    break;
+                }
+                if own.insert(term.clone()) && seen.insert(term.clone()) {
+                    terms.push(term);
+                }
+            }
         }
-        terms.truncate(limit);
         terms
     }
 }
@@ -121,13 +126,19 @@ mod tests {
         let text = "Wie viele Punkte erzielte die Verteidigung der Mannschaft in diesem Spiel insgesamt?";
         assert_eq!(Language::of_query(text, &present), [Language::German]);
         assert_eq!(Language::of_query("Panther", &present), present);
+        let with_chinese = [Language::Other, Language::English, Language::German];
+        assert_eq!(Language::of_query(text, &with_chinese), [Language::German, Language::Other]);
+        assert_eq!(Language::of_query("Panther", &with_chinese).len(), 3);
         assert_eq!(Language::of_query("", &[]), [Language::English]);
     }
 
     #[test]
     fn a_hostile_query_is_cut() {
         let text = (0..10_000).map(|number| format!("w{number} ")).collect::<String>();
-        let terms = Analysis::new().query_terms(&text, &[Language::English, Language::German], 64);
-        assert_eq!(terms.len(), 64);
+        let terms = Analysis::new().query_terms(&text, &[Language::English, Language::Other], 64);
+        assert_eq!(terms.len(), 64, "numbers read the same in both");
+        let mixed = "running ".repeat(3) + "jumping";
+        let terms = Analysis::new().query_terms(&mixed, &[Language::English, Language::Other], 64);
+        assert_eq!(terms, ["run", "jump", "running", "jumping"]);
     }
 }

@@ -53,7 +53,7 @@ impl Tokenizer for WordTokenizer {
                     unspaced.push(c);
                 } else if self.joins(before, c, after) {
                     pairs(&mut unspaced, &mut words);
-                    rest.extend(c.to_lowercase());
+                    rest.extend(if c == '’' { '\'' } else { c }.to_lowercase());
                 } else {
                     push(&mut rest, &mut words);
                     pairs(&mut unspaced, &mut words);
@@ -183,10 +183,8 @@ impl<S: TokenStream> TokenStream for SpellingStream<S> {
 }
 
 fn strip_possessive(word: &mut String) {
-    for ending in ["'s", "’s"] {
-        if word.ends_with(ending) {
-            word.truncate(word.len() - ending.len());
-        }
+    if word.ends_with("'s") {
+        word.truncate(word.len() - 2);
     }
 }
 

@@ -1,5 +1,5 @@
 //! Builders for the tests of this crate.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)]
 
 use domain::{AccessScope, Clearance, CollectionId, DocumentId, Label, PassageId, PrincipalId};
 use index::{Change, DocumentEntry, Hit, Index, Mode, PassageEntry, Query};

@@ -72,7 +72,9 @@ async fn account(app: &App, reader: &Reader, error: Option<String>) -> Result<Ac
                 last_seen: moment(session.last_seen_at),
             })
             .collect(),
-        password_rule: format!("At least {MINIMUM_PASSWORD_CHARACTERS} characters; a few words that only you put together are best."),
+        password_rule: format!(
+            "At least {MINIMUM_PASSWORD_CHARACTERS} characters; a few words that only you put together are best."
+        ),
         error,
     })
 }
@@ -84,8 +86,12 @@ fn device(user_agent: &str) -> String {
     };
     let browsers = [("Edg/", "Edge"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari")];
     let systems = [
-        ("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"),
-        ("Mac OS", "macOS"), ("Linux", "Linux"),
+        ("Android", "Android"),
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Windows", "Windows"),
+        ("Mac OS", "macOS"),
+        ("Linux", "Linux"),
     ];
     match (name(&browsers), name(&systems)) {
         (Some(browser), Some(system)) => format!("{browser} on {system}"),

@@ -45,21 +45,20 @@ pub(crate) async fn post(State(app): State<App>, posted: Posted) -> Result<Respo
     let scope = if asked.is_empty() { scope } else { scope.narrowed_to(&asked) };
     let owner = reader.who.principal.user.id;
     let text = fields.get("question");
-    let question =
-        match app.answering.open(owner, conversation, text, scope, &reader.actor(), reader.operation).await {
-            Ok(question) => question,
-            Err(answer::AskError::Invalid(sentence)) => {
-                let known = match conversation {
-                    Some(id) => app.store.conversation(id, owner).await?,
-                    None => None,
-                };
-                let mut desk = desk(&app, &reader, known).await?;
-                text.clone_into(&mut desk.question);
-                desk.error = Some(sentence.to_owned());
-                return Ok((StatusCode::BAD_REQUEST, page(&desk)?).into_response());
-            }
-            Err(error) => return Err(error.into()),
-        };
+    let question = match app.answering.open(owner, conversation, text, scope, &reader.actor(), reader.operation).await {
+        Ok(question) => question,
+        Err(answer::AskError::Invalid(sentence)) => {
+            let known = match conversation {
+                Some(id) => app.store.conversation(id, owner).await?,
+                None => None,
+            };
+            let mut desk = desk(&app, &reader, known).await?;
+            text.clone_into(&mut desk.question);
+            desk.error = Some(sentence.to_owned());
+            return Ok((StatusCode::BAD_REQUEST, page(&desk)?).into_response());
+        }
+        Err(error) => return Err(error.into()),
+    };
     let address = format!("/conversations/{}#a{}", question.conversation, question.id);
     app.live.begin(app.answering.clone(), question);
     Ok(Redirect::to(&address).into_response())
@@ -100,7 +99,8 @@ async fn desk(app: &App, reader: &Reader, open: Option<Conversation>) -> Result<
     let collections = readable(app, &scope).await?;
     let examples = app.site.examples.iter();
     let examples = examples.filter(|(name, _)| collections.iter().any(|choice| choice.name == *name));
-    let examples = spread(examples.map(|(name, question)| (name.as_str(), question.as_str())).collect());
+    let examples: Vec<(&str, &str)> = examples.map(|(name, question)| (name.as_str(), question.as_str())).collect();
+    let examples = spread(&examples);
     let current = open.as_ref().map(|conversation| conversation.id);
     let title = open.as_ref().map_or("Ask", |conversation| conversation.title.as_str());
     Ok(AskPage {
@@ -126,10 +126,10 @@ async fn readable(app: &App, scope: &AccessScope) -> Result<Vec<CollectionChoice
 }
 
 /// Three examples, from different collections as far as there are.
-fn spread(examples: Vec<(&str, &str)>) -> Vec<String> {
+fn spread(examples: &[(&str, &str)]) -> Vec<String> {
     let mut chosen: Vec<(&str, &str)> = Vec::new();
     for round in 0..3 {
-        for (name, question) in &examples {
+        for (name, question) in examples {
             let of_collection = chosen.iter().filter(|(other, _)| other == name).count();
             if chosen.len() < 3 && of_collection == round && !chosen.contains(&(name, question)) {
                 chosen.push((name, question));
@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn examples_come_from_different_collections() {
         let all = vec![("IT", "a"), ("IT", "b"), ("Safety", "c"), ("Handbook", "d")];
-        assert_eq!(spread(all), ["a", "c", "d"]);
-        assert_eq!(spread(vec![("IT", "a"), ("IT", "b")]), ["a", "b"]);
+        assert_eq!(spread(&all), ["a", "c", "d"]);
+        assert_eq!(spread(&[("IT", "a"), ("IT", "b")]), ["a", "b"]);
     }
 }

@@ -114,8 +114,7 @@ pub(crate) async fn export(State(app): State<App>, posted: Posted) -> Result<Res
     let body = Body::from_stream(ReaderStream::new(tokio::fs::File::from_std(file)));
     let stamp = app.store.environment().now().strftime("%Y%m%d-%H%M%S").to_string();
     let name = format!("attachment; filename=\"carrel-audit-{stamp}.{}\"", format.as_str());
-    let headers =
-        [(header::CONTENT_TYPE, format.media_type().to_owned()), (header::CONTENT_DISPOSITION, name)];
+    let headers = [(header::CONTENT_TYPE, format.media_type().to_owned()), (header::CONTENT_DISPOSITION, name)];
     Ok((headers, body).into_response())
 }
 
@@ -187,8 +186,11 @@ fn pager(wanted: &Wanted, entries: &[Entry]) -> Option<Pager> {
         return None;
     }
     let fields = [
-        ("from", &wanted.from), ("to", &wanted.to), ("person", &wanted.person),
-        ("action", &wanted.action), ("text", &wanted.text),
+        ("from", &wanted.from),
+        ("to", &wanted.to),
+        ("person", &wanted.person),
+        ("action", &wanted.action),
+        ("text", &wanted.text),
     ];
     let set: Vec<(&str, &String)> = fields.into_iter().filter(|(_, value)| !value.is_empty()).collect();
     let query = serde_urlencoded::to_string(&set).unwrap_or_default();

@@ -105,15 +105,16 @@ pub(crate) async fn original(
     // RFC 6266 with RFC 8187: a plain name for old clients, the exact one for all others.
     let plain: String =
         name.chars().map(|c| if c.is_ascii_alphanumeric() || "._- ".contains(c) { c } else { '_' }).collect();
-    let exact: String = name.bytes().map(|byte| match byte {
-        b if b.is_ascii_alphanumeric() || b".-_".contains(&b) => char::from(b).to_string(),
-        b => format!("%{b:02X}"),
-    }).collect();
+    let exact: String = name
+        .bytes()
+        .map(|byte| match byte {
+            b if b.is_ascii_alphanumeric() || b".-_".contains(&b) => char::from(b).to_string(),
+            b => format!("%{b:02X}"),
+        })
+        .collect();
     let disposition = format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{exact}");
-    let headers = [
-        (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
-        (header::CONTENT_DISPOSITION, disposition),
-    ];
+    let headers =
+        [(header::CONTENT_TYPE, "application/octet-stream".to_owned()), (header::CONTENT_DISPOSITION, disposition)];
     Ok((headers, bytes).into_response())
 }
 

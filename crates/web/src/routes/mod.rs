@@ -46,15 +46,9 @@ pub fn router(app: App) -> Router {
         .route("/library", get(library::get))
         .route("/collections", post(collections_admin::create))
         .route("/collections/{id}", get(collection::get).post(collections_admin::change))
-        .route(
-            "/collections/{id}/documents",
-            post(upload::post).layer(DefaultBodyLimit::max(upload_bytes)),
-        )
+        .route("/collections/{id}/documents", post(upload::post).layer(DefaultBodyLimit::max(upload_bytes)))
         .route("/collections/{id}/grants", post(collections_admin::grant))
-        .route(
-            "/collections/{id}/delete",
-            get(collections_admin::confirm_delete).post(collections_admin::delete),
-        )
+        .route("/collections/{id}/delete", get(collections_admin::confirm_delete).post(collections_admin::delete))
         .route("/documents/{id}", get(document::get))
         .route("/documents/{id}/original", get(document::original))
         .route("/documents/{id}/label", post(document::relabel))

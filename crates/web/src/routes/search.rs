@@ -18,11 +18,7 @@ const SNIPPET: usize = 320;
 const LONGEST_QUERY: usize = 400;
 
 /// `GET /search?q=&collection=`
-pub(crate) async fn get(
-    State(app): State<App>,
-    reader: Reader,
-    RawQuery(raw): RawQuery,
-) -> Result<Response, WebError> {
+pub(crate) async fn get(State(app): State<App>, reader: Reader, RawQuery(raw): RawQuery) -> Result<Response, WebError> {
     let fields = pairs(raw.as_deref().unwrap_or_default());
     let query: String = fields.iter().find(|(name, _)| name == "q").map_or("", |(_, q)| q.trim()).to_owned();
     let asked: Vec<CollectionId> =
@@ -71,12 +67,7 @@ pub(crate) async fn get(
 }
 
 /// Writes down what was searched for and what is about to be shown.
-async fn record(
-    app: &App,
-    reader: &Reader,
-    query: &str,
-    candidates: &[Candidate],
-) -> Result<(), WebError> {
+async fn record(app: &App, reader: &Reader, query: &str, candidates: &[Candidate]) -> Result<(), WebError> {
     let sources: Vec<Source> = (1..)
         .zip(candidates)
         .map(|(rank, candidate)| Source {

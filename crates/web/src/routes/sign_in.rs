@@ -38,7 +38,7 @@ pub(crate) async fn get(
 ) -> Result<Response, WebError> {
     let mut form = form(&app, &jar, String::new(), local(&wanted.next).to_owned(), None);
     form.chrome.flash = request.uri().query().and_then(flash);
-    shown(&app, form, StatusCode::OK)
+    shown(&app, &form, StatusCode::OK)
 }
 
 /// `POST /sign-in`
@@ -52,7 +52,7 @@ pub(crate) async fn post(State(app): State<App>, request: Request) -> Result<Res
     let token = jar.get(FORM_COOKIE).map(|cookie| cookie.value().to_owned()).unwrap_or_default();
     if token.is_empty() || !bool::from(token.as_bytes().ct_eq(given.csrf.as_bytes())) {
         let error = "This page had been open for too long. Try again.".to_owned();
-        return shown(&app, form(&app, &jar, given.name, given.next, Some(error)), StatusCode::FORBIDDEN);
+        return shown(&app, &form(&app, &jar, given.name, given.next, Some(error)), StatusCode::FORBIDDEN);
     }
     match app.identity.sign_in(&given.name, &given.password, &client, operation).await {
         Ok(signed_in) => {
@@ -69,7 +69,7 @@ pub(crate) async fn post(State(app): State<App>, request: Request) -> Result<Res
             };
             let mut sentence = format!("{refusal}.");
             sentence.replace_range(..1, &sentence[..1].to_uppercase());
-            shown(&app, form(&app, &jar, given.name, given.next, Some(sentence)), status)
+            shown(&app, &form(&app, &jar, given.name, given.next, Some(sentence)), status)
         }
     }
 }
@@ -83,8 +83,7 @@ pub(crate) async fn sign_out(State(app): State<App>, posted: Posted) -> Result<R
 }
 
 fn form(app: &App, jar: &CookieJar, name: String, next: String, error: Option<String>) -> SignInPage {
-    let token: String =
-        app.store.environment().random_bytes::<16>().iter().map(|byte| format!("{byte:02x}")).collect();
+    let token: String = app.store.environment().random_bytes::<16>().iter().map(|byte| format!("{byte:02x}")).collect();
     let chrome = Chrome {
         title: "Sign in".to_owned(),
         organisation: app.site.organisation.clone(),
@@ -98,9 +97,9 @@ fn form(app: &App, jar: &CookieJar, name: String, next: String, error: Option<St
     SignInPage { chrome, name, error, next }
 }
 
-fn shown(app: &App, form: SignInPage, status: StatusCode) -> Result<Response, WebError> {
+fn shown(app: &App, form: &SignInPage, status: StatusCode) -> Result<Response, WebError> {
     let token = cookie(app, FORM_COOKIE, &form.chrome.csrf, Some(3600));
-    Ok((status, AppendHeaders([(header::SET_COOKIE, token)]), page(&form)?).into_response())
+    Ok((status, AppendHeaders([(header::SET_COOKIE, token)]), page(form)?).into_response())
 }
 
 /// Only a path of ours: a link must not lead elsewhere after sign-in.

@@ -49,11 +49,7 @@ pub(crate) async fn events(
 }
 
 /// `POST /answers/{id}/stop`
-pub(crate) async fn stop(
-    State(app): State<App>,
-    Path(id): Path<String>,
-    posted: Posted,
-) -> Result<Response, WebError> {
+pub(crate) async fn stop(State(app): State<App>, Path(id): Path<String>, posted: Posted) -> Result<Response, WebError> {
     let id: AnswerId = id.parse().map_err(|_| WebError::NotFound)?;
     let owner = posted.reader.who.principal.user.id;
     let record = app.store.answer(id, owner).await?.ok_or(WebError::NotFound)?;
@@ -142,11 +138,7 @@ fn rendered(event: Result<sse::Event, WebError>) -> sse::Event {
 }
 
 /// An answer's record as its owner may see it now: a source that was withdrawn since is no longer shown.
-pub(crate) async fn answer_view(
-    app: &App,
-    record: &AnswerRecord,
-    scope: &AccessScope,
-) -> Result<AnswerView, WebError> {
+pub(crate) async fn answer_view(app: &App, record: &AnswerRecord, scope: &AccessScope) -> Result<AnswerView, WebError> {
     let rows = app.store.sources(record.id).await?;
     let ids: Vec<_> = rows.iter().map(|row| row.passage).collect();
     let passages = app.store.passages_by_id(&ids, scope).await?;
@@ -206,7 +198,11 @@ fn shown_sentence(sentence: Sentence, sources: &[SourceView], withdrawn: bool) -
         sentence.citations.iter().copied().filter(|n| sources.iter().any(|source| source.number == *n)).collect();
     let hidden = withdrawn && citations.len() < sentence.citations.len().max(1);
     SentenceView {
-        text: if hidden { "(A sentence from a document that is no longer open to you.)".to_owned() } else { sentence.text },
+        text: if hidden {
+            "(A sentence from a document that is no longer open to you.)".to_owned()
+        } else {
+            sentence.text
+        },
         citations,
         support: match sentence.support {
             _ if hidden => Support::NotChecked,

@@ -169,11 +169,7 @@ pub const BENCHMARKS: &[Benchmark] = &[
         about: "searches in the sample documents, each embedded and searched in both indexes",
         prepare: &[DEMO],
         fresh: false,
-        cases: &[Case {
-            label: "",
-            command: "bench search --user ada --json --data {data}",
-            measures: &[P50, P95],
-        }],
+        cases: &[Case { label: "", command: "bench search --user ada --json --data {data}", measures: &[P50, P95] }],
     },
     Benchmark {
         name: "answers",

@@ -74,8 +74,7 @@ pub(crate) async fn run(arguments: Arguments, configuration: &Configuration) -> 
             tally.retrieved(item, &found.0, found.1, configuration.answer.least_confidence);
         } else {
             let (actor, operation) = (Actor::console(), site.operation());
-            let question =
-                answering.open(user.id, None, &item.question, scope.clone(), &actor, operation).await?;
+            let question = answering.open(user.id, None, &item.question, scope.clone(), &actor, operation).await?;
             let answer = answering.ask(&question, &CancellationToken::new(), |_| {}).await?;
             tally.answered(item, &answer);
         }
@@ -124,7 +123,11 @@ impl Tally {
     }
 
     fn count(&mut self, item: &Expected, refused: bool) {
-        if item.answerable { self.answerable += 1 } else { self.unanswerable += 1 }
+        if item.answerable {
+            self.answerable += 1;
+        } else {
+            self.unanswerable += 1;
+        }
         self.refused += u32::from(refused);
         self.refused_rightly += u32::from(refused && !item.answerable);
     }

@@ -6,9 +6,9 @@ use crate::commands::print_json;
 use crate::config::Configuration;
 use crate::progress::bar;
 use crate::site::{Failure, Site};
-use domain::{CollectionId, DocumentId, Environment, Label, PassageId};
 use ::index::metrics::{mrr_at, ndcg_at, recall_at};
 use ::index::{Change, DocumentEntry, Index, Mode, PassageEntry, Query};
+use domain::{CollectionId, DocumentId, Environment, Label, PassageId};
 use inference::{Embedder, ModelKind};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -82,12 +82,12 @@ fn measure(
             Some(embedder) => embedder.embed(&[&query.text])?.pop(),
             None => None,
         };
-        let hits =
-            index.search(&Query { text: &query.text, vector: vector.as_deref(), mode, limit: DEPTH }, &scope)?;
+        let hits = index.search(&Query { text: &query.text, vector: vector.as_deref(), mode, limit: DEPTH }, &scope)?;
         latencies.push(begin.elapsed().as_secs_f64() * 1000.0);
         let ranked: Vec<&str> = hits.iter().filter_map(|hit| names.get(&hit.passage).copied()).collect();
         let gains = &set.judgements[&query.id];
-        let judged: std::collections::HashMap<&str, u32> = gains.iter().map(|(id, gain)| (id.as_str(), *gain)).collect();
+        let judged: std::collections::HashMap<&str, u32> =
+            gains.iter().map(|(id, gain)| (id.as_str(), *gain)).collect();
         ndcg += ndcg_at(10, &ranked, &judged);
         recall_10 += recall_at(10, &ranked, &judged);
         recall_100 += recall_at(100, &ranked, &judged);
