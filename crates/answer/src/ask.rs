@@ -2,7 +2,7 @@
 
 use crate::cite::{Support, cite};
 use crate::generate::generate;
-use crate::judge::confidence;
+use crate::judge::{confidence, declines};
 use crate::pack::{Source, label, pack};
 use crate::record::Answer;
 use crate::retrieve::Retrieved;
@@ -171,8 +171,11 @@ impl Answering {
         answer.timings.total = begin.elapsed();
         answer.state = match &generated.usage {
             None => AnswerState::Stopped,
-            // An answer of which no sentence stands in the passages is no answer.
-            Some(_) if answer.sentences.iter().all(|sentence| sentence.support == Support::NotFound) => {
+            // An answer of which no sentence stands in the passages is no answer; nor is one that says so itself.
+            Some(_)
+                if answer.sentences.iter().all(|sentence| sentence.support == Support::NotFound)
+                    || answer.sentences.first().is_some_and(|sentence| declines(&sentence.text)) =>
+            {
                 AnswerState::Refused
             }
             Some(_) => AnswerState::Finished,

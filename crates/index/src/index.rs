@@ -115,7 +115,8 @@ impl Index {
     ///
     /// # Errors
     /// [`IndexError::Dimension`], [`IndexError::NotUnit`] and [`IndexError::DuplicatePassage`] for entries that
-    /// cannot be taken; otherwise what the disk said. Nothing was changed then.
+    /// cannot be taken; otherwise what the disk said. Nothing was changed then, unless only making it visible failed:
+    /// then searches fail until the index is opened again.
     pub fn apply(&self, changes: &[Change]) -> Result<(), IndexError> {
         changes.iter().try_for_each(|change| self.check(change))?;
         let mut vectors = self.vectors.lock().unwrap_or_else(PoisonError::into_inner);
@@ -147,7 +148,7 @@ impl Index {
     /// Forgets everything.
     ///
     /// # Errors
-    /// What the disk said; then nothing was forgotten.
+    /// As for [`Index::apply`].
     pub fn clear(&self) -> Result<(), IndexError> {
         let mut vectors = self.vectors.lock().unwrap_or_else(PoisonError::into_inner);
         let writing = self.lexical.write();

@@ -146,7 +146,7 @@ impl Lexical {
     }
 
     /// The `limit` best passages for the words of `text` with their BM25 scores, best first. Only what `scope` allows
-    /// is looked at, unless `everything` says that it allows all there is.
+    /// is looked at; without one, everything: for those who may see all there is, whom a filter would only slow down.
     pub(crate) fn search(
         &self,
         searcher: &Searcher,
