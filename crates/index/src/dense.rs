@@ -13,8 +13,9 @@ use std::sync::Arc;
 
 /// Vectors in one allocation, and in one task of a scan. Growth never copies what is there.
 const BLOCK: usize = 4_096;
-/// Up to so many visible vectors a scan answers in time: about 13 ms for 384 dimensions on two cores.
-pub(crate) const EXACT: usize = 100_000;
+/// Up to so many visible vectors a scan answers in time (about 6 ms for 384 dimensions on two cores); beyond, a graph
+/// is worth its memory and the hour it takes to build a million.
+pub(crate) const EXACT: usize = 50_000;
 /// The document of rows whose passage is gone; no document gets this slot.
 const NOBODY: DocumentSlot = DocumentSlot::MAX;
 
@@ -186,7 +187,7 @@ impl Dense {
             // Through a graph that is mostly hidden a search walks far; a scan of what is visible does not.
             if candidates > self.exact.max(self.alive() / 10) {
                 let sees = |row: usize| self.rows.get(row).is_some_and(|row| visible.contains(row.document));
-                let (rows, covered) = graph.search(query, limit, sees);
+                let (rows, covered) = graph.search(query, limit, candidates as f64 / self.rows.len() as f64, sees);
                 let mut found: Vec<Near> = rows.into_iter().map(|row| self.near(row, query)).collect();
                 // A graph that came loose finds too few; a scan does not.
                 if found.len() >= limit {

@@ -14,6 +14,13 @@ use std::sync::{Arc, PoisonError, RwLock, Weak};
 const NEIGHBOURS: usize = 16;
 const LAYERS: usize = 16;
 const EF_CONSTRUCTION: usize = 128;
+/// Candidates kept in a search, at least.
+const EF: usize = 128;
+/// How many times the expected number of rows is asked for when some of them may not be seen, and how many more.
+const SURPLUS: f64 = 1.5;
+const SPARE: usize = 8;
+/// Beyond so many rows the filter inside the search is quicker.
+const MAX_UNFILTERED: usize = 1_000;
 /// Rows inserted between two looks at whether anyone still wants the graph.
 const BATCH: usize = 512;
 
@@ -46,16 +53,33 @@ impl Graph {
         Self { hnsw, covered: AtomicUsize::new(0) }
     }
 
-    /// About the `limit` nearest rows that `sees` lets pass, and the first row that the graph does not cover.
+    /// About the `limit` nearest rows that `sees` lets pass, in no order, and the first row that the graph does not
+    /// cover. `share` of all rows pass. May find fewer where those are far from the query.
     ///
     /// hnsw_rs advises against searching during insertion because its own mode flag is not shared between threads;
     /// insertions search the graph themselves, side by side, under the same locks, and nothing here sets that flag.
-    pub(crate) fn search(&self, query: &[f32], limit: usize, sees: impl Fn(usize) -> bool) -> (Vec<usize>, usize) {
+    pub(crate) fn search(
+        &self,
+        query: &[f32],
+        limit: usize,
+        share: f64,
+        sees: impl Fn(usize) -> bool,
+    ) -> (Vec<usize>, usize) {
         let covered = self.covered.load(Ordering::Acquire);
         // Rows being inserted right now are the scan's, or they would be found twice.
-        let filter = Filter(|row| row < covered && sees(row));
-        let found = self.hnsw.search_filter(query, limit, limit.max(EF_CONSTRUCTION) * 3 / 2, Some(&filter));
-        (found.into_iter().map(|neighbour| neighbour.d_id).collect(), covered)
+        let sees = |row: usize| row < covered && sees(row);
+        // Without a filter hnsw_rs stops as soon as nothing nearer can come; with one it follows every candidate to
+        // its end, which takes several times as long. So first more rows than needed are asked for.
+        let wanted = (limit as f64 / share.max(f64::EPSILON) * SURPLUS) as usize + SPARE;
+        if wanted <= MAX_UNFILTERED {
+            let found = self.hnsw.search(query, wanted, wanted.max(EF));
+            let rows: Vec<usize> = found.iter().map(|near| near.d_id).filter(|row| sees(*row)).take(limit).collect();
+            if rows.len() == limit {
+                return (rows, covered);
+            }
+        }
+        let found = self.hnsw.search_filter(query, limit, limit.max(EF), Some(&Filter(sees)));
+        (found.into_iter().map(|near| near.d_id).collect(), covered)
     }
 
     fn insert(&self, batch: &[(usize, Vec<f32>)], threads: usize) {
@@ -174,7 +198,7 @@ mod tests {
 
     fn wait_for_graph(index: &Index, rows: usize) {
         let start = Instant::now();
-        while index.read().dense.graph().is_none_or(|graph| graph.search(&unit(0), 1, |_| true).1 < rows) {
+        while index.read().dense.graph().is_none_or(|graph| graph.search(&unit(0), 1, 1.0, |_| true).1 < rows) {
             assert!(start.elapsed() < Duration::from_secs(60), "the graph was not built");
             std::thread::sleep(Duration::from_millis(20));
         }

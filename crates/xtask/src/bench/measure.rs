@@ -39,11 +39,13 @@ impl Setting {
     fn words(&self, command: &str, data: &Path) -> Vec<PathBuf> {
         let fill = |word: &str| match word {
             "{data}" => data.to_owned(),
-            "{samples}" => self.samples.clone(),
             "{generate}" => self.generate.clone(),
             "{embed}" => self.embed.clone(),
             "{dataset}" => self.dataset.clone(),
-            word => PathBuf::from(word),
+            word => match word.strip_prefix("{samples}") {
+                Some(below) => self.samples.join(below.trim_start_matches('/')),
+                None => PathBuf::from(word),
+            },
         };
         command.split_whitespace().map(fill).collect()
     }
