@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 /// Vectors in one allocation, and in one task of a scan. Growth never copies what is there.
 const BLOCK: usize = 4_096;
-/// Up to so many visible vectors a scan answers in time (about 6 ms for 384 dimensions on two cores); beyond, a graph
-/// is worth its memory and the hour it takes to build a million.
+/// Up to so many visible vectors a scan answers in time (3 to 6 ms for 384 dimensions on two cores); beyond, a graph
+/// is worth its memory and the half hour that it takes to build a million.
 pub(crate) const EXACT: usize = 50_000;
 /// The document of rows whose passage is gone; no document gets this slot.
 const NOBODY: DocumentSlot = DocumentSlot::MAX;

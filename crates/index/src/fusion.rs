@@ -1,8 +1,8 @@
 //! One ranking from two.
 //!
 //! A convex combination of min-max normalised scores (Bruch, Gai and Ingber 2023) rather than reciprocal ranks:
-//! how far apart two passages are says more than which comes first. On SciFact, with MiniLM, equal weights gave an
-//! nDCG@10 of 0.732 against 0.713 for reciprocal ranks.
+//! how far apart two passages are says more than which comes first. A plain script with MiniLM on SciFact gave an
+//! nDCG@10 of 0.732 with equal weights and 0.713 with reciprocal ranks.
 
 use crate::Hit;
 
