@@ -95,16 +95,20 @@ impl Drop for DataDirectory {
 /// The medians of so many runs of every command of the benchmark.
 pub fn measure(benchmark: &Benchmark, setting: &Setting, place: &Place, runs: usize) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
-    let mut data = DataDirectory::new(setting, benchmark)?;
-    let mut used = false;
+    let mut data = None;
     for case in benchmark.cases {
         println!("  {}", setting.shown(case.command));
         let mut outputs = Vec::new();
         for _ in 0..runs {
-            if benchmark.fresh && std::mem::replace(&mut used, true) {
-                data = DataDirectory::new(setting, benchmark)?;
+            if benchmark.fresh {
+                // Gone before the next one is made: they have the same path.
+                data = None;
             }
-            outputs.push(parse(&setting.run(case.command, &data.0)?, &setting.shown(case.command))?);
+            if data.is_none() {
+                data = Some(DataDirectory::new(setting, benchmark)?);
+            }
+            let Some(DataDirectory(path)) = &data else { continue };
+            outputs.push(parse(&setting.run(case.command, path)?, &setting.shown(case.command))?);
         }
         for measure in case.measures {
             let row = row(benchmark, case, measure, &outputs, setting, place)?;
