@@ -7,7 +7,9 @@ use crate::retrieve::Candidate;
 use index::Index;
 use std::collections::BTreeSet;
 
-/// Chosen on the questions of `tests/samples`; docs/benchmarks.md has precision and recall of refusal there.
+/// Low on purpose: it keeps out what is far from every document the person may see. Questions about the same
+/// documents that these do not answer score like answerable ones (`carrel eval answers --retrieval-only`), so they are
+/// left to [`declines`] and to the check of each sentence.
 pub(crate) const LEAST_CONFIDENCE: f32 = 0.30;
 
 /// How sure retrieval is, 0 to 1: the best candidate's mean of cosine similarity and share of the question's words.
