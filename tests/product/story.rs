@@ -86,7 +86,9 @@ async fn a_stopped_answer_keeps_what_was_written() {
     let id = page.body.split("data-answer=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
     ada.post(&format!("/answers/{id}/stop"), &[]).await.expect(StatusCode::SEE_OTHER);
     let (_, page) = wait(&mut ada, &address).await;
-    assert!(page.contains("You stopped this answer") || page.contains("record"), "{page}");
+    assert!(page.contains("You stopped this answer"), "{page}");
+    let events = world.events().await;
+    assert!(events.iter().any(|entry| entry.event.action == Action::AnswerStopped));
 }
 
 async fn wait(browser: &mut Browser, address: &str) -> (String, String) {
