@@ -6,11 +6,15 @@
 #![allow(unsafe_code)]
 
 mod activations;
+mod attention;
+mod elementwise;
 mod form;
 mod isa;
+mod kv;
 mod matrix;
 mod pack;
 mod pool;
+mod product;
 mod tile;
 #[cfg(target_arch = "x86_64")]
 mod tile_avx2;
@@ -18,6 +22,9 @@ mod tile_avx2;
 mod tile_avx512;
 
 pub(crate) use activations::Activations;
+pub(crate) use attention::{Scores, Span, attend};
+pub(crate) use elementwise::{add, gelu_gate, rms_norm, rotate_halves, rotate_neighbours, silu_gate};
 pub(crate) use isa::Isa;
+pub(crate) use kv::{BLOCK_TOKENS, KvLayer};
 pub(crate) use matrix::{Matrix, multiply_all};
 pub(crate) use pool::{Shared, parallel, set_threads, threads};
