@@ -3,7 +3,9 @@
 mod architecture;
 mod cache;
 mod layer;
+pub(crate) mod model;
 mod operations;
+pub(crate) mod processor;
 mod rope;
 mod shape;
 mod weight;

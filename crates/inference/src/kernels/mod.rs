@@ -8,6 +8,7 @@
 mod activations;
 mod attention;
 mod elementwise;
+mod float_matrix;
 mod form;
 mod isa;
 mod kv;
@@ -15,6 +16,7 @@ mod matrix;
 mod pack;
 mod pool;
 mod product;
+mod rows;
 mod tile;
 #[cfg(target_arch = "x86_64")]
 mod tile_avx2;
@@ -24,7 +26,10 @@ mod tile_avx512;
 pub(crate) use activations::Activations;
 pub(crate) use attention::{Scores, Span, attend};
 pub(crate) use elementwise::{add, gelu_gate, rms_norm, rotate_halves, rotate_neighbours, silu_gate};
+pub(crate) use float_matrix::FloatMatrix;
 pub(crate) use isa::Isa;
 pub(crate) use kv::{BLOCK_TOKENS, KvLayer};
 pub(crate) use matrix::{Matrix, multiply_all};
-pub(crate) use pool::{Shared, parallel, set_threads, threads};
+pub(crate) use product::Element;
+pub(crate) use rows::for_rows;
+pub(crate) use pool::{parallel, set_threads, threads};

@@ -3,13 +3,12 @@
 use super::tiny::{TinyModel, VOCABULARY, tokens};
 use super::{decoder, difference, logits};
 use crate::ModelError;
-use crate::decoder::Decoder;
+use crate::decoder::processor::Decoder;
 use crate::gguf::GgufFile;
 
 fn output(model: TinyModel, prompt: &[u32]) -> Vec<f32> {
     let file = model.write();
-    let decoder = decoder(file.path());
-    logits(&decoder, &mut decoder.cache(), prompt, prompt.len())
+    logits(&mut decoder(file.path()), prompt, prompt.len())
 }
 
 #[test]
