@@ -48,6 +48,11 @@ impl KvCache {
         self.tokens.extend_from_slice(tokens);
     }
 
+    /// The buffers of each layer that has any, keys and values: (key heads, capacity, head dimension).
+    pub(crate) fn layers(&self) -> impl Iterator<Item = (&Tensor, &Tensor)> {
+        self.layers.iter().flatten().map(|(keys, values)| (keys, values))
+    }
+
     /// Makes room for `more` tokens.
     pub(crate) fn reserve(&mut self, more: usize) -> Result<()> {
         let needed = self.len() + more;

@@ -3,12 +3,15 @@
 mod architecture;
 mod cache;
 mod layer;
+pub(crate) mod model;
 mod operations;
+mod paged;
 mod rope;
 mod shape;
 mod weight;
 
 pub(crate) use cache::KvCache;
+pub(crate) use paged::PagedDecoder;
 pub(crate) use shape::family;
 
 use crate::gguf::GgufFile;
