@@ -14,11 +14,14 @@ mod kernels;
 mod math;
 pub mod pack;
 mod sampler;
+mod scheduler;
 mod tokenizer;
 
 pub use chat_template::{Message, MessageRole};
 pub use embedder::Embedder;
 pub use error::ModelError;
-pub use generator::{FinishReason, GenerateRequest, Generator, GeneratorOptions, Progress, TokenStream, Usage};
+pub use generator::{
+    FinishReason, GenerateRequest, Generator, GeneratorOptions, GeneratorState, Progress, TokenStream, Usage,
+};
 pub use pack::{ModelInfo, ModelKind};
 pub use sampler::Sampling;

@@ -1,4 +1,4 @@
-//! What the scheduler asks of a decoder, whatever it runs on.
+//! What a decoder offers to the scheduler: steps over several sequences whose keys and values live in blocks.
 
 use crate::ModelError;
 
@@ -6,46 +6,53 @@ use crate::ModelError;
 pub(crate) type BlockId = u32;
 
 /// Tokens of one sequence to run in a step, behind those whose keys and values are in its blocks already.
-#[derive(Debug, Clone, Copy)]
 pub(crate) struct Chunk<'a> {
-    pub(crate) tokens: &'a [u32],
-    /// Tokens of the sequence that are in its blocks already: the position of `tokens[0]`.
-    pub(crate) position: usize,
-    /// The block table: block i holds the positions from i · block_tokens on. Covers position + tokens.len().
-    pub(crate) blocks: &'a [BlockId],
-    /// Of how many of the last tokens the logits are wanted: none in the middle of a prompt, more than one when drafted
-    /// tokens are verified.
-    pub(crate) logits: usize,
+    /// The tokens to run; never empty.
+    pub tokens: &'a [u32],
+    /// Tokens of the sequence that are in its blocks already (= position of `tokens[0]`).
+    pub position: usize,
+    /// Block table: block i holds positions `i * block_tokens()` on; must cover `position + tokens.len()`.
+    pub blocks: &'a [BlockId],
+    /// Of how many of the last tokens the logits are wanted: 0 (prefill in the middle), 1, or more (verification of
+    /// drafted tokens).
+    pub logits: usize,
 }
 
-/// A decoder whose keys and values live in blocks of a fixed number of tokens (Kwon et al. 2023, PagedAttention).
+/// A decoder whose keys and values live in blocks of a fixed number of tokens.
 pub(crate) trait DecoderModel: Send {
-    /// Tokens of the vocabulary: the length of a row of logits.
+    /// Logits of a row.
     fn vocabulary(&self) -> usize;
 
-    /// The longest sequence, prompt and answer.
+    /// Longest sequence, prompt and answer.
     fn context(&self) -> usize;
 
-    /// Tokens that a block holds.
+    /// Tokens a block holds (a power of two, 32 on the CPU).
     fn block_tokens(&self) -> usize;
 
-    /// Bytes of a block over all layers, keys and values.
+    /// Bytes of one block over all layers, keys and values.
     fn block_bytes(&self) -> usize;
 
-    /// Makes room for `blocks` blocks, numbered from 0. Called once, before the first step. Memory is touched only as
+    /// Makes room for this many blocks, numbered from 0; called once before the first step. Memory is touched only as
     /// blocks are used.
     fn allocate(&mut self, blocks: usize) -> Result<(), ModelError>;
 
-    /// Runs chunks of different sequences together and appends their wanted logits to `logits`, a row of
-    /// [`Self::vocabulary`] each, in the order of chunks and tokens.
+    /// Runs the chunks of different sequences together; appends their wanted logits to `logits`, rows of
+    /// [`Self::vocabulary`] each, in the order of chunks and tokens. Calls `proceed` between layers; when it says
+    /// false, gives `Ok(false)`, and what the chunks would have written counts as not there.
     ///
-    /// Asks `proceed` between layers; when it says no, gives `Ok(false)`, and what the chunks would have written counts
-    /// as not there. On the CPU a sequence's logits have the same bits whatever the other chunks are and however its
-    /// tokens were cut into chunks.
+    /// A sequence's logits do not depend on the other chunks, nor on how its tokens were cut into chunks: same bits
+    /// (CPU).
     fn step(
         &mut self,
         chunks: &[Chunk<'_>],
         logits: &mut Vec<f32>,
         proceed: &mut dyn FnMut() -> bool,
     ) -> Result<bool, ModelError>;
+
+    /// Makes block `to` equal to block `from`, so that a sequence can go on from the middle of a block that others
+    /// read. False: this model can't, and the tokens of that block are computed again.
+    fn copy(&mut self, from: BlockId, to: BlockId) -> Result<bool, ModelError> {
+        let _ = (from, to);
+        Ok(false)
+    }
 }

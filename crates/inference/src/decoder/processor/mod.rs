@@ -4,7 +4,7 @@ mod layer;
 mod rope;
 mod weight;
 
-use super::model::{Chunk, DecoderModel};
+use super::model::{BlockId, Chunk, DecoderModel};
 use super::shape::Shape;
 use crate::gguf::GgufFile;
 use crate::kernels::{BLOCK_TOKENS, rms_norm};
@@ -121,6 +121,11 @@ impl DecoderModel for Decoder {
         self.layers.iter_mut().for_each(|layer| layer.kv_mut().allocate(blocks));
         self.blocks = blocks;
         Ok(())
+    }
+
+    fn copy(&mut self, from: BlockId, to: BlockId) -> Result<bool, ModelError> {
+        self.layers.iter_mut().for_each(|layer| layer.kv_mut().copy(from, to));
+        Ok(true)
     }
 
     fn step(

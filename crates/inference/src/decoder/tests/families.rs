@@ -3,7 +3,7 @@
 use super::tiny::{TinyModel, VOCABULARY, tokens};
 use super::{decoder, difference, logits};
 use crate::ModelError;
-use crate::decoder::processor::Decoder;
+use crate::decoder::Decoder;
 use crate::gguf::GgufFile;
 
 fn output(model: TinyModel, prompt: &[u32]) -> Vec<f32> {
