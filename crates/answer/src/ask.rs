@@ -157,7 +157,8 @@ impl Answering {
         answer.messages.clone_from(&messages);
         let mut first_word = None;
         let reader = (question.owner, &question.scope);
-        let generated = generate(&named, messages, &self.settings, &reader, stop, |event| {
+        let passages = sources.iter().map(|source| source.passage.text.clone()).collect();
+        let generated = generate(&named, messages, passages, &self.settings, &reader, stop, |event| {
             if matches!(event, Event::Text(_)) {
                 first_word.get_or_insert_with(|| begin.elapsed());
             }

@@ -21,6 +21,7 @@ pub(crate) const SAMPLING: Sampling = Sampling { temperature: 0.0, top_p: 1.0, s
 pub(crate) async fn generate(
     named: &NamedGenerator,
     messages: Vec<Message>,
+    passages: Vec<String>,
     settings: &Settings,
     reader: &impl Hash,
     stop: &CancellationToken,
@@ -33,6 +34,7 @@ pub(crate) async fn generate(
         max_new_tokens: settings.answer_tokens,
         sampling: SAMPLING,
         cache_key: Some(hasher.finish()),
+        passages: if settings.reuse_passages { passages } else { Vec::new() },
         ..GenerateRequest::default()
     };
     let mut stream = named.generator.generate(request)?;

@@ -41,6 +41,7 @@ pub(crate) struct AnswerLimits {
     pub(crate) answer_tokens: usize,
     /// Retrieval less sure than this (0 to 1) is refused.
     pub(crate) least_confidence: f32,
+    pub(crate) reuse_passages: bool,
 }
 
 /// What the generation model may use.
@@ -72,8 +73,8 @@ impl Default for Configuration {
 
 impl Default for AnswerLimits {
     fn default() -> Self {
-        let Settings { passages, passage_tokens, answer_tokens, least_confidence, .. } = Settings::default();
-        Self { passages, passage_tokens, answer_tokens, least_confidence }
+        let Settings { passages, passage_tokens, answer_tokens, least_confidence, reuse_passages, .. } = Settings::default();
+        Self { passages, passage_tokens, answer_tokens, least_confidence, reuse_passages }
     }
 }
 
@@ -100,8 +101,8 @@ impl Configuration {
     }
 
     pub(crate) fn settings(&self) -> Settings {
-        let AnswerLimits { passages, passage_tokens, answer_tokens, least_confidence } = self.answer;
-        Settings { passages, passage_tokens, answer_tokens, least_confidence, ..Settings::default() }
+        let AnswerLimits { passages, passage_tokens, answer_tokens, least_confidence, reuse_passages } = self.answer;
+        Settings { passages, passage_tokens, answer_tokens, least_confidence, reuse_passages, ..Settings::default() }
     }
 
     pub(crate) fn secure_cookies(&self) -> bool {

@@ -5,6 +5,7 @@ use crate::gguf::GgufFile;
 use crate::tokenizer::{Piece, TextTokenizer};
 use minijinja::{Environment, ErrorKind, context};
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// Who wrote a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,6 +111,19 @@ impl ChatTemplate {
 
     /// The prompt's tokens for `messages`, ending where the model's answer begins.
     pub(crate) fn encode(&self, messages: &[Message], tokenizer: &TextTokenizer) -> Result<Vec<u32>, ModelError> {
+        self.encode_with_passages(messages, &[], tokenizer).map(|(tokens, _)| tokens)
+    }
+
+    /// As [`Self::encode`], with the places of `passages`, texts that stand in the contents in this order. One that is
+    /// not found has none.
+    pub(crate) fn encode_with_passages(
+        &self,
+        messages: &[Message],
+        passages: &[String],
+        tokenizer: &TextTokenizer,
+    ) -> Result<(Vec<u32>, Vec<Range<usize>>), ModelError> {
+        let mut passages = passages.iter().map(|passage| passage.trim()).filter(|passage| !passage.is_empty());
+        let mut passage = passages.next();
         let contents: Vec<&str> = messages.iter().map(|message| message.content.trim()).collect();
         let rendered = self.render(messages)?;
         let mut pieces = Vec::new();
@@ -120,11 +134,20 @@ impl ChatTemplate {
             let (Some((_, after)), Some(content)) = (mark, content) else {
                 return Err(ModelError::Template { reason: "it changes the messages' contents".to_owned() });
             };
-            pieces.extend([Piece::Template(before), Piece::Content(content)]);
+            pieces.push(Piece::Template(before));
+            let mut content = content;
+            while let Some((before, text, after)) = passage.and_then(|text| {
+                content.split_once(text).map(|(before, after)| (before, text, after))
+            }) {
+                pieces.extend([Piece::Content(before), Piece::Passage(text)]);
+                content = after;
+                passage = passages.next();
+            }
+            pieces.push(Piece::Content(content));
             rest = after;
         }
         pieces.push(Piece::Template(rest));
-        tokenizer.encode_prompt(&pieces)
+        tokenizer.encode_with_passages(&pieces)
     }
 
     /// Renders with marks in the place of contents. Templates that refuse a system message get it as the beginning of

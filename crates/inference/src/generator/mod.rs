@@ -41,6 +41,8 @@ pub struct GeneratorOptions {
     /// Memory for keys and values, of running answers and of what is kept of earlier ones. One sequence of
     /// `context_tokens` fits in any case.
     pub kv_memory_bytes: usize,
+    /// Memory for the keys and values of passages that prompts quote.
+    pub passage_memory_bytes: usize,
     /// Whether to guess tokens from what was read or written before and verify several in a step. Never changes the
     /// text.
     pub speculate: bool,
@@ -54,6 +56,7 @@ impl Default for GeneratorOptions {
             context_tokens: 8192,
             max_running: 8,
             kv_memory_bytes: 1 << 30,
+            passage_memory_bytes: 1 << 30,
             speculate: true,
         }
     }
@@ -73,6 +76,9 @@ pub struct GenerateRequest {
     /// Whose computed prefix may be used again. Time to the first word tells whether a prefix was seen before, so two
     /// requests share one only when their keys are equal; `None` shares with nobody.
     pub cache_key: Option<u64>,
+    /// Texts that stand in the messages word for word, in this order, and whose keys and values may be computed once
+    /// for all prompts that quote them: passages of documents. Who may quote a text may know that it was read before.
+    pub passages: Vec<String>,
     /// Who asks: users take turns, so that one's many requests don't delay another's first. Requests of nobody in
     /// particular count as one user's.
     pub user: Option<u64>,
@@ -117,6 +123,7 @@ impl Generator {
         let limits = Limits {
             kv_memory_bytes: options.kv_memory_bytes,
             max_running: options.max_running,
+            passage_memory_bytes: options.passage_memory_bytes,
             speculate: options.speculate,
         };
         let worker = Arc::new(Worker::start(Scheduler::new(model, limits)?, options.max_waiting)?);
@@ -169,7 +176,8 @@ impl Generator {
         if request.max_new_tokens == 0 {
             return invalid("max_new_tokens must be 1 or more");
         }
-        let prompt = self.text.template.encode(&request.messages, &self.text.tokenizer)?;
+        let (prompt, passages) =
+            self.text.template.encode_with_passages(&request.messages, &request.passages, &self.text.tokenizer)?;
         if prompt.is_empty() || prompt.len() >= self.context {
             return Err(ModelError::PromptTooLong { tokens: prompt.len(), context: self.context });
         }
@@ -177,7 +185,7 @@ impl Generator {
         let (user, cache_key) = (request.user, request.cache_key);
         let (sender, stream) = TokenStream::new();
         let writer = Box::new(Answer::new(request, Arc::clone(&self.text), sender));
-        self.worker.queue(Request { prompt, limit, user, cache_key, writer, told: None })?;
+        self.worker.queue(Request { prompt, limit, user, cache_key, passages, writer, told: None })?;
         Ok(stream)
     }
 }

@@ -5,6 +5,7 @@ use super::prefix::Scope;
 use super::table::Table;
 use crate::ModelError;
 use crate::generator::{FinishReason, Usage};
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 /// The other side of a sequence: chooses its tokens and passes them on to its reader.
@@ -36,6 +37,8 @@ pub(crate) struct Request {
     pub user: Option<u64>,
     /// Who else may use what is computed; `None`: nobody.
     pub cache_key: Option<u64>,
+    /// Places of passages in the prompt, in order, whose keys and values may come from the passage cache.
+    pub passages: Vec<Range<usize>>,
     pub writer: Box<dyn Writer>,
     /// How many were ahead when its reader was told last.
     pub told: Option<usize>,
@@ -63,6 +66,9 @@ pub(super) struct Sequence {
     /// yet to be computed.
     pub position: usize,
     pub table: Table,
+    pub passages: Vec<Range<usize>>,
+    /// Places beyond `position` whose keys and values are there already.
+    pub filled: Vec<Range<usize>>,
     prompt: usize,
     limit: usize,
     /// What was found in the cache at the first admission.
@@ -88,6 +94,8 @@ impl Sequence {
             tokens: request.prompt,
             position,
             table,
+            passages: request.passages,
+            filled: Vec::new(),
             limit: request.limit,
             reused: position,
             told: None,
@@ -106,7 +114,8 @@ impl Sequence {
 
     /// Tokens to compute before the next one can be chosen; at least 1.
     pub(super) fn pending(&self) -> usize {
-        self.tokens.len() - self.position
+        let filled: usize = self.filled.iter().map(|range| range.end.saturating_sub(range.start.max(self.position))).sum();
+        self.tokens.len() - self.position - filled
     }
 
     fn written(&self) -> usize {

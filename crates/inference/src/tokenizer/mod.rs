@@ -12,6 +12,7 @@ pub(crate) use stream::TextStream;
 
 use crate::ModelError;
 use crate::gguf::GgufFile;
+use std::ops::Range;
 use tokenizers::models::bpe::BPE;
 use tokenizers::normalizers::{NFC, Prepend, Replace, Sequence as Normalizers};
 use tokenizers::pre_tokenizers::PreTokenizerWrapper;
@@ -42,6 +43,8 @@ pub(crate) enum Piece<'a> {
     Template(&'a str),
     /// Written by anyone: only text.
     Content(&'a str),
+    /// As content, with the same tokens wherever it stands.
+    Passage(&'a str),
 }
 
 /// A model's tokenizer.
@@ -117,11 +120,28 @@ impl TextTokenizer {
     /// The tokens of a prompt. Text runs on across pieces, as it did in training; control tokens are found in
     /// [`Piece::Template`] only.
     pub(crate) fn encode_prompt(&self, pieces: &[Piece<'_>]) -> Result<Vec<u32>, ModelError> {
+        self.encode_with_passages(pieces).map(|(tokens, _)| tokens)
+    }
+
+    /// As [`Self::encode_prompt`], with the places of the passages. These are tokenized apart, so that they are the
+    /// same tokens wherever they stand.
+    pub(crate) fn encode_with_passages(
+        &self,
+        pieces: &[Piece<'_>],
+    ) -> Result<(Vec<u32>, Vec<Range<usize>>), ModelError> {
         let mut tokens = Vec::new();
+        let mut passages: Vec<Range<usize>> = Vec::new();
         let mut run = String::new();
         for piece in pieces {
             match piece {
                 Piece::Content(text) => run.push_str(text),
+                Piece::Passage(text) => {
+                    tokens.extend(self.encode_text(&run)?);
+                    run.clear();
+                    let start = tokens.len();
+                    tokens.extend(self.encode_text(text)?);
+                    passages.push(start..tokens.len());
+                }
                 Piece::Template(text) => {
                     let mut rest = *text;
                     while let Some((before, marker, after)) = self.next_marker(rest) {
@@ -141,8 +161,9 @@ impl TextTokenizer {
             && tokens.first() != Some(&begin)
         {
             tokens.insert(0, begin);
+            passages.iter_mut().for_each(|place| *place = place.start + 1..place.end + 1);
         }
-        Ok(tokens)
+        Ok((tokens, passages))
     }
 
     /// The first marker in `text`, the longest one of those that begin there: what is before, its id, what is after.

@@ -90,6 +90,7 @@ impl Bench {
             limit: ask.limit,
             user: ask.user,
             cache_key: ask.key,
+            passages: Vec::new(),
             writer: Box::new(writer),
             told: None,
         };
