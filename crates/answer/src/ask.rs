@@ -156,8 +156,8 @@ impl Answering {
         answer.model_hash.clone_from(&named.generator.info().sha256);
         answer.messages.clone_from(&messages);
         let mut first_word = None;
-        let reader = (question.owner, &question.scope);
-        let generated = generate(&named, messages, &self.settings, &reader, stop, |event| {
+        let reader = (&question.owner, &question.scope);
+        let generated = generate(&named, messages, &self.settings, reader, stop, |event| {
             if matches!(event, Event::Text(_)) {
                 first_word.get_or_insert_with(|| begin.elapsed());
             }

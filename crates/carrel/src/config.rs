@@ -53,6 +53,12 @@ pub(crate) struct GenerateLimits {
     pub(crate) max_waiting: usize,
     /// Tokens of prompt and answer together.
     pub(crate) context_tokens: usize,
+    /// Answers written at the same time.
+    pub(crate) max_running: usize,
+    /// Memory for keys and values, in MiB; one whole context fits in any case.
+    pub(crate) kv_memory_mb: usize,
+    /// Whether to guess tokens that repeat earlier ones; never changes an answer.
+    pub(crate) speculate: bool,
 }
 
 impl Default for Configuration {
@@ -79,7 +85,14 @@ impl Default for AnswerLimits {
 
 impl Default for GenerateLimits {
     fn default() -> Self {
-        Self { threads: None, max_waiting: 32, context_tokens: 4096 }
+        Self {
+            threads: None,
+            max_waiting: 32,
+            context_tokens: 4096,
+            max_running: 8,
+            kv_memory_mb: 1024,
+            speculate: true,
+        }
     }
 }
 

@@ -33,12 +33,8 @@ impl KvCache {
         self.tokens.len()
     }
 
-    /// Those tokens.
-    pub(crate) fn tokens(&self) -> &[u32] {
-        &self.tokens
-    }
-
     /// Forgets all tokens from `length` on; the buffers stay.
+    #[cfg(test)]
     pub(crate) fn truncate(&mut self, length: usize) {
         self.tokens.truncate(length);
     }

@@ -50,9 +50,7 @@ impl PagedDecoder {
             let length = BLOCK_TOKENS.min(cache.len() - start);
             let part = |whole: &Tensor| whole.narrow(1, start, length)?.contiguous()?.copy();
             let block = cache.layers().map(|(keys, values)| Ok((part(keys)?, part(values)?))).collect::<Result<_>>()?;
-            let Some(place) = self.blocks.get_mut(id as usize) else {
-                candle_core::bail!("there is no block {id}")
-            };
+            let Some(place) = self.blocks.get_mut(id as usize) else { candle_core::bail!("there is no block {id}") };
             *place = Some(block);
         }
         Ok(())

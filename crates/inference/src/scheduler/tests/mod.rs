@@ -73,11 +73,8 @@ impl Bench {
             speculate: setup.speculate,
         };
         let mut scheduler = Scheduler::new(Box::new(model), limits).unwrap();
-        scheduler.budget = Budget {
-            prefill: setup.prefill,
-            prefill_while_writing: setup.prefill_while_writing,
-            ..Budget::DEFAULT
-        };
+        scheduler.budget =
+            Budget { prefill: setup.prefill, prefill_while_writing: setup.prefill_while_writing, ..Budget::DEFAULT };
         fake::locked(&wires.steps).clear();
         Self { scheduler, queue: FairQueue::default(), wires, steps: 0 }
     }
