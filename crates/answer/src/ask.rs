@@ -156,9 +156,9 @@ impl Answering {
         answer.model_hash.clone_from(&named.generator.info().sha256);
         answer.messages.clone_from(&messages);
         let mut first_word = None;
-        let reader = (question.owner, &question.scope);
+        let reader = (&question.owner, &question.scope);
         let passages = sources.iter().map(|source| source.passage.text.clone()).collect();
-        let generated = generate(&named, messages, passages, &self.settings, &reader, stop, |event| {
+        let generated = generate(&named, messages, passages, &self.settings, reader, stop, |event| {
             if matches!(event, Event::Text(_)) {
                 first_word.get_or_insert_with(|| begin.elapsed());
             }

@@ -54,6 +54,14 @@ pub(crate) struct GenerateLimits {
     pub(crate) max_waiting: usize,
     /// Tokens of prompt and answer together.
     pub(crate) context_tokens: usize,
+    /// Answers written at the same time.
+    pub(crate) max_running: usize,
+    /// Memory for keys and values, in MiB; one whole context fits in any case.
+    pub(crate) kv_memory_mb: usize,
+    /// Memory for the keys and values of passages, in MiB, when `answer.reuse_passages` is on.
+    pub(crate) passage_memory_mb: usize,
+    /// Whether to guess tokens that repeat earlier ones; never changes an answer.
+    pub(crate) speculate: bool,
 }
 
 impl Default for Configuration {
@@ -80,7 +88,15 @@ impl Default for AnswerLimits {
 
 impl Default for GenerateLimits {
     fn default() -> Self {
-        Self { threads: None, max_waiting: 32, context_tokens: 4096 }
+        Self {
+            threads: None,
+            max_waiting: 32,
+            context_tokens: 4096,
+            max_running: 8,
+            kv_memory_mb: 1024,
+            passage_memory_mb: 1024,
+            speculate: true,
+        }
     }
 }
 

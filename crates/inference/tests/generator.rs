@@ -166,7 +166,8 @@ fn others_wait_their_turn_and_too_many_are_refused() {
     while !matches!(running.blocking_next(), Some(Ok(Progress::Prefill { .. }))) {}
     let mut waiting: Vec<TokenStream> = (0..MAX_WAITING).map(|_| generator.generate(long()).unwrap()).collect();
     let refused = generator.generate(long()).unwrap_err();
-    assert!(matches!(refused, ModelError::Overloaded { waiting: MAX_WAITING, .. }), "{refused}");
+    let ModelError::Overloaded { waiting: MAX_WAITING, retry_after } = refused else { panic!("{refused}") };
+    assert!(retry_after >= Duration::from_secs(1));
     for (index, stream) in waiting.iter_mut().enumerate() {
         let step = stream.blocking_next().unwrap().unwrap();
         assert_eq!(step, Progress::Waiting { ahead: index + 1 });
@@ -179,6 +180,61 @@ fn others_wait_their_turn_and_too_many_are_refused() {
     let (steps, _, usage) = read(last);
     assert!(usage.new_tokens > 0);
     assert!(!steps.contains(&Progress::Waiting { ahead: 3 }));
+}
+
+#[test]
+fn a_user_who_asks_first_passes_one_who_asked_much() {
+    let (_turn, _) = model();
+    let generator = load(GeneratorOptions { max_running: 1, ..GeneratorOptions::default() });
+    let ask = |user| generator.generate(GenerateRequest { user: Some(user), ..request("Tell a story.") }).unwrap();
+    let mut running = ask(1);
+    while !matches!(running.blocking_next(), Some(Ok(Progress::Prefill { .. }))) {}
+    let mut many = ask(1);
+    let mut first = ask(2);
+    assert_eq!(first.blocking_next().unwrap().unwrap(), Progress::Waiting { ahead: 1 });
+    let steps = [many.blocking_next(), many.blocking_next()].map(|step| step.unwrap().unwrap());
+    assert_eq!(steps, [1, 2].map(|ahead| Progress::Waiting { ahead }));
+    drop(running);
+    assert!(read(first).2.new_tokens > 0 && read(many).2.new_tokens > 0);
+}
+
+#[test]
+fn answers_written_together_are_as_if_alone() {
+    let (_turn, generator) = model();
+    let asks = ["Hello", "Name three colours.", "What is a lighthouse?"].map(|question| {
+        let sampling = Sampling { temperature: 0.8, top_p: 0.95, seed: question.len() as u64 };
+        GenerateRequest { sampling, max_new_tokens: 24, ..request(question) }
+    });
+    let alone = asks.each_ref().map(|ask| answer(generator, ask.clone()).0);
+    let mut streams: Vec<TokenStream> = Vec::new();
+    for ask in asks {
+        // Not more at once than may wait.
+        let mut stream = generator.generate(ask).unwrap();
+        while !matches!(stream.blocking_next(), Some(Ok(Progress::Prefill { .. }))) {}
+        streams.push(stream);
+    }
+    let together: Vec<String> = streams.into_iter().map(|stream| read(stream).1).collect();
+    assert_eq!(together, alone);
+}
+
+#[test]
+fn guesses_do_not_change_the_text() {
+    let (_turn, generator) = model();
+    let plain = load(GeneratorOptions { speculate: false, ..GeneratorOptions::default() });
+    let list = "Repeat this list: red apple, green apple, red apple, green apple, red apple, green apple.";
+    let mut accepted = 0;
+    for temperature in [0.0, 0.7] {
+        let sampling = Sampling { temperature, top_p: 0.9, seed: 3 };
+        let ask = GenerateRequest { sampling, max_new_tokens: 40, ..request(list) };
+        let (expected, usage) = answer(&plain, ask.clone());
+        assert_eq!(usage.drafted_tokens, 0);
+        let (text, usage) = answer(generator, ask);
+        assert_eq!(text, expected);
+        accepted += usage.accepted_tokens;
+    }
+    assert!(accepted > 5, "{accepted}");
+    let state = generator.state();
+    assert!(state.accepted_tokens >= accepted as u64 && state.acceptance_rate() <= 1.0, "{state:?}");
 }
 
 #[test]

@@ -155,11 +155,7 @@ impl Sequence {
     /// Goes on after all pending tokens and `drafts` were computed; `rows` are the logits of the last pending token
     /// and of each draft. Each place's token is chosen from its own logits, as without drafts; those behind the first
     /// wrong draft aren't looked at. Gives what the answer took when it ended.
-    pub(super) fn advance<'a>(
-        &mut self,
-        drafts: &[u32],
-        rows: impl Iterator<Item = &'a mut [f32]>,
-    ) -> Option<Usage> {
+    pub(super) fn advance<'a>(&mut self, drafts: &[u32], rows: impl Iterator<Item = &'a mut [f32]>) -> Option<Usage> {
         self.position = self.tokens.len();
         if self.prefill.is_none() {
             self.tell_reading();

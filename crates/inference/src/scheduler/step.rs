@@ -301,10 +301,8 @@ impl Scheduler {
         let speculate = self.speculate;
         let drafts: Vec<Vec<u32>> =
             self.running.iter_mut().map(|sequence| if speculate { sequence.draft() } else { Vec::new() }).collect();
-        let demand = |(sequence, drafts): (&Sequence, &Vec<u32>)| Demand {
-            pending: sequence.pending(),
-            drafted: drafts.len(),
-        };
+        let demand =
+            |(sequence, drafts): (&Sequence, &Vec<u32>)| Demand { pending: sequence.pending(), drafted: drafts.len() };
         let demands: Vec<Demand> = self.running.iter().zip(&drafts).map(demand).collect();
         let shares = plan(&demands, &self.budget);
         let mut rows = Vec::with_capacity(shares.len());

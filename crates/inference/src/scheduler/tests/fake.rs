@@ -127,9 +127,8 @@ impl DecoderModel for FakeModel {
         }
         for chunk in chunks {
             let end = chunk.position + chunk.tokens.len();
-            let read = |position: usize| {
-                self.memory[chunk.blocks[position / BLOCK_TOKENS] as usize][position % BLOCK_TOKENS]
-            };
+            let read =
+                |position: usize| self.memory[chunk.blocks[position / BLOCK_TOKENS] as usize][position % BLOCK_TOKENS];
             let history: Vec<u32> = (0..end).map(read).collect();
             for length in end + 1 - chunk.logits..=end {
                 logits.extend(logits_behind(&history[..length]));

@@ -128,7 +128,8 @@ fn memory_that_runs_out_puts_the_youngest_off() {
     let outcomes = asks.each_ref().map(|ask| bench.ask(ask));
     let mut ended = Vec::new();
     while bench.round() {
-        ended.extend((0..2).filter(|&index| outcomes[index].has_ended() && !ended.contains(&index)).collect::<Vec<_>>());
+        ended
+            .extend((0..2).filter(|&index| outcomes[index].has_ended() && !ended.contains(&index)).collect::<Vec<_>>());
     }
     assert!(bench.scheduler.state().preemptions > 0);
     assert_eq!(ended, [0, 1]);
@@ -161,7 +162,7 @@ fn who_has_most_running_is_put_off_first() {
 
 #[test]
 fn a_stopped_step_counts_as_not_done() {
-    let mut bench = Bench::new(Setup { max_running: 2, ..Setup::default() });
+    let mut bench = Bench::new(Setup { max_running: 2, speculate: false, ..Setup::default() });
     let ask = |from| Ask { key: Some(1), ..Ask::new(prompt(from, 12, 20), 20) };
     let outcomes = [bench.ask(&ask(0)), bench.ask(&ask(4))];
     (0..4).for_each(|_| assert!(bench.round()));
@@ -189,7 +190,7 @@ fn a_stopped_step_counts_as_not_done() {
 #[test]
 fn a_fault_ends_the_sequences_of_its_step_only() {
     for fault in [Fault::Error, Fault::Panic] {
-        let mut bench = Bench::new(Setup { max_running: 2, ..Setup::default() });
+        let mut bench = Bench::new(Setup { max_running: 2, speculate: false, ..Setup::default() });
         let ask = |from| Ask { key: Some(1), ..Ask::new(prompt(from, 12, 20), 20) };
         let outcomes = [0, 4, 8].map(|from| bench.ask(&ask(from)));
         (0..4).for_each(|_| assert!(bench.round()));
