@@ -358,7 +358,8 @@ impl Scheduler {
     /// Passes the logits on and lets finished sequences go.
     fn apply(&mut self, rows: &[Row]) {
         let mut logits = std::mem::take(&mut self.logits);
-        let mut all = logits.chunks_exact_mut(self.model.vocabulary().max(1));
+        let vocabulary = self.model.vocabulary().max(1);
+        let mut rest = logits.as_mut_slice();
         let mut ended = Vec::new();
         for row in rows {
             let sequence = &mut self.running[row.index];
@@ -367,9 +368,11 @@ impl Scheduler {
                 sequence.tell_reading();
             } else {
                 let drafts = &row.tokens[row.tokens.len() - row.drafted..];
-                let wanted = all.by_ref().take(row.logits);
+                let (own, others) = std::mem::take(&mut rest).split_at_mut(row.logits * vocabulary);
+                rest = others;
                 let before = sequence.tokens.len();
-                let advanced = catch_unwind(AssertUnwindSafe(|| sequence.advance(drafts, wanted)));
+                let advanced =
+                    catch_unwind(AssertUnwindSafe(|| sequence.advance(drafts, own.chunks_exact_mut(vocabulary))));
                 self.state.new_tokens += (sequence.tokens.len() - before) as u64;
                 match advanced {
                     Ok(None) => {}

@@ -5,12 +5,13 @@ use super::*;
 use crate::generator::FinishReason;
 use std::sync::atomic::Ordering;
 
-/// A prompt whose greedy answer has at least `length` tokens: the first after `from` that does.
-fn prompt(from: u32, tokens: usize, length: usize) -> Vec<u32> {
-    (from..)
-        .map(|seed| (0..tokens as u32).map(|index| 1 + (seed * 31 + index * index * 7 + seed * index) % 11).collect())
+/// A prompt whose greedy answer has `length` tokens, another one for each `number`.
+fn prompt(number: u32, tokens: u32, length: usize) -> Vec<u32> {
+    let token = |seed: u32, index: u32| 1 + ((seed * 1000 + index).wrapping_mul(0x9E37_79B9) >> 16) % 11;
+    (number * 1000..number * 1000 + 1000)
+        .map(|seed| (0..tokens).map(|index| token(seed, index)).collect())
         .find(|prompt: &Vec<u32>| plain_text(prompt, length, Sampling::default()).len() == length)
-        .unwrap()
+        .expect("one of them answers at length")
 }
 
 #[test]
