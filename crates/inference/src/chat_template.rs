@@ -79,7 +79,7 @@ impl ChatTemplate {
     pub(crate) fn read(gguf: &GgufFile, tokenizer: &TextTokenizer) -> Result<Self, ModelError> {
         let source = match gguf.string("tokenizer.chat_template") {
             Some(source) => source.to_owned(),
-            None if tokenizer.has_marker("<|im_start|>") => CHAT_ML.to_owned(),
+            None if tokenizer.marker("<|im_start|>").is_some() => CHAT_ML.to_owned(),
             None => {
                 let what = "a chat template (the key tokenizer.chat_template); choose an instruction-tuned model";
                 return Err(ModelError::missing(gguf.path(), what));
@@ -108,10 +108,16 @@ impl ChatTemplate {
         Ok(Self { environment, begin, end })
     }
 
-    /// The prompt's tokens for `messages`, ending where the model's answer begins.
-    pub(crate) fn encode(&self, messages: &[Message], tokenizer: &TextTokenizer) -> Result<Vec<u32>, ModelError> {
+    /// The prompt's tokens for `messages`, ending where the model's answer begins. `thinking`: a model that can do
+    /// with or without is to think first.
+    pub(crate) fn encode(
+        &self,
+        messages: &[Message],
+        thinking: bool,
+        tokenizer: &TextTokenizer,
+    ) -> Result<Vec<u32>, ModelError> {
         let contents: Vec<&str> = messages.iter().map(|message| message.content.trim()).collect();
-        let rendered = self.render(messages)?;
+        let rendered = self.render(messages, thinking)?;
         let mut pieces = Vec::new();
         let mut rest = rendered.as_str();
         while let Some((before, after)) = rest.split_once(OPEN) {
@@ -129,7 +135,7 @@ impl ChatTemplate {
 
     /// Renders with marks in the place of contents. Templates that refuse a system message get it as the beginning of
     /// the first question.
-    fn render(&self, messages: &[Message]) -> Result<String, ModelError> {
+    fn render(&self, messages: &[Message], thinking: bool) -> Result<String, ModelError> {
         let mark = |index: usize| format!("{OPEN}{index}{CLOSE}");
         let marked: Vec<_> = messages
             .iter()
@@ -140,6 +146,9 @@ impl ChatTemplate {
             self.environment.get_template("chat")?.render(context! {
                 messages => messages,
                 add_generation_prompt => true,
+                // Templates know the switch by either name, and most think unless they are told not to.
+                enable_thinking => thinking,
+                thinking => thinking,
                 bos_token => self.begin,
                 eos_token => self.end,
             })
@@ -172,7 +181,7 @@ mod tests {
     use super::*;
 
     fn render(source: &str, messages: &[Message]) -> Result<String, ModelError> {
-        ChatTemplate::compile(source.to_owned(), "<s>".into(), "</s>".into())?.render(messages)
+        ChatTemplate::compile(source.to_owned(), "<s>".into(), "</s>".into())?.render(messages, false)
     }
 
     #[test]
@@ -191,6 +200,14 @@ mod tests {
         assert_eq!(rendered, format!("<s>[user]{OPEN}0{CLOSE}\n\n{OPEN}1{CLOSE}"));
         let refused = render(source, &[Message::system("be short")]).unwrap_err();
         assert!(refused.to_string().contains("System role not supported"), "{refused}");
+    }
+
+    #[test]
+    fn thinking_is_the_templates_to_switch() {
+        let source = "{% if enable_thinking is defined and enable_thinking is false %}<think></think>{% endif %}";
+        let template = ChatTemplate::compile(source.to_owned(), "<s>".into(), "</s>".into()).unwrap();
+        assert_eq!(template.render(&[], false).unwrap(), "<think></think>");
+        assert_eq!(template.render(&[], true).unwrap(), "");
     }
 
     #[test]

@@ -10,9 +10,11 @@ mod embedder;
 mod error;
 mod generator;
 mod gguf;
+mod grammar;
 mod math;
 pub mod pack;
 mod sampler;
+mod thinking;
 mod tokenizer;
 
 pub use chat_template::{Message, MessageRole};
@@ -20,4 +22,4 @@ pub use embedder::Embedder;
 pub use error::ModelError;
 pub use generator::{FinishReason, GenerateRequest, Generator, GeneratorOptions, Progress, TokenStream, Usage};
 pub use pack::{ModelInfo, ModelKind};
-pub use sampler::Sampling;
+pub use sampler::{Sampling, TokenLogprob};

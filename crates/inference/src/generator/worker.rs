@@ -1,12 +1,11 @@
 //! The model's thread and the queue before it.
 
-use super::stop::StopTexts;
 use super::stream::{FinishReason, Progress, TokenStream, Usage};
+use super::writer::Writer;
 use super::{GenerateRequest, PromptText};
 use crate::ModelError;
 use crate::decoder::{Decoder, KvCache};
 use crate::sampler::Sampler;
-use crate::tokenizer::TextStream;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -25,6 +24,7 @@ type Sender = UnboundedSender<Result<Progress, ModelError>>;
 struct Job {
     prompt: Vec<u32>,
     limit: usize,
+    sampler: Sampler,
     request: GenerateRequest,
     sender: Sender,
 }
@@ -97,6 +97,7 @@ impl Worker {
         &self,
         prompt: Vec<u32>,
         limit: usize,
+        sampler: Sampler,
         request: GenerateRequest,
     ) -> Result<TokenStream, ModelError> {
         let (sender, stream) = TokenStream::new();
@@ -110,7 +111,7 @@ impl Worker {
         if ahead > 0 {
             let _ = sender.send(Ok(Progress::Waiting { ahead }));
         }
-        queue.jobs.push_back(Job { prompt, limit, request, sender });
+        queue.jobs.push_back(Job { prompt, limit, sampler, request, sender });
         self.shared.changed.notify_one();
         Ok(stream)
     }
@@ -158,7 +159,7 @@ impl Model {
 
     /// Answers one request; `None` when its reader left.
     fn run(&mut self, job: Job) -> Result<Option<Usage>, ModelError> {
-        let Job { prompt, limit, request, sender } = job;
+        let Job { prompt, limit, mut sampler, request, sender } = job;
         let mut present = || !sender.is_closed();
         let send = |progress| sender.send(Ok(progress)).is_ok();
         let started = Instant::now();
@@ -181,21 +182,20 @@ impl Model {
         let prefill = started.elapsed();
 
         let started = Instant::now();
-        let mut sampler = Sampler::new(request.sampling);
-        let mut text = TextStream::default();
-        let mut stops = StopTexts::new(request.stop);
+        let mut writer = Writer::new(&self.text, &prompt, request.stop);
         let mut new_tokens = 0;
         let (finish, cut) = loop {
-            let token = sampler.sample(&logits);
+            let choice = sampler.sample(&logits)?;
+            let token = choice.token;
             new_tokens += 1;
             if self.text.tokenizer.is_end(token) {
                 break (FinishReason::Stop, false);
             }
-            let (shown, stopped) = stops.push(&text.push(token, &self.text.tokenizer));
-            if !shown.is_empty() && !send(Progress::Text(shown)) {
+            let written = writer.push(choice, &self.text);
+            if !written.steps.into_iter().all(send) {
                 return Ok(None);
             }
-            if stopped {
+            if written.stopped {
                 break (FinishReason::Stop, true);
             }
             if new_tokens == limit {
@@ -207,11 +207,7 @@ impl Model {
             }
         };
         if !cut {
-            let (shown, _) = stops.push(&text.finish());
-            let rest = shown + &stops.finish();
-            if !rest.is_empty() {
-                send(Progress::Text(rest));
-            }
+            writer.finish().into_iter().all(send);
         }
         Ok(Some(Usage {
             finish,
