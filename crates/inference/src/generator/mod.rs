@@ -3,10 +3,10 @@
 //! One sequence is decoded at a time, first come first served; the others wait and are told how many are ahead.
 //! Batching of several sequences comes with the scheduler; this surface stays.
 
+mod answer_text;
 mod stop;
 mod stream;
 mod worker;
-mod writer;
 
 pub use stream::{FinishReason, Progress, TokenStream, Usage};
 

@@ -1,7 +1,7 @@
 //! The model's thread and the queue before it.
 
+use super::answer_text::AnswerText;
 use super::stream::{FinishReason, Progress, TokenStream, Usage};
-use super::writer::Writer;
 use super::{GenerateRequest, PromptText};
 use crate::ModelError;
 use crate::decoder::{Decoder, KvCache};
@@ -182,7 +182,7 @@ impl Model {
         let prefill = started.elapsed();
 
         let started = Instant::now();
-        let mut writer = Writer::new(&self.text, &prompt, request.stop);
+        let mut text = AnswerText::new(&self.text, &prompt, request.stop);
         let mut new_tokens = 0;
         let (finish, cut) = loop {
             let choice = sampler.sample(&logits)?;
@@ -191,7 +191,7 @@ impl Model {
             if self.text.tokenizer.is_end(token) {
                 break (FinishReason::Stop, false);
             }
-            let written = writer.push(choice, &self.text);
+            let written = text.push(choice, &self.text);
             if !written.steps.into_iter().all(send) {
                 return Ok(None);
             }
@@ -207,7 +207,7 @@ impl Model {
             }
         };
         if !cut {
-            writer.finish().into_iter().all(send);
+            text.finish().into_iter().all(send);
         }
         Ok(Some(Usage {
             finish,
