@@ -90,9 +90,9 @@ impl ThinkingFilter {
         Self { tags, stage, held: String::new() }
     }
 
-    /// Whether the model thinks as far as is known.
+    /// Whether thinking was opened and no word of the answer has come since.
     pub(crate) fn is_thinking(&self) -> bool {
-        matches!(self.stage, Stage::Opened | Stage::Thinking)
+        matches!(self.stage, Stage::Opened | Stage::Thinking | Stage::Closed)
     }
 
     /// Adds `text`; gives what is known to be thinking and answer now.

@@ -8,6 +8,7 @@
 //! `uniqueItems`, unknown formats, references to elsewhere.
 
 mod limits;
+mod patterns;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -32,7 +33,7 @@ const ESCAPES: &str = "nrbtf\\\"";
 
 /// Stack of the thread that compiles: the compiler goes down once for each reference and property of a schema. Only
 /// what is used of it takes memory.
-const STACK: usize = 256 << 20;
+const STACK: usize = 64 << 20;
 
 /// A compiled schema. Knows the vocabulary that it was compiled for.
 pub(crate) struct Grammar {
@@ -49,6 +50,7 @@ impl Grammar {
     /// be kept.
     pub(crate) fn from_schema(schema: &Value, vocabulary: &Arc<Vocabulary>) -> Result<Self, ModelError> {
         limits::check(schema)?;
+        patterns::check(schema)?;
         let mut schema = match schema {
             Value::Bool(true) => Value::Object(serde_json::Map::new()),
             Value::Object(_) => schema.clone(),
@@ -105,10 +107,16 @@ fn invalid(reason: &str) -> ModelError {
 /// The library's reason as one line of ours.
 fn reason(text: &str) -> String {
     const LONGEST: usize = 200;
-    let line = text.lines().next().unwrap_or_default().trim_end_matches('.');
-    let mut reason: String = line.chars().take(LONGEST).collect();
-    if reason.starts_with("panic") {
-        return "it cannot be compiled".to_owned();
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    let mut reason: String = line.trim_end_matches(['.', ':']).chars().take(LONGEST).collect();
+    for (theirs, ours) in [
+        ("panic", "it cannot be compiled"),
+        ("oneOf", "the options of a oneOf may overlap; use anyOf"),
+        ("NoExtensionBias", "no text obeys it, or none that this model can write"),
+    ] {
+        if reason.starts_with(theirs) {
+            return ours.to_owned();
+        }
     }
     if let Some(first) = reason.get(..1) {
         let lower = first.to_lowercase();
