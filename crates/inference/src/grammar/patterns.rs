@@ -83,7 +83,10 @@ fn most(schema: &Value, references: &HashMap<&str, usize>) -> usize {
     let parts = [
         greatest("properties") + greatest("patternProperties"),
         one("additionalProperties"),
-        one("items").max(greatest("items")),
+        match schema.get("items") {
+            Some(Value::Array(_)) => greatest("items"),
+            _ => one("items"),
+        },
         greatest("prefixItems"),
         one("additionalItems"),
     ];
