@@ -63,6 +63,8 @@ pub enum Event {
     Status(Status),
     /// The passages that the answer will rest on.
     Sources(Vec<Source>),
+    /// More of what the model thinks before it answers: not part of the answer, not recorded.
+    Thinking(String),
     /// More of the text, as the model writes it.
     Text(String),
     /// The end: the answer as it was recorded.

@@ -10,11 +10,13 @@ mod embedder;
 mod error;
 mod generator;
 mod gguf;
+mod grammar;
 mod kernels;
 mod math;
 pub mod pack;
 mod sampler;
 mod scheduler;
+mod thinking;
 mod tokenizer;
 
 pub use chat_template::{Message, MessageRole};
@@ -24,4 +26,4 @@ pub use generator::{
     FinishReason, GenerateRequest, Generator, GeneratorOptions, GeneratorState, Progress, TokenStream, Usage,
 };
 pub use pack::{ModelInfo, ModelKind};
-pub use sampler::Sampling;
+pub use sampler::{Sampling, TokenLogprob};

@@ -4,8 +4,8 @@
 mod support;
 
 use inference::{
-    FinishReason, GenerateRequest, Generator, GeneratorOptions, Message, ModelError, Progress, Sampling, TokenStream,
-    Usage,
+    FinishReason, GenerateRequest, Generator, GeneratorOptions, Message, ModelError, Progress, Sampling, TokenLogprob,
+    TokenStream, Usage,
 };
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -66,7 +66,7 @@ fn an_answer_can_be_repeated() {
     let (_turn, generator) = model();
     for (temperature, seed) in [(0.0, 0), (0.9, 7)] {
         let mut request = request("Tell a short story about a lighthouse.");
-        request.sampling = Sampling { temperature, top_p: 0.95, seed };
+        request.sampling = Sampling { temperature, top_p: 0.95, seed, ..Sampling::GREEDY };
         let (first, _) = answer(generator, request.clone());
         assert_eq!(first, answer(generator, request.clone()).0);
         if temperature > 0.0 {
@@ -152,9 +152,75 @@ fn requests_without_meaning_are_refused() {
         GenerateRequest { messages: Vec::new(), ..request("") },
         GenerateRequest { max_new_tokens: 0, ..request("Hello") },
         GenerateRequest { sampling: Sampling { temperature: f32::NAN, ..Sampling::default() }, ..request("Hello") },
+        GenerateRequest { schema: Some(serde_json::json!({"type": "word"})), ..request("Hello") },
+        GenerateRequest { logprobs: Some(21), ..request("Hello") },
     ] {
         assert!(matches!(generator.generate(request), Err(ModelError::InvalidRequest { .. })));
     }
+}
+
+#[test]
+fn an_answer_obeys_its_schema() {
+    let (_turn, generator) = model();
+    let schema = serde_json::json!({
+        "type": "object",
+        "properties": {
+            "city": {"type": "string", "maxLength": 30},
+            "country": {"enum": ["France", "Spain"]},
+            "inhabitants": {"type": "integer", "minimum": 0, "maximum": 99_999_999},
+        },
+        "required": ["city", "country", "inhabitants"],
+        "additionalProperties": false,
+    });
+    for (temperature, seed) in [(0.0, 0), (1.5, 1), (1.5, 2)] {
+        let request = GenerateRequest {
+            sampling: Sampling { temperature, seed, ..Sampling::GREEDY },
+            schema: Some(schema.clone()),
+            max_new_tokens: 250,
+            ..request("Describe Paris as JSON with city, country and inhabitants.")
+        };
+        let (text, usage) = answer(generator, request);
+        assert_eq!(usage.finish, FinishReason::Stop, "{text}");
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        let keys: Vec<&String> = value.as_object().unwrap().keys().collect();
+        assert_eq!(keys, ["city", "country", "inhabitants"], "in the schema's order");
+        assert!(value["city"].as_str().unwrap().chars().count() <= 30, "{text}");
+        assert!(value["country"] == "France" || value["country"] == "Spain", "{text}");
+        assert!(value["inhabitants"].as_u64().unwrap() <= 99_999_999, "{text}");
+    }
+}
+
+#[test]
+fn likelihoods_come_with_the_text() {
+    let (_turn, generator) = model();
+    let (steps, text, usage) =
+        read(generator.generate(GenerateRequest { logprobs: Some(3), ..request("Hello") }).unwrap());
+    let told: Vec<TokenLogprob> = steps
+        .into_iter()
+        .filter_map(|step| if let Progress::Logprobs(told) = step { Some(told) } else { None })
+        .flatten()
+        .collect();
+    assert_eq!(told.iter().flat_map(|token| token.bytes.clone()).collect::<Vec<u8>>(), text.into_bytes());
+    assert_eq!(told.len(), usage.new_tokens);
+    for token in told {
+        assert_eq!(token.top.len(), 3);
+        assert_eq!(token.top[0], (token.token.clone(), token.logprob), "the likeliest token was taken");
+        assert!(token.top.windows(2).all(|pair| pair[0].1 >= pair[1].1));
+        assert!(token.top.iter().map(|(_, logprob)| logprob.exp()).sum::<f32>() <= 1.0 + 1e-4);
+    }
+}
+
+#[test]
+fn what_was_written_can_be_made_unlikely() {
+    let (_turn, generator) = model();
+    let with = |sampling| {
+        let request = GenerateRequest { sampling, max_new_tokens: 60, ..request("Write the word sea ten times.") };
+        let text = answer(generator, request).0.to_lowercase();
+        text.matches("sea").count()
+    };
+    let (freely, penalised) =
+        (with(Sampling::GREEDY), with(Sampling { frequency_penalty: 2.0, presence_penalty: 2.0, ..Sampling::GREEDY }));
+    assert!(penalised < freely, "{penalised} times instead of {freely}");
 }
 
 #[test]

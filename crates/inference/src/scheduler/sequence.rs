@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 /// The other side of a sequence: chooses its tokens and passes them on to its reader.
 pub(crate) trait Writer: Send {
     /// The next token, chosen by the logits behind the last one, and the reason if the answer ends with it. Called
-    /// once for each place, in order; the logits may be changed in place.
-    fn accept(&mut self, logits: &mut [f32]) -> (u32, Option<FinishReason>);
+    /// once for each place, in order; the logits may be changed in place. An error ends the answer.
+    fn accept(&mut self, logits: &mut [f32]) -> Result<(u32, Option<FinishReason>), ModelError>;
 
     /// Whether somebody still reads.
     fn is_open(&self) -> bool;
@@ -155,7 +155,7 @@ impl Sequence {
     /// Goes on after all pending tokens and `drafts` were computed; `rows` are the logits of the last pending token
     /// and of each draft. Each place's token is chosen from its own logits, as without drafts; those behind the first
     /// wrong draft aren't looked at. Gives what the answer took when it ended.
-    pub(super) fn advance<'a>(&mut self, drafts: &[u32], rows: impl Iterator<Item = &'a mut [f32]>) -> Option<Usage> {
+    pub(super) fn advance<'a>(&mut self, drafts: &[u32], rows: impl Iterator<Item = &'a mut [f32]>) -> Result<Option<Usage>, ModelError> {
         self.position = self.tokens.len();
         if self.prefill.is_none() {
             self.tell_reading();
@@ -163,7 +163,7 @@ impl Sequence {
         }
         let (mut accepted, mut finish) = (0, None);
         for (row, draft) in rows.zip(drafts.iter().map(Some).chain([None])) {
-            let (token, end) = self.writer.accept(row);
+            let (token, end) = self.writer.accept(row)?;
             self.tokens.push(token);
             finish = end.or((self.written() >= self.limit).then_some(FinishReason::Length));
             let right = draft == Some(&token);
@@ -178,7 +178,7 @@ impl Sequence {
             self.accepted += accepted;
             self.lookup.verified(drafts.len(), accepted);
         }
-        finish.map(|finish| self.usage(finish))
+        Ok(finish.map(|finish| self.usage(finish)))
     }
 
     fn usage(&self, finish: FinishReason) -> Usage {

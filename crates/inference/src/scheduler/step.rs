@@ -375,8 +375,9 @@ impl Scheduler {
                     catch_unwind(AssertUnwindSafe(|| sequence.advance(drafts, own.chunks_exact_mut(vocabulary))));
                 self.state.new_tokens += (sequence.tokens.len() - before) as u64;
                 match advanced {
-                    Ok(None) => {}
-                    Ok(Some(usage)) => ended.push((row.index, Ok(usage))),
+                    Ok(Ok(None)) => {}
+                    Ok(Ok(Some(usage))) => ended.push((row.index, Ok(usage))),
+                    Ok(Err(error)) => ended.push((row.index, Err(error))),
                     Err(_) => ended.push((row.index, Err(panicked()))),
                 }
             }

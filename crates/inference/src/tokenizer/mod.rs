@@ -175,6 +175,16 @@ impl TextTokenizer {
         })
     }
 
+    /// Tokens of the vocabulary.
+    pub(crate) fn size(&self) -> usize {
+        self.vocabulary.tokens.len()
+    }
+
+    /// The tokens that end an answer, in order; at least one.
+    pub(crate) fn ends(&self) -> &[u32] {
+        &self.ends
+    }
+
     /// Whether `token` ends an answer.
     pub(crate) fn is_end(&self, token: u32) -> bool {
         self.ends.binary_search(&token).is_ok()
@@ -183,6 +193,13 @@ impl TextTokenizer {
     /// The bytes that `token` stands for.
     pub(crate) fn bytes(&self, token: u32) -> &[u8] {
         self.vocabulary.bytes(token)
+    }
+
+    /// As [`Self::bytes`], but none for markers that happen to be spelled out, such as `<tool_call>`.
+    pub(crate) fn text_bytes(&self, token: u32) -> &[u8] {
+        let marker = self.vocabulary.kinds.get(token as usize) == Some(&TokenKind::UserDefined)
+            && self.token(token).is_some_and(merges::looks_structural);
+        if marker { &[] } else { self.bytes(token) }
     }
 
     /// Whether an answer begins with a space that stands for none.
@@ -195,9 +212,9 @@ impl TextTokenizer {
         self.vocabulary.tokens.get(id as usize).map(String::as_str)
     }
 
-    /// Whether the vocabulary has `token` as a marker.
-    pub(crate) fn has_marker(&self, token: &str) -> bool {
-        self.markers.iter().any(|(marker, _)| marker == token)
+    /// The control or user-defined token with that text.
+    pub(crate) fn marker(&self, token: &str) -> Option<u32> {
+        self.markers.iter().find(|(marker, _)| marker == token).map(|(_, id)| *id)
     }
 
     /// The token that begins a sequence.

@@ -213,7 +213,7 @@ fn a_fault_ends_the_sequences_of_its_step_only() {
 fn a_panic_of_a_writer_ends_its_sequence_only() {
     struct Broken(Arc<Outcome>);
     impl crate::scheduler::Writer for Broken {
-        fn accept(&mut self, _: &mut [f32]) -> (u32, Option<FinishReason>) {
+        fn accept(&mut self, _: &mut [f32]) -> Result<(u32, Option<FinishReason>), crate::ModelError> {
             std::panic::resume_unwind(Box::new("a test's fault"))
         }
         fn is_open(&self) -> bool {
