@@ -1,11 +1,11 @@
 //! The decoder: tokens in, logits out, over the keys and values of one sequence.
 
-mod architecture;
+pub(crate) mod architecture;
 mod cache;
 mod layer;
 mod operations;
 mod rope;
-mod shape;
+pub(crate) mod shape;
 mod weight;
 
 pub(crate) use cache::KvCache;
