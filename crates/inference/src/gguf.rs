@@ -163,6 +163,16 @@ impl GgufFile {
 
     /// Reads a quantised tensor, which must have exactly `dimensions`.
     pub(crate) fn tensor(&mut self, name: &str, dimensions: &[usize]) -> Result<QTensor, ModelError> {
+        self.tensor_on(name, dimensions, &Device::Cpu)
+    }
+
+    /// As [`Self::tensor`], onto `device`.
+    pub(crate) fn tensor_on(
+        &mut self,
+        name: &str,
+        dimensions: &[usize],
+        device: &Device,
+    ) -> Result<QTensor, ModelError> {
         let found =
             self.dimensions(name).ok_or_else(|| ModelError::missing(&self.path, format!("the tensor {name}")))?;
         if found != dimensions {
@@ -170,7 +180,7 @@ impl GgufFile {
             return Err(ModelError::damaged(&self.path, reason));
         }
         self.content
-            .tensor(&mut self.reader, name, &Device::Cpu)
+            .tensor(&mut self.reader, name, device)
             .map_err(|error| ModelError::damaged(&self.path, format!("tensor {name}: {error}")))
     }
 

@@ -3,6 +3,9 @@
 pub(crate) mod architecture;
 mod cache;
 mod layer;
+#[cfg(any(test, feature = "cuda"))]
+#[cfg_attr(not(test), allow(dead_code))]
+pub(crate) mod model;
 mod operations;
 mod rope;
 pub(crate) mod shape;

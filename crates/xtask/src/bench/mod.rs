@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: measures the release binary from outside, its peers in turn with it, keeps each figure with its command, date, machine and
-//! versions in docs/benchmarks.json, and writes the tables of docs/benchmarks.md from it.
+//! `cargo xtask bench`: measures the release binary from outside, other engines in turn with it, keeps each figure with
+//! its command, date, machine and versions in docs/benchmarks.json, and writes the tables of docs/benchmarks.md from it.
 
 mod benchmark;
 mod catalogue;
