@@ -26,7 +26,9 @@ impl Rope {
 
     /// The angles at `positions`, one for each kind of layer.
     pub(super) fn at(&self, positions: &Tensor) -> Result<PlacedRope> {
-        let place = |[cos, sin]: &Angles| Ok([cos.index_select(positions, 0)?, sin.index_select(positions, 0)?]);
+        let place = |[cos, sin]: &Angles| -> Result<Angles> {
+            Ok([cos.index_select(positions, 0)?, sin.index_select(positions, 0)?])
+        };
         let kinds = self.kinds.iter().map(|(kind, tables)| Ok((*kind, place(tables)?)));
         Ok(PlacedRope { kinds: kinds.collect::<Result<_>>()? })
     }

@@ -17,10 +17,11 @@ use crate::models::{ModelsFolder, fetch};
 use crate::workspace::Workspace;
 use benchmark::Benchmark;
 use catalogue::BENCHMARKS;
+use peers::Peers;
 use place::Place;
 use results::Results;
-use setting::Setting;
-use std::collections::BTreeMap;
+use setting::{CARREL, Setting};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// Where retrieval sets lie when neither `--dataset` nor `$CARREL_EVAL` says so, seen from the repository.
@@ -33,6 +34,7 @@ pub fn run(mut arguments: Arguments) -> Result<()> {
     let runs = runs.ok_or_else(|| Failure::usage("--runs needs a number from 1 on"))?;
     let dataset = arguments.option("--dataset")?.map(PathBuf::from);
     let (list, peers) = (arguments.flag("--list"), !arguments.flag("--no-peers"));
+    let prepare = arguments.flag("--prepare");
     let named: Vec<String> = std::iter::from_fn(|| arguments.word()).collect();
     arguments.finish()?;
 
@@ -42,6 +44,9 @@ pub fn run(mut arguments: Arguments) -> Result<()> {
             println!("{:12} {}", benchmark.name, benchmark.about);
         }
         return Ok(());
+    }
+    if prepare {
+        return make_peers_ready(&chosen);
     }
     let workspace = Workspace::open()?;
     let mut setting = Setting::new(&workspace, dataset.unwrap_or_else(|| default_dataset(&workspace)))?;
@@ -66,6 +71,19 @@ pub fn run(mut arguments: Arguments) -> Result<()> {
         table::write(&workspace.path("docs/benchmarks.md"), results.rows())?;
     }
     println!("docs/benchmarks.md is written");
+    Ok(())
+}
+
+/// Builds and installs the peers of these benchmarks, and measures nothing.
+fn make_peers_ready(benchmarks: &[&Benchmark]) -> Result<()> {
+    let peers = Peers::open()?;
+    let rivals = benchmarks.iter().flat_map(|benchmark| benchmark.cases).flat_map(|case| case.rivals);
+    let words: BTreeSet<&str> =
+        rivals.flat_map(|rival| rival.commands).filter_map(|command| command.split_whitespace().next()).collect();
+    for word in words.into_iter().filter(|word| *word != CARREL) {
+        peers.provide(word)?;
+        println!("{word}: ready");
+    }
     Ok(())
 }
 

@@ -11,6 +11,9 @@ use std::process::{Command, Stdio};
 /// The sample documents that prompts are made of: plain text, and long enough for the longest prompt.
 const TEXTS: [&str; 3] = ["handbook/onboarding-checklist.md", "it/records-retention.md", "board/shore-power-paper.md"];
 
+/// The word that a command line of the server itself begins with.
+pub const CARREL: &str = "carrel";
+
 /// What the placeholders in commands stand for.
 #[derive(Debug)]
 pub struct Setting {
@@ -47,7 +50,7 @@ impl Setting {
     pub fn provide(&mut self, commands: &[&str]) -> Result<()> {
         for command in commands {
             let word = first_word(command);
-            if word != "carrel" && !self.peers.contains_key(word) {
+            if word != CARREL && !self.peers.contains_key(word) {
                 let call = Peers::open()?.provide(word)?;
                 self.peers.insert(word.to_owned(), call);
             }
@@ -60,7 +63,7 @@ impl Setting {
         let mut words = command.split_whitespace();
         let program = words.next().unwrap_or_default();
         let mut filled = match program {
-            "carrel" => vec![self.carrel.clone().into_os_string()],
+            CARREL => vec![self.carrel.clone().into_os_string()],
             peer => {
                 let missing = || Failure::new(format!("{peer} is not ready on this machine"));
                 self.peers.get(peer).cloned().ok_or_else(missing)?
@@ -104,7 +107,7 @@ impl Setting {
         let mut process = Command::new(program);
         process.args(arguments).stdin(Stdio::null());
         // Carrel's progress is for the person who waits; what a peer says on the way is shown when it fails.
-        let ours = first_word(command) == "carrel";
+        let ours = first_word(command) == CARREL;
         process.stderr(if ours { Stdio::inherit() } else { Stdio::piped() });
         let output = process.output().context(|| format!("cannot run {}", self.shown(command)))?;
         if output.status.success() {
