@@ -45,7 +45,7 @@ pub struct Rival {
 }
 
 /// One figure.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Measure {
     /// What it is called.
     pub name: &'static str,
