@@ -186,7 +186,8 @@ pub(crate) struct Norm {
 
 /// `x = norm(x + residual)`, both (tokens, n).
 pub(crate) fn add_norm(x: &mut [f32], residual: &[f32], norm: &Norm) {
-    each_row(x, norm.gain.len(), &|isa, index, row| {
+    let isa = Isa::detect();
+    each_row(x, norm.gain.len(), &|index, row| {
         dispatch::add(isa, row, &residual[index * row.len()..][..row.len()]);
         dispatch::normalise(isa, row, norm);
     });
@@ -194,31 +195,34 @@ pub(crate) fn add_norm(x: &mut [f32], residual: &[f32], norm: &Norm) {
 
 /// `x = norm(x)`, (tokens, n).
 pub(crate) fn normalise(x: &mut [f32], norm: &Norm) {
-    each_row(x, norm.gain.len(), &|isa, _, row| dispatch::normalise(isa, row, norm));
+    let isa = Isa::detect();
+    each_row(x, norm.gain.len(), &|_, row| dispatch::normalise(isa, row, norm));
 }
 
 /// `x += y`, both (tokens, n).
 pub(crate) fn add(x: &mut [f32], y: &[f32], n: usize) {
-    each_row(x, n, &|isa, index, row| dispatch::add(isa, row, &y[index * n..][..n]));
+    let isa = Isa::detect();
+    each_row(x, n, &|index, row| dispatch::add(isa, row, &y[index * n..][..n]));
 }
 
 /// `out = gelu(x[..n]) · x[n..]` of each row of `x` (tokens, 2 · n), out (tokens, n).
 pub(crate) fn gelu_gate(x: &[f32], out: &mut [f32], n: usize) {
-    each_row(out, n, &|isa, index, row| {
+    let isa = Isa::detect();
+    each_row(out, n, &|index, row| {
         let (inner, gate) = x[index * 2 * n..][..2 * n].split_at(n);
         row.copy_from_slice(inner);
         dispatch::gelu_times(isa, row, gate);
     });
 }
 
-/// Runs `apply` on each row of `n` numbers, with its number.
-fn each_row(x: &mut [f32], n: usize, apply: &(dyn Fn(Isa, usize, &mut [f32]) + Sync)) {
-    let (isa, tokens) = (Isa::detect(), x.len() / n);
+/// Runs `apply` on each row of `n` numbers, with its number, in parallel.
+pub(crate) fn each_row(x: &mut [f32], n: usize, apply: &(dyn Fn(usize, &mut [f32]) + Sync)) {
+    let tokens = x.len() / n;
     let x = Shared::new(x);
     parallel(tokens.div_ceil(FEW_ROWS), &|task| {
         for index in task * FEW_ROWS..((task + 1) * FEW_ROWS).min(tokens) {
             // SAFETY: within `x`, and no other task has this row.
-            apply(isa, index, unsafe { x.part(index * n, n) });
+            apply(index, unsafe { x.part(index * n, n) });
         }
     });
 }

@@ -82,7 +82,7 @@ fn products_of_bytes_are_near_and_the_same_alone() {
             // Each factor is off by half a step of 1/127 at most, evenly distributed.
             let tolerance = 0.02 + 0.01 * (columns as f64).sqrt();
             for (a, b) in out.iter().zip(&expected) {
-                assert!((f64::from(*a) - b).abs() < tolerance, "{isa:?} {tokens} {rows} {columns}: {a} for {b}");
+                assert!((f64::from(*a) - b).abs() < tolerance + 0.01 * b.abs(), "{isa:?} {tokens} {rows} {columns}: {a} for {b}");
             }
             let first = first.get_or_insert_with(|| out.clone());
             close(&out, &first.iter().map(|x| f64::from(*x)).collect::<Vec<_>>(), 1e-6, "another instruction set");
@@ -132,10 +132,11 @@ fn plain_attention(rows: &[f32], shape: &AttentionShape<'_>) -> Vec<f64> {
                 });
                 (dot / (dimension as f64).sqrt() + bias).exp()
             };
-            let sum: f64 = seen.iter().map(|&key| score(key)).sum();
-            for index in 0..dimension {
-                out.push(seen.iter().map(|&key| score(key) * f64::from(part(key, 2, head)[index])).sum::<f64>() / sum);
-            }
+            let scores: Vec<f64> = seen.iter().map(|&key| score(key)).collect();
+            let value = |index: usize| -> f64 {
+                seen.iter().zip(&scores).map(|(&key, score)| score * f64::from(part(key, 2, head)[index])).sum()
+            };
+            out.extend((0..dimension).map(|index| value(index) / scores.iter().sum::<f64>()));
         }
     }
     out
