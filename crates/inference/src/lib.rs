@@ -10,6 +10,7 @@ mod embedder;
 mod error;
 mod generator;
 mod gguf;
+mod kernels;
 mod math;
 pub mod pack;
 mod sampler;

@@ -1,0 +1,259 @@
+//! A matrix of packed weights and its product with 8-bit activations.
+
+use super::activations::{Activations, SUMS};
+use super::form::{BLOCK, Form, GROUP, PANEL, QUAD, Tile};
+use super::isa::Isa;
+use super::pack;
+use super::pool::{Shared, parallel, threads};
+use super::tile::{self, MOST_ROWS, Operand};
+#[cfg(target_arch = "x86_64")]
+use super::{tile_avx2, tile_avx512};
+use candle_core::quantized::GgmlDType;
+use half::f16;
+
+/// Panels that are unpacked together, so that activations are read from memory once for all of them.
+const TOGETHER: usize = 2;
+
+/// Rows of activations for which sums are kept at once.
+const SPAN: usize = 128;
+
+/// Bytes of weights that make a task worth handing out.
+const TASK_BYTES: usize = 128 * 1024;
+
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Line([u8; 64]);
+
+/// Weights of shape (rows = outputs, columns = inputs), packed for vector instructions.
+pub(crate) struct Matrix {
+    rows: usize,
+    columns: usize,
+    form: Form,
+    data: Vec<Line>,
+}
+
+impl Matrix {
+    /// Packs a GGUF tensor. `None` when there is no packed form of its type, or its rows are no multiple of 32 long.
+    pub(crate) fn pack(dtype: GgmlDType, bytes: &[u8], rows: usize, columns: usize) -> Option<Self> {
+        let form = Form::of(dtype)?;
+        let row_bytes = columns / dtype.block_size() * dtype.type_size();
+        if columns == 0 || !columns.is_multiple_of(dtype.block_size()) || bytes.len() != rows * row_bytes {
+            return None;
+        }
+        let mut matrix = Self::empty(form, rows, columns);
+        let panel_bytes = matrix.panel_bytes();
+        let data = Shared::new(matrix.bytes_mut());
+        parallel(rows.div_ceil(PANEL), &|panel| {
+            // SAFETY: each task writes its own panel.
+            let packed = unsafe { data.part(panel * panel_bytes, panel_bytes) };
+            let first = panel * PANEL;
+            for block in 0..columns.div_ceil(BLOCK) {
+                let groups = groups(columns, block);
+                let begin = block * BLOCK / dtype.block_size() * dtype.type_size();
+                let parts: Vec<&[u8]> = (first..rows.min(first + PANEL))
+                    .map(|row| &bytes[row * row_bytes + begin..(row + 1) * row_bytes])
+                    .collect();
+                let at = block * form.block_bytes(BLOCK / GROUP);
+                pack::block(form, dtype, groups, &parts, &mut packed[at..at + form.block_bytes(groups)]);
+            }
+        });
+        Some(matrix)
+    }
+
+    /// Rounds `values` (rows, columns) to 8 bits with an f16 scale for 32 columns, as ggml's Q8_0 does. Columns must
+    /// be a multiple of 32.
+    pub(crate) fn quantise8(values: &[f32], rows: usize, columns: usize) -> Option<Self> {
+        let mut bytes = Vec::with_capacity(values.len() / GROUP * GgmlDType::Q8_0.type_size());
+        for group in values.chunks(GROUP) {
+            let greatest = group.iter().fold(0f32, |greatest, x| greatest.max(x.abs()));
+            let scale = f16::from_f32(greatest / 127.0);
+            let inverse = if scale.to_f32() > 0.0 { 1.0 / scale.to_f32() } else { 0.0 };
+            bytes.extend(scale.to_le_bytes());
+            bytes.extend(group.iter().map(|x| (x * inverse).round().clamp(-127.0, 127.0) as i8 as u8));
+        }
+        Self::pack(GgmlDType::Q8_0, &bytes, rows, columns)
+    }
+
+    fn empty(form: Form, rows: usize, columns: usize) -> Self {
+        let mut matrix = Self { rows, columns, form, data: Vec::new() };
+        matrix.data = vec![Line([0; 64]); rows.div_ceil(PANEL) * matrix.panel_bytes() / 64];
+        matrix
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    pub(crate) fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// Bytes in memory.
+    pub(crate) fn size(&self) -> usize {
+        self.data.len() * 64
+    }
+
+    fn panel_bytes(&self) -> usize {
+        let whole = self.columns / BLOCK * self.form.block_bytes(BLOCK / GROUP);
+        match self.columns % BLOCK / GROUP {
+            0 => whole,
+            groups => whole + self.form.block_bytes(groups),
+        }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        // SAFETY: lines are plain bytes without padding.
+        unsafe { std::slice::from_raw_parts(self.data.as_ptr().cast(), self.data.len() * 64) }
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as above.
+        unsafe { std::slice::from_raw_parts_mut(self.data.as_mut_ptr().cast(), self.data.len() * 64) }
+    }
+
+    /// Writes row `row` as f32 to `out`, of `columns` numbers.
+    pub(crate) fn row(&self, row: usize, out: &mut [f32]) {
+        let mut tile = Tile::new();
+        let panel = &self.bytes()[row / PANEL * self.panel_bytes()..][..self.panel_bytes()];
+        let lane = row % PANEL;
+        for (block, out) in out.chunks_mut(BLOCK).enumerate() {
+            let at = block * self.form.block_bytes(BLOCK / GROUP);
+            unpack(Isa::detect(), self.form, groups(self.columns, block), &panel[at..], &mut tile);
+            for (column, x) in out.iter_mut().enumerate() {
+                let group = column / self.form.group();
+                let quant = f32::from(tile.quants[column / 4 * QUAD + lane * 4 + column % 4]);
+                *x = quant.mul_add(tile.scales[group][lane], -tile.minimums[group][lane]);
+            }
+        }
+    }
+
+    /// `out = x · Wᵀ`, (x.rows, rows), on all threads.
+    pub(crate) fn multiply(&self, x: &Activations, out: &mut [f32]) {
+        multiply_all(&mut [(self, out)], x);
+    }
+
+    /// The products of panels `panels` with all rows of `x`.
+    fn multiply_panels(&self, isa: Isa, panels: std::ops::Range<usize>, x: &Activations, out: Shared<f32>) {
+        let mut tiles = [const { Tile::new() }; TOGETHER];
+        let mut sums = [0f32; TOGETHER * SPAN * PANEL];
+        let (form, panel_bytes, bytes) = (self.form, self.panel_bytes(), self.bytes());
+        let (all_sums, per_row) = match form.group() {
+            16 => (&x.sums16, SUMS),
+            _ => (&x.sums32, SUMS / 2),
+        };
+        for first in panels.clone().step_by(TOGETHER) {
+            let count = TOGETHER.min(panels.end - first);
+            for span in (0..x.rows).step_by(SPAN) {
+                let rows = SPAN.min(x.rows - span);
+                sums[..count * SPAN * PANEL].fill(0.0);
+                for block in 0..self.columns.div_ceil(BLOCK) {
+                    let groups = groups(self.columns, block);
+                    let at = block * form.block_bytes(BLOCK / GROUP);
+                    for (index, tile) in tiles[..count].iter_mut().enumerate() {
+                        unpack(isa, form, groups, &bytes[(first + index) * panel_bytes + at..], tile);
+                    }
+                    for row in (0..rows).step_by(MOST_ROWS) {
+                        let some = MOST_ROWS.min(rows - row);
+                        let at = block * x.rows + span + row;
+                        let operand = Operand {
+                            quants: x.quants[at * BLOCK..(at + some) * BLOCK].as_ptr(),
+                            scales: x.scales[at..at + some].as_ptr(),
+                            sums: all_sums[at * per_row..(at + some) * per_row].as_ptr(),
+                        };
+                        for (index, tile) in tiles[..count].iter().enumerate() {
+                            let sums = &mut sums[(index * SPAN + row) * PANEL..][..some * PANEL];
+                            // SAFETY: operand and sums were cut to `some` rows just now.
+                            unsafe { multiply(isa, form, groups, tile, operand, some, sums.as_mut_ptr()) };
+                        }
+                    }
+                }
+                for index in 0..count {
+                    let begin = (first + index) * PANEL;
+                    let lanes = PANEL.min(self.rows - begin);
+                    for row in 0..rows {
+                        let sums = &sums[(index * SPAN + row) * PANEL..][..lanes];
+                        // SAFETY: `out` has x.rows rows; a panel's columns belong to one task.
+                        unsafe { out.part((span + row) * self.rows + begin, lanes) }.copy_from_slice(sums);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Matrix {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Matrix").field("rows", &self.rows).field("columns", &self.columns).finish_non_exhaustive()
+    }
+}
+
+/// Products of several matrices with the same activations, as one parallel piece: `outᵢ = x · Wᵢᵀ`.
+pub(crate) fn multiply_all(products: &mut [(&Matrix, &mut [f32])], x: &Activations) {
+    multiply_all_with(Isa::detect(), products, x);
+}
+
+fn multiply_all_with(isa: Isa, products: &mut [(&Matrix, &mut [f32])], x: &Activations) {
+    struct Part<'m> {
+        matrix: &'m Matrix,
+        out: Shared<f32>,
+        /// Panels of a task, and the number of the first task.
+        by: usize,
+        first: usize,
+    }
+    let mut tasks = 0;
+    let parts: Vec<Part<'_>> = products
+        .iter_mut()
+        .map(|(matrix, out)| {
+            assert!(matrix.columns == x.columns && out.len() >= x.rows * matrix.rows, "shapes of a product");
+            let panels = matrix.rows.div_ceil(PANEL);
+            // Every thread gets some, and tasks stay large enough to be worth their handing out.
+            let by = (TASK_BYTES / matrix.panel_bytes()).min(panels / (threads() * 2)).max(1);
+            let part = Part { matrix, out: Shared::new(out), by: by.next_multiple_of(TOGETHER), first: tasks };
+            tasks += panels.div_ceil(part.by);
+            part
+        })
+        .collect();
+    parallel(tasks, &|task| {
+        let Some(part) = parts.iter().rev().find(|part| part.first <= task) else { return };
+        let begin = (task - part.first) * part.by;
+        let end = part.matrix.rows.div_ceil(PANEL).min(begin + part.by);
+        part.matrix.multiply_panels(isa, begin..end, x, part.out);
+    });
+}
+
+/// Groups of 32 columns in a block.
+fn groups(columns: usize, block: usize) -> usize {
+    (columns - block * BLOCK).min(BLOCK) / GROUP
+}
+
+fn unpack(isa: Isa, form: Form, groups: usize, block: &[u8], tile: &mut Tile) {
+    let block = &block[..form.block_bytes(groups)];
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: `Isa::detect` found the instructions, and the block was cut to its size.
+        Isa::Avx512 => unsafe { tile_avx512::unpack(form, groups, block.as_ptr(), tile) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Isa::Avx2 => unsafe { tile_avx2::unpack(form, groups, block, tile) },
+        _ => tile::unpack(form, groups, block, tile),
+    }
+}
+
+/// # Safety
+/// As [`tile::multiply`].
+unsafe fn multiply(isa: Isa, form: Form, groups: usize, tile: &Tile, x: Operand, rows: usize, sums: *mut f32) {
+    // SAFETY: the caller's promise; `Isa::detect` found the instructions.
+    unsafe {
+        match isa {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => tile_avx512::multiply(form, groups, tile, x, rows, sums),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => tile_avx2::multiply(form, groups, tile, x, rows, sums),
+            _ => tile::multiply(form, groups, tile, x, rows, sums),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "matrix_tests.rs"]
+mod tests;

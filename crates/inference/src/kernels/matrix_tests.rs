@@ -1,0 +1,110 @@
+use super::*;
+use candle_core::quantized::QTensor;
+use candle_core::{Device, Tensor};
+use proptest::prelude::*;
+
+const TYPES: [GgmlDType; 8] = [
+    GgmlDType::Q4_0,
+    GgmlDType::Q4_1,
+    GgmlDType::Q5_0,
+    GgmlDType::Q5_1,
+    GgmlDType::Q8_0,
+    GgmlDType::Q4K,
+    GgmlDType::Q5K,
+    GgmlDType::Q6K,
+];
+
+fn noise(count: usize, seed: u32) -> Vec<f32> {
+    let mut state = u64::from(seed) * 2 + 1;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+    };
+    (0..count).map(|_| next() + 0.3 * next()).collect()
+}
+
+fn quantised(dtype: GgmlDType, rows: usize, columns: usize, seed: u32) -> (Matrix, Vec<f32>) {
+    let values = Tensor::from_vec(noise(rows * columns, seed), (rows, columns), &Device::Cpu).unwrap();
+    let tensor = QTensor::quantize(&values, dtype).unwrap();
+    let dense = tensor.dequantize(&Device::Cpu).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+    (Matrix::pack(dtype, &tensor.data().unwrap(), rows, columns).unwrap(), dense)
+}
+
+fn product(isa: Isa, matrix: &Matrix, x: &Activations) -> Vec<f32> {
+    let mut out = vec![f32::NAN; x.rows * matrix.rows];
+    multiply_all_with(isa, &mut [(matrix, &mut out)], x);
+    out
+}
+
+#[test]
+fn rows_come_back_as_the_file_has_them() {
+    for dtype in TYPES {
+        let (matrix, dense) = quantised(dtype, 37, 512, 3);
+        let mut row = vec![0.0; 512];
+        for index in [0, 15, 16, 36] {
+            matrix.row(index, &mut row);
+            for (found, expected) in row.iter().zip(&dense[index * 512..]) {
+                assert!((found - expected).abs() < 2e-6, "{dtype:?}: {found} {expected}");
+            }
+        }
+    }
+}
+
+#[test]
+fn products_agree_with_double_precision_on_the_same_rounded_numbers() {
+    for dtype in TYPES {
+        let columns = if dtype.block_size() == 256 { 768 } else { 608 };
+        let (matrix, dense) = quantised(dtype, 50, columns, 5);
+        for rows in [1, 2, 7, 8, 9, 40] {
+            let x = Activations::quantise(&noise(rows * columns, 9), columns);
+            let found = product(Isa::detect(), &matrix, &x);
+            for row in 0..rows {
+                for output in 0..50 {
+                    let expected: f64 = (0..columns)
+                        .map(|column| {
+                            let at = column / 256 * rows + row;
+                            let quant = f64::from(x.quants[at * 256 + column % 256]);
+                            quant * f64::from(x.scales[at]) * f64::from(dense[output * columns + column])
+                        })
+                        .sum();
+                    let found = f64::from(found[row * 50 + output]);
+                    assert!((found - expected).abs() < 1e-3, "{dtype:?} {rows}: {found} {expected}");
+                }
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Every instruction set gives the same bits, and a row's bits don't depend on the rows beside it.
+    #[test]
+    fn products_have_the_same_bits_everywhere(
+        kind in 0..TYPES.len(), outputs in 1usize..70, groups in 1usize..20, rows in 1usize..20, seed in 0u32..1000,
+    ) {
+        let dtype = TYPES[kind];
+        let columns = if dtype.block_size() == 256 { groups.div_ceil(8) * 256 } else { groups * 32 };
+        let (matrix, _) = quantised(dtype, outputs, columns, seed);
+        let input = noise(rows * columns, seed + 1);
+        let x = Activations::quantise(&input, columns);
+        let expected = product(Isa::Scalar, &matrix, &x);
+        for isa in Isa::available() {
+            let found = product(isa, &matrix, &x);
+            let same = found.iter().zip(&expected).all(|(a, b)| a.to_bits() == b.to_bits());
+            prop_assert!(same, "{:?} {:?}", isa, dtype);
+        }
+        for (row, input) in input.chunks(columns).enumerate() {
+            let alone = product(Isa::detect(), &matrix, &Activations::quantise(input, columns));
+            prop_assert_eq!(&alone[..], &expected[row * outputs..(row + 1) * outputs]);
+        }
+    }
+}
+
+#[test]
+fn wrong_shapes_are_refused() {
+    assert!(Matrix::pack(GgmlDType::Q8_0, &[0; 34], 1, 32).is_some());
+    assert!(Matrix::pack(GgmlDType::Q8_0, &[0; 34], 1, 48).is_none());
+    assert!(Matrix::pack(GgmlDType::Q8_0, &[0; 33], 1, 32).is_none());
+    assert!(Matrix::pack(GgmlDType::Q2K, &[0; 84], 1, 256).is_none());
+}
