@@ -144,6 +144,11 @@ impl Config {
         })
     }
 
+    /// The family's name.
+    pub(crate) fn family_name(&self) -> &'static str {
+        self.family.name
+    }
+
     /// Tokens that have a position, special ones included.
     pub(super) fn longest(&self) -> usize {
         self.positions.saturating_sub(self.first_position)

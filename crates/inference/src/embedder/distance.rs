@@ -33,9 +33,20 @@ mod tests {
     #[test]
     fn buckets_are_those_of_the_paper() {
         // From the reference implementation with 32 buckets.
-        for (distance, expected) in
-            [(0, 0), (-1, 1), (1, 17), (-7, 7), (-8, 8), (8, 24), (-15, 9), (-16, 10), (64, 30), (127, 31), (500, 31), (-500, 15)]
-        {
+        for (distance, expected) in [
+            (0, 0),
+            (-1, 1),
+            (1, 17),
+            (-7, 7),
+            (-8, 8),
+            (8, 24),
+            (-15, 9),
+            (-16, 10),
+            (64, 30),
+            (127, 31),
+            (500, 31),
+            (-500, 15),
+        ] {
             assert_eq!(bucket(distance, 32), expected, "{distance}");
         }
     }

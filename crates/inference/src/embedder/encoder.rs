@@ -2,9 +2,9 @@
 
 use super::config::Config;
 use super::family::Positions;
-use super::folder::Folder;
 use super::layer::Layer;
 use super::rotary::Rotation;
+use super::weights::Weights;
 use super::{Precision, distance};
 use crate::ModelError;
 use crate::kernels::dense::{self, DistanceBias, Lines, Norm, Rounded};
@@ -60,10 +60,9 @@ pub(super) struct Buffers {
 }
 
 impl Encoder {
-    /// Reads the weights of a folder.
-    pub(crate) fn read(folder: &Folder, precision: Precision) -> Result<Self, ModelError> {
-        let mut weights = folder.weights()?;
-        let config = folder.config.clone();
+    /// Takes the encoder's tensors out of `weights`.
+    pub(crate) fn read(mut weights: Weights, config: &Config, precision: Precision) -> Result<Self, ModelError> {
+        let config = config.clone();
         let (family, hidden) = (config.family, config.hidden);
         let mut table = |name: Option<&str>, rows: usize| match name {
             Some(name) => weights.take(&format!("{name}.weight"), &[rows, hidden]),

@@ -75,7 +75,8 @@ impl Folder {
         if max_tokens < 4 {
             return Err(ModelError::damaged(&directory.join("config.json"), "it leaves no room for text"));
         }
-        let prompts: PromptConfig = read_json(&directory.join("config_sentence_transformers.json"))?.unwrap_or_default();
+        let prompts: PromptConfig =
+            read_json(&directory.join("config_sentence_transformers.json"))?.unwrap_or_default();
         let prompt = |names: &[&str]| names.iter().find_map(|&name| prompts.prompts.get(name)).cloned();
         let prefixes = Prefixes {
             query: prompt(&["query"]).unwrap_or_default(),
@@ -97,7 +98,11 @@ impl Folder {
             None => (ModelKind::Embed, Some(self.config.hidden)),
             Some(1) => (ModelKind::Rerank, None),
             Some(labels) => {
-                return Err(unsupported("classifier", &format!("one with {labels} labels"), "a reranker with one label"));
+                return Err(unsupported(
+                    "classifier",
+                    &format!("one with {labels} labels"),
+                    "a reranker with one label",
+                ));
             }
         };
         Ok(ModelInfo {

@@ -5,10 +5,10 @@ use super::config::Config;
 use super::encoder::{Batch, Buffers};
 use super::family::{NormOrder, Projections};
 use super::linear::{Activation, Linear};
+use super::rotary::Rotation;
 use super::weights::Weights;
 use crate::ModelError;
 use crate::kernels::dense::{self, AttentionShape, DistanceBias, Norm};
-use super::rotary::Rotation;
 
 pub(super) struct Layer {
     /// To queries, keys and values, one behind the other.

@@ -231,6 +231,16 @@ impl DenseBytes {
         packed
     }
 
+    /// Outputs.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Inputs.
+    pub(crate) fn columns(&self) -> usize {
+        self.columns
+    }
+
     /// `out = after(x · Wᵀ)`, x (tokens, columns), out (tokens, rows).
     pub(crate) fn multiply(&self, x: &Rounded, out: &mut [f32], after: After<'_>) {
         self.multiply_with(Isa::detect(), x, out, after);

@@ -82,7 +82,10 @@ fn products_of_bytes_are_near_and_the_same_alone() {
             // Each factor is off by half a step of 1/127 at most, evenly distributed.
             let tolerance = 0.02 + 0.01 * (columns as f64).sqrt();
             for (a, b) in out.iter().zip(&expected) {
-                assert!((f64::from(*a) - b).abs() < tolerance + 0.01 * b.abs(), "{isa:?} {tokens} {rows} {columns}: {a} for {b}");
+                assert!(
+                    (f64::from(*a) - b).abs() < tolerance + 0.01 * b.abs(),
+                    "{isa:?} {tokens} {rows} {columns}: {a} for {b}"
+                );
             }
             let first = first.get_or_insert_with(|| out.clone());
             close(&out, &first.iter().map(|x| f64::from(*x)).collect::<Vec<_>>(), 1e-6, "another instruction set");
