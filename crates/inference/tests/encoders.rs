@@ -44,7 +44,7 @@ fn compare(tiny: &Tiny, reference: impl Fn(&str) -> Tensor) {
     for (index, text) in texts.iter().enumerate() {
         let theirs = mean(&reference(text));
         assert!(cosine(&ours[index], &theirs) > 0.999_999, "{index}: {}", cosine(&ours[index], &theirs));
-        assert!(cosine(&coarse[index], &theirs) > 0.999, "{index} in 8 bits: {}", cosine(&coarse[index], &theirs));
+        assert!(cosine(&coarse[index], &theirs) > 0.998, "{index} in 8 bits: {}", cosine(&coarse[index], &theirs));
         assert!(embedder.embed(&[text]).unwrap()[0] == ours[index], "{index} has other bits alone");
         assert!(rounded.embed(&[text]).unwrap()[0] == coarse[index], "{index} has other bits alone, in 8 bits");
     }
