@@ -104,6 +104,7 @@ impl Site {
             threads: limits.threads,
             max_waiting: limits.max_waiting,
             context_tokens: limits.context_tokens,
+            ..GeneratorOptions::default()
         };
         let file = self.data.join(&model.file);
         let generator = tokio::task::spawn_blocking(move || Generator::load(&file, options)).await??;

@@ -1,6 +1,7 @@
 //! What can go wrong with a model, in sentences for the person who chose it.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A model that can't be used, or a request that it can't serve.
 #[derive(Debug, thiserror::Error)]
@@ -70,10 +71,12 @@ pub enum ModelError {
         context: usize,
     },
     /// The queue is full.
-    #[error("overloaded: {waiting} requests wait for the model; try again in a moment")]
+    #[error("overloaded: {waiting} requests wait for the model; try again in about {} s", retry_after.as_secs().max(1))]
     Overloaded {
         /// Requests that wait.
         waiting: usize,
+        /// When there is likely to be room, from how long recent answers took; whole seconds, 1 or more.
+        retry_after: Duration,
     },
     /// The request itself is wrong.
     #[error("the request is wrong: {reason}")]

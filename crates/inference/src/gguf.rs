@@ -6,7 +6,7 @@ use crate::ModelError;
 use candle_core::quantized::{GgmlDType, QTensor, gguf_file};
 use candle_core::{Device, Tensor};
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
@@ -163,15 +163,45 @@ impl GgufFile {
 
     /// Reads a quantised tensor, which must have exactly `dimensions`.
     pub(crate) fn tensor(&mut self, name: &str, dimensions: &[usize]) -> Result<QTensor, ModelError> {
+        self.require_dimensions(name, dimensions)?;
+        self.content
+            .tensor(&mut self.reader, name, &Device::Cpu)
+            .map_err(|error| ModelError::damaged(&self.path, format!("tensor {name}: {error}")))
+    }
+
+    /// Reads a tensor's bytes, which must have exactly `dimensions`, into `bytes`, whose memory is used again: a buffer
+    /// a tensor would leave the heap in holes. Gives the tensor's type.
+    pub(crate) fn bytes(
+        &mut self,
+        name: &str,
+        dimensions: &[usize],
+        bytes: &mut Vec<u8>,
+    ) -> Result<GgmlDType, ModelError> {
+        self.require_dimensions(name, dimensions)?;
+        let missing = || ModelError::missing(&self.path, format!("the tensor {name}"));
+        let tensor = self.content.tensor_infos.get(name).ok_or_else(missing)?;
+        let dtype = tensor.ggml_dtype;
+        let length = tensor.shape.elem_count() / dtype.block_size() * dtype.type_size();
+        let begin = self.content.tensor_data_offset + tensor.offset;
+        bytes.resize(length, 0);
+        let read = self.reader.seek(SeekFrom::Start(begin)).and_then(|_| self.reader.read_exact(bytes));
+        read.map_err(|error| ModelError::unreadable(&self.path, &error))?;
+        Ok(dtype)
+    }
+
+    fn require_dimensions(&self, name: &str, dimensions: &[usize]) -> Result<(), ModelError> {
         let found =
             self.dimensions(name).ok_or_else(|| ModelError::missing(&self.path, format!("the tensor {name}")))?;
         if found != dimensions {
             let reason = format!("tensor {name} has the shape {found:?} where {dimensions:?} is due");
             return Err(ModelError::damaged(&self.path, reason));
         }
-        self.content
-            .tensor(&mut self.reader, name, &Device::Cpu)
-            .map_err(|error| ModelError::damaged(&self.path, format!("tensor {name}: {error}")))
+        Ok(())
+    }
+
+    /// Reads a tensor of one dimension as f32.
+    pub(crate) fn vector(&mut self, name: &str, length: usize) -> Result<Vec<f32>, ModelError> {
+        Ok(self.dense(name, &[length])?.to_vec1()?)
     }
 
     /// Reads a tensor as f32.

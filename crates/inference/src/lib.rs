@@ -16,12 +16,15 @@ mod math;
 pub mod pack;
 pub mod reranker;
 mod sampler;
+mod scheduler;
 mod tokenizer;
 
 pub use chat_template::{Message, MessageRole};
 pub use embedder::{Embedder, EmbedderOptions, Precision};
 pub use error::ModelError;
-pub use generator::{FinishReason, GenerateRequest, Generator, GeneratorOptions, Progress, TokenStream, Usage};
+pub use generator::{
+    FinishReason, GenerateRequest, Generator, GeneratorOptions, GeneratorState, Progress, TokenStream, Usage,
+};
 pub use pack::{ModelInfo, ModelKind};
 pub use reranker::Reranker;
 pub use sampler::Sampling;

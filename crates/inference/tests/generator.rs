@@ -13,12 +13,14 @@ use support::test_model;
 
 const MAX_WAITING: usize = 2;
 
-static GENERATOR: LazyLock<Generator> = LazyLock::new(|| {
-    let options = GeneratorOptions { max_waiting: MAX_WAITING, context_tokens: 1024, ..GeneratorOptions::default() };
-    Generator::load(&test_model("smollm2-135m-instruct-q4_1.gguf"), options).unwrap()
-});
+static GENERATOR: LazyLock<Generator> = LazyLock::new(|| load(GeneratorOptions::default()));
 
-/// The model answers one at a time and its cache is part of what is tested: one test at a time.
+fn load(options: GeneratorOptions) -> Generator {
+    let options = GeneratorOptions { max_waiting: MAX_WAITING, context_tokens: 1024, ..options };
+    Generator::load(&test_model("smollm2-135m-instruct-q4_1.gguf"), options).unwrap()
+}
+
+/// The model's cache and what runs on it are part of what is tested: one test at a time.
 fn model() -> (MutexGuard<'static, ()>, &'static Generator) {
     static TURN: Mutex<()> = Mutex::new(());
     (TURN.lock().unwrap_or_else(PoisonError::into_inner), &GENERATOR)
@@ -157,14 +159,14 @@ fn requests_without_meaning_are_refused() {
 
 #[test]
 fn others_wait_their_turn_and_too_many_are_refused() {
-    let (_turn, generator) = model();
+    let (_turn, _) = model();
+    let generator = load(GeneratorOptions { max_running: 1, ..GeneratorOptions::default() });
     let long = || GenerateRequest { max_new_tokens: 40, ..request("Tell a long story about the sea.") };
     let mut running = generator.generate(long()).unwrap();
-    // A request of another test that was given up may still be in its last step.
     while !matches!(running.blocking_next(), Some(Ok(Progress::Prefill { .. }))) {}
     let mut waiting: Vec<TokenStream> = (0..MAX_WAITING).map(|_| generator.generate(long()).unwrap()).collect();
     let refused = generator.generate(long()).unwrap_err();
-    assert!(matches!(refused, ModelError::Overloaded { waiting: MAX_WAITING }), "{refused}");
+    assert!(matches!(refused, ModelError::Overloaded { waiting: MAX_WAITING, .. }), "{refused}");
     for (index, stream) in waiting.iter_mut().enumerate() {
         let step = stream.blocking_next().unwrap().unwrap();
         assert_eq!(step, Progress::Waiting { ahead: index + 1 });

@@ -27,7 +27,7 @@ pub fn embedder() -> Arc<Embedder> {
 #[must_use]
 pub fn generator() -> Generator {
     static GENERATOR: OnceLock<Generator> = OnceLock::new();
-    let options = || GeneratorOptions { threads: None, max_waiting: 16, context_tokens: 2048 };
+    let options = || GeneratorOptions { context_tokens: 2048, ..GeneratorOptions::default() };
     let file = || fetched("smollm2-135m-instruct-q4_1.gguf");
     GENERATOR.get_or_init(|| Generator::load(&file(), options()).expect("the generation model loads")).clone()
 }

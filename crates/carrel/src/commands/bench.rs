@@ -83,7 +83,12 @@ async fn generation_model(configuration: &Configuration, model: &str) -> Result<
 
 async fn generate(file: &std::path::Path, name: &str, prompt: usize, new: usize, concurrency: usize) -> Outcome {
     let path = file.to_owned();
-    let options = GeneratorOptions { threads: None, max_waiting: concurrency, context_tokens: prompt + new + 256 };
+    let options = GeneratorOptions {
+        max_waiting: concurrency,
+        max_running: concurrency,
+        context_tokens: prompt + new + 256,
+        ..GeneratorOptions::default()
+    };
     let generator = tokio::task::spawn_blocking(move || Generator::load(&path, options)).await??;
     let messages = prompt_of(&generator, prompt)?;
     let begin = Instant::now();
@@ -125,7 +130,7 @@ async fn one(generator: &Generator, messages: Vec<Message>, new: usize) -> Resul
     let begin = Instant::now();
     let mut first_word_ms = None;
     let sampling = Sampling { temperature: 0.0, top_p: 1.0, seed: 0 };
-    let request = GenerateRequest { messages, max_new_tokens: new, sampling, stop: Vec::new(), cache_key: None };
+    let request = GenerateRequest { messages, max_new_tokens: new, sampling, ..GenerateRequest::default() };
     let mut stream = generator.generate(request)?;
     loop {
         match stream.next().await {

@@ -1,21 +1,27 @@
 //! The generator: a handle to a model that lives on its own thread.
 //!
-//! One sequence is decoded at a time, first come first served; the others wait and are told how many are ahead.
-//! Batching of several sequences comes with the scheduler; this surface stays.
+//! Requests wait in a queue that is fair to users; the [scheduler](crate::scheduler) runs those it admits together.
+//! Here they become tokens, and their tokens text.
 
+mod answer;
+mod state;
 mod stop;
 mod stream;
 mod worker;
 
+pub use state::GeneratorState;
 pub use stream::{FinishReason, Progress, TokenStream, Usage};
 
 use crate::chat_template::{ChatTemplate, Message};
+use crate::decoder::model::DecoderModel;
 use crate::decoder::{self, Decoder};
 use crate::gguf::GgufFile;
 use crate::pack::ModelInfo;
 use crate::sampler::Sampling;
+use crate::scheduler::{Limits, Request, Scheduler};
 use crate::tokenizer::TextTokenizer;
-use crate::{ModelError, pack};
+use crate::{ModelError, kernels, pack};
+use answer::Answer;
 use std::panic::catch_unwind;
 use std::path::Path;
 use std::sync::Arc;
@@ -24,18 +30,32 @@ use worker::Worker;
 /// How a model is loaded.
 #[derive(Debug, Clone, Copy)]
 pub struct GeneratorOptions {
-    /// Threads for dense arithmetic; `None`: one a core. The pool is the process's, so the first model loaded decides.
-    /// Products with quantised weights take their number from `CANDLE_NUM_THREADS` at the process's start instead.
+    /// Threads for arithmetic; `None`: one a core. They are the process's, so the first model loaded decides.
     pub threads: Option<usize>,
-    /// Requests that may wait behind the running one; one more is refused as overloaded.
+    /// Requests that may wait behind the running ones; one more is refused as overloaded.
     pub max_waiting: usize,
     /// The most tokens of prompt and answer together; the model's own trained length caps it.
     pub context_tokens: usize,
+    /// Answers written at the same time, at least 1.
+    pub max_running: usize,
+    /// Memory for keys and values, of running answers and of what is kept of earlier ones. One sequence of
+    /// `context_tokens` fits in any case.
+    pub kv_memory_bytes: usize,
+    /// Whether to guess tokens from what was read or written before and verify several in a step. Never changes the
+    /// text.
+    pub speculate: bool,
 }
 
 impl Default for GeneratorOptions {
     fn default() -> Self {
-        Self { threads: None, max_waiting: 16, context_tokens: 8192 }
+        Self {
+            threads: None,
+            max_waiting: 16,
+            context_tokens: 8192,
+            max_running: 8,
+            kv_memory_bytes: 1 << 30,
+            speculate: true,
+        }
     }
 }
 
@@ -53,6 +73,9 @@ pub struct GenerateRequest {
     /// Whose computed prefix may be used again. Time to the first word tells whether a prefix was seen before, so two
     /// requests share one only when their keys are equal; `None` shares with nobody.
     pub cache_key: Option<u64>,
+    /// Who asks: users take turns, so that one's many requests don't delay another's first. Requests of nobody in
+    /// particular count as one user's.
+    pub user: Option<u64>,
 }
 
 /// A loaded model; clones share it. When the last clone is gone, the model finishes what waits and leaves memory.
@@ -77,14 +100,27 @@ impl Generator {
     /// What [`pack::inspect`] refuses, and [`ModelError::Damaged`] for tensors that don't fit the model's shape.
     pub fn load(file: &Path, options: GeneratorOptions) -> Result<Self, ModelError> {
         if let Some(threads) = options.threads {
-            // The pool is global and can be made only once; a later wish is too late and no error.
-            let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+            kernels::set_threads(threads);
         }
         let (text, decoder, info) = catch_unwind(|| read(file, options.context_tokens.max(1)))
             .map_err(|_| ModelError::damaged(file, "it contradicts itself"))??;
-        let (text, context) = (Arc::new(text), decoder.context());
-        let worker = Arc::new(Worker::start(decoder, Arc::clone(&text), options.max_waiting)?);
-        Ok(Self { worker, text, info: Arc::new(info), context })
+        Self::start(text, Box::new(decoder), info, options)
+    }
+
+    fn start(
+        text: PromptText,
+        model: Box<dyn DecoderModel>,
+        info: ModelInfo,
+        options: GeneratorOptions,
+    ) -> Result<Self, ModelError> {
+        let context = model.context();
+        let limits = Limits {
+            kv_memory_bytes: options.kv_memory_bytes,
+            max_running: options.max_running,
+            speculate: options.speculate,
+        };
+        let worker = Arc::new(Worker::start(Scheduler::new(model, limits)?, options.max_waiting)?);
+        Ok(Self { worker, text: Arc::new(text), info: Arc::new(info), context })
     }
 
     /// What was loaded.
@@ -97,6 +133,12 @@ impl Generator {
     #[must_use]
     pub fn context_tokens(&self) -> usize {
         self.context
+    }
+
+    /// What it is doing now, and what it did so far.
+    #[must_use]
+    pub fn state(&self) -> GeneratorState {
+        self.worker.state()
     }
 
     /// Tokens of `text` alone, without the template around it. 0 if it can't be tokenized.
@@ -132,7 +174,11 @@ impl Generator {
             return Err(ModelError::PromptTooLong { tokens: prompt.len(), context: self.context });
         }
         let limit = request.max_new_tokens.min(self.context - prompt.len());
-        self.worker.queue(prompt, limit, request)
+        let (user, cache_key) = (request.user, request.cache_key);
+        let (sender, stream) = TokenStream::new();
+        let writer = Box::new(Answer::new(request, Arc::clone(&self.text), sender));
+        self.worker.queue(Request { prompt, limit, user, cache_key, writer, told: None })?;
+        Ok(stream)
     }
 }
 

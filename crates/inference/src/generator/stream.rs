@@ -26,7 +26,11 @@ pub struct Usage {
     pub reused_tokens: usize,
     /// Tokens written, the one that ends the answer included.
     pub new_tokens: usize,
-    /// Time for the prompt.
+    /// Tokens guessed while writing, from what was read or written before.
+    pub drafted_tokens: usize,
+    /// How many of them were right: written without a step of their own.
+    pub accepted_tokens: usize,
+    /// Time for the prompt, from its admission on.
     pub prefill: Duration,
     /// Time for the answer.
     pub decode: Duration,
@@ -37,7 +41,7 @@ pub struct Usage {
 pub enum Progress {
     /// Others are served first.
     Waiting {
-        /// How many.
+        /// How many requests are to be admitted first or, with none of these, answers to be ended: 1 is the next.
         ahead: usize,
     },
     /// The prompt is being read.

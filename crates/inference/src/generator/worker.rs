@@ -1,39 +1,48 @@
 //! The model's thread and the queue before it.
 
-use super::stop::StopTexts;
-use super::stream::{FinishReason, Progress, TokenStream, Usage};
-use super::{GenerateRequest, PromptText};
+use super::GeneratorState;
 use crate::ModelError;
-use crate::decoder::{Decoder, KvCache};
-use crate::sampler::Sampler;
-use crate::tokenizer::TextStream;
-use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use crate::scheduler::{FairQueue, Request, Scheduler};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
-use tokio::sync::mpsc::UnboundedSender;
+use std::time::Duration;
 
-/// Prompt tokens read in one go; between two goes progress is told. Larger gains no speed on a CPU.
-const PREFILL_CHUNK: usize = 256;
+/// How long an answer is taken to last before any was given.
+const FIRST_SERVICE_TIME: Duration = Duration::from_secs(10);
 
-/// Tokens of a first, thrown away run: enough rows to make candle prepare every kernel's form of the weights.
-const WARM_UP: usize = 32;
-
-type Sender = UnboundedSender<Result<Progress, ModelError>>;
-
-/// A request in the queue.
-struct Job {
-    prompt: Vec<u32>,
-    limit: usize,
-    request: GenerateRequest,
-    sender: Sender,
-}
+/// What readers are told at most, however long answers took.
+const LONGEST_RETRY: Duration = Duration::from_secs(600);
 
 #[derive(Default)]
 struct Queue {
-    jobs: VecDeque<Job>,
-    running: bool,
+    waiting: FairQueue<Request>,
+    /// Of the scheduler, when it was last asked.
+    state: GeneratorState,
+    places: usize,
+    service_time: Option<Duration>,
     closed: bool,
+}
+
+impl Queue {
+    /// Notes how the scheduler is, and tells those that wait.
+    fn update(&mut self, scheduler: &Scheduler) {
+        self.state = scheduler.state();
+        self.places = scheduler.places();
+        self.service_time = scheduler.service_time();
+        for (index, request) in self.waiting.iter_mut().enumerate() {
+            request.tell(index + 1);
+        }
+    }
+
+    fn drop_unread(&mut self) {
+        self.waiting.retain(|request| request.writer.is_open());
+    }
+
+    /// When a place in the queue is likely to be free: when one of the running answers ends.
+    fn retry_after(&self) -> Duration {
+        let service = self.service_time.unwrap_or(FIRST_SERVICE_TIME);
+        let next = service.div_f64(self.state.running.max(1) as f64);
+        Duration::from_secs(next.as_secs_f64().ceil() as u64).clamp(Duration::from_secs(1), LONGEST_RETRY)
+    }
 }
 
 #[derive(Default)]
@@ -47,72 +56,70 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next job whose reader is still there; `None` when the model is to go.
-    fn take(&self) -> Option<Job> {
+    /// Admits what fits, and waits for work; false when there is none and the model is to go.
+    fn admit(&self, scheduler: &mut Scheduler) -> bool {
         let mut queue = self.lock();
         loop {
-            queue.running = false;
-            queue.jobs.retain(|job| !job.sender.is_closed());
-            if let Some(job) = queue.jobs.pop_front() {
-                queue.running = true;
-                for (index, waiting) in queue.jobs.iter().enumerate() {
-                    let _ = waiting.sender.send(Ok(Progress::Waiting { ahead: index + 1 }));
-                }
-                return Some(job);
+            queue.drop_unread();
+            scheduler.admit(&mut queue.waiting);
+            queue.update(scheduler);
+            if scheduler.has_work() {
+                return true;
             }
             if queue.closed {
-                return None;
+                return false;
             }
             queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
     }
 }
 
-/// The handle to a model's thread; dropping it lets the thread end after the jobs that wait.
+/// The handle to a model's thread; dropping it lets the thread end after the requests that wait.
 pub(super) struct Worker {
     shared: Arc<Shared>,
     max_waiting: usize,
 }
 
 impl Worker {
-    /// Starts the thread; returns when the model is ready.
-    pub(super) fn start(decoder: Decoder, text: Arc<PromptText>, max_waiting: usize) -> Result<Self, ModelError> {
+    /// Starts the thread.
+    pub(super) fn start(mut scheduler: Scheduler, max_waiting: usize) -> Result<Self, ModelError> {
         let shared = Arc::new(Shared::default());
-        let mut model = Model { cache: decoder.cache(), decoder, text, cache_key: None };
-        model.warm_up()?;
+        shared.lock().update(&scheduler);
         let queue = Arc::clone(&shared);
         std::thread::Builder::new()
             .name("generator".to_owned())
             .spawn(move || {
-                while let Some(job) = queue.take() {
-                    model.serve(job);
+                while queue.admit(&mut scheduler) {
+                    scheduler.step();
                 }
             })
             .map_err(|error| ModelError::Compute { reason: format!("no thread for the model: {error}") })?;
         Ok(Self { shared, max_waiting })
     }
 
-    /// Puts a request at the end of the queue.
-    pub(super) fn queue(
-        &self,
-        prompt: Vec<u32>,
-        limit: usize,
-        request: GenerateRequest,
-    ) -> Result<TokenStream, ModelError> {
-        let (sender, stream) = TokenStream::new();
+    /// Puts a request where its user's turn is.
+    pub(super) fn queue(&self, request: Request) -> Result<(), ModelError> {
         let mut queue = self.shared.lock();
-        queue.jobs.retain(|job| !job.sender.is_closed());
-        // With nothing running the first of the queue is as good as served.
-        if queue.jobs.len() >= self.max_waiting + usize::from(!queue.running) {
-            return Err(ModelError::Overloaded { waiting: queue.jobs.len() });
+        queue.drop_unread();
+        // Those that a place is free for are as good as served.
+        if queue.waiting.len() >= self.max_waiting + queue.places {
+            return Err(ModelError::Overloaded { waiting: queue.waiting.len(), retry_after: queue.retry_after() });
         }
-        let ahead = queue.jobs.len() + usize::from(queue.running);
-        if ahead > 0 {
-            let _ = sender.send(Ok(Progress::Waiting { ahead }));
+        let free = queue.waiting.len() < queue.places;
+        queue.waiting.push(request.user, request);
+        if !free {
+            for (index, request) in queue.waiting.iter_mut().enumerate() {
+                request.tell(index + 1);
+            }
         }
-        queue.jobs.push_back(Job { prompt, limit, request, sender });
         self.shared.changed.notify_one();
-        Ok(stream)
+        Ok(())
+    }
+
+    /// How it is now.
+    pub(super) fn state(&self) -> GeneratorState {
+        let queue = self.shared.lock();
+        GeneratorState { waiting: queue.waiting.len(), ..queue.state }
     }
 }
 
@@ -120,117 +127,5 @@ impl Drop for Worker {
     fn drop(&mut self) {
         self.shared.lock().closed = true;
         self.shared.changed.notify_one();
-    }
-}
-
-/// What the thread owns.
-struct Model {
-    decoder: Decoder,
-    text: Arc<PromptText>,
-    cache: KvCache,
-    /// Whose tokens are in the cache.
-    cache_key: Option<u64>,
-}
-
-impl Model {
-    fn warm_up(&mut self) -> Result<(), ModelError> {
-        let tokens = vec![0; WARM_UP.min(self.decoder.context())];
-        self.decoder.forward(&tokens, &mut self.cache, true, &mut || true)?;
-        self.cache.truncate(0);
-        Ok(())
-    }
-
-    fn serve(&mut self, job: Job) {
-        let sender = job.sender.clone();
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.run(job)));
-        let last = match outcome {
-            Ok(Ok(Some(usage))) => Ok(Progress::Finished(usage)),
-            Ok(Ok(None)) => return,
-            Ok(Err(error)) => Err(error),
-            Err(_) => Err(ModelError::Compute { reason: "the model's code panicked".to_owned() }),
-        };
-        if let Err(error) = &last {
-            tracing::error!(%error, "generation failed");
-            self.cache = self.decoder.cache();
-        }
-        let _ = sender.send(last);
-    }
-
-    /// Answers one request; `None` when its reader left.
-    fn run(&mut self, job: Job) -> Result<Option<Usage>, ModelError> {
-        let Job { prompt, limit, request, sender } = job;
-        let mut present = || !sender.is_closed();
-        let send = |progress| sender.send(Ok(progress)).is_ok();
-        let started = Instant::now();
-        let reused = self.reuse(&prompt, request.cache_key);
-        let mut done = reused;
-        let mut logits = Vec::new();
-        while done < prompt.len() {
-            if !send(Progress::Prefill { done, total: prompt.len(), reused }) {
-                return Ok(None);
-            }
-            let end = prompt.len().min(done + PREFILL_CHUNK);
-            let chunk = &prompt[done..end];
-            match self.decoder.forward(chunk, &mut self.cache, end == prompt.len(), &mut present)? {
-                Some(output) => logits = output,
-                None => return Ok(None),
-            }
-            done = end;
-        }
-        send(Progress::Prefill { done, total: prompt.len(), reused });
-        let prefill = started.elapsed();
-
-        let started = Instant::now();
-        let mut sampler = Sampler::new(request.sampling);
-        let mut text = TextStream::default();
-        let mut stops = StopTexts::new(request.stop);
-        let mut new_tokens = 0;
-        let (finish, cut) = loop {
-            let token = sampler.sample(&logits);
-            new_tokens += 1;
-            if self.text.tokenizer.is_end(token) {
-                break (FinishReason::Stop, false);
-            }
-            let (shown, stopped) = stops.push(&text.push(token, &self.text.tokenizer));
-            if !shown.is_empty() && !send(Progress::Text(shown)) {
-                return Ok(None);
-            }
-            if stopped {
-                break (FinishReason::Stop, true);
-            }
-            if new_tokens == limit {
-                break (FinishReason::Length, false);
-            }
-            match self.decoder.forward(&[token], &mut self.cache, true, &mut present)? {
-                Some(output) => logits = output,
-                None => return Ok(None),
-            }
-        };
-        if !cut {
-            let (shown, _) = stops.push(&text.finish());
-            let rest = shown + &stops.finish();
-            if !rest.is_empty() {
-                send(Progress::Text(rest));
-            }
-        }
-        Ok(Some(Usage {
-            finish,
-            prompt_tokens: prompt.len(),
-            reused_tokens: reused,
-            new_tokens,
-            prefill,
-            decode: started.elapsed(),
-        }))
-    }
-
-    /// Keeps what the cache has of `prompt`'s beginning, if it may be used, and gives its length. The last token is
-    /// always computed anew: its logits are needed.
-    fn reuse(&mut self, prompt: &[u32], key: Option<u64>) -> usize {
-        let shared = key.is_some() && key == self.cache_key;
-        let common = self.cache.tokens().iter().zip(prompt).take_while(|(a, b)| a == b).count();
-        let reused = if shared { common.min(prompt.len().saturating_sub(1)) } else { 0 };
-        self.cache.truncate(reused);
-        self.cache_key = key;
-        reused
     }
 }

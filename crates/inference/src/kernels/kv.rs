@@ -77,6 +77,13 @@ impl KvLayer {
         }
     }
 
+    /// Makes block `to` equal to block `from`.
+    pub(crate) fn copy(&mut self, from: u32, to: u32) {
+        let length = self.block_numbers();
+        let begin = from as usize * length;
+        self.numbers.copy_within(begin..begin + length, to as usize * length);
+    }
+
     /// Reads what [`Self::write`] wrote, as f32.
     pub(crate) fn read(&self, block: u32, slot: usize, keys: &mut [f32], values: &mut [f32]) {
         for head in 0..self.heads {

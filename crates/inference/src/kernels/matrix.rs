@@ -10,6 +10,7 @@ use super::tile::{self, MOST_ROWS, Operand};
 use super::{tile_avx2, tile_avx512};
 use candle_core::quantized::GgmlDType;
 use half::f16;
+use std::ops::Range;
 
 /// Panels that are unpacked together, so that activations are read from memory once for all of them.
 const TOGETHER: usize = 2;
@@ -19,6 +20,13 @@ const SPAN: usize = 128;
 
 /// Bytes of weights that make a task worth handing out.
 const TASK_BYTES: usize = 128 * 1024;
+
+/// Bytes that weights are asked for ahead of their use: a block or two, for memory is slower than a product with one row,
+/// and processors don't read ahead over the end of a page.
+const AHEAD: usize = 6 * 1024;
+
+/// Bytes asked for at a time: at least a block.
+const PREFETCH: usize = 2432;
 
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
@@ -133,7 +141,9 @@ impl Matrix {
     }
 
     /// The products of panels `panels` with all rows of `x`.
-    fn multiply_panels(&self, isa: Isa, panels: std::ops::Range<usize>, x: &Activations, out: Shared<f32>) {
+    fn multiply_panels(&self, isa: Isa, panels: Range<usize>, x: &Activations, out: Shared<f32>) {
+        // A few rows are soon done with a panel: then one stream of weights, read ahead, is what counts.
+        let together = if x.rows <= MOST_ROWS { 1 } else { TOGETHER };
         let mut tiles = [const { Tile::new() }; TOGETHER];
         let mut sums = [0f32; TOGETHER * SPAN * PANEL];
         let (form, panel_bytes, bytes) = (self.form, self.panel_bytes(), self.bytes());
@@ -141,8 +151,8 @@ impl Matrix {
             16 => (&x.sums16, SUMS),
             _ => (&x.sums32, SUMS / 2),
         };
-        for first in panels.clone().step_by(TOGETHER) {
-            let count = TOGETHER.min(panels.end - first);
+        for first in panels.clone().step_by(together) {
+            let count = together.min(panels.end - first);
             for span in (0..x.rows).step_by(SPAN) {
                 let rows = SPAN.min(x.rows - span);
                 sums[..count * SPAN * PANEL].fill(0.0);
@@ -150,6 +160,7 @@ impl Matrix {
                     let groups = groups(self.columns, block);
                     let at = block * form.block_bytes(BLOCK / GROUP);
                     for (index, tile) in tiles[..count].iter_mut().enumerate() {
+                        prefetch(&bytes[((first + index) * panel_bytes + at + AHEAD).min(bytes.len())..]);
                         unpack(isa, form, groups, &bytes[(first + index) * panel_bytes + at..], tile);
                     }
                     for row in (0..rows).step_by(MOST_ROWS) {
@@ -219,6 +230,19 @@ fn multiply_all_with(isa: Isa, products: &mut [(&Matrix, &mut [f32])], x: &Activ
         let end = part.matrix.rows.div_ceil(PANEL).min(begin + part.by);
         part.matrix.multiply_panels(isa, begin..end, x, part.out);
     });
+}
+
+/// Asks for the beginning of `bytes`.
+#[inline]
+fn prefetch(bytes: &[u8]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in bytes[..bytes.len().min(PREFETCH)].chunks(64) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a hint; nothing is read.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = bytes;
 }
 
 /// Groups of 32 columns in a block.

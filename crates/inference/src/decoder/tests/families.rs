@@ -8,8 +8,7 @@ use crate::gguf::GgufFile;
 
 fn output(model: TinyModel, prompt: &[u32]) -> Vec<f32> {
     let file = model.write();
-    let decoder = decoder(file.path());
-    logits(&decoder, &mut decoder.cache(), prompt, prompt.len())
+    logits(&mut decoder(file.path()), prompt, prompt.len())
 }
 
 #[test]

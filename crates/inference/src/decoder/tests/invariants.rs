@@ -1,67 +1,113 @@
-//! What must hold for every sequence, however it is read.
+//! What must hold for every sequence, however it is read and whatever is read beside it.
 
 use super::tiny::{TinyModel, tokens};
-use super::{decoder, difference, logits};
+use super::{Sequence, decoder, logits};
+use crate::decoder::model::{BlockId, Chunk, DecoderModel};
 use candle_core::quantized::GgmlDType;
 
+fn models() -> [TinyModel; 4] {
+    [
+        TinyModel::llama(),
+        TinyModel::gemma2(),
+        TinyModel::qwen2().with_weights(GgmlDType::Q4K),
+        TinyModel::qwen3().with_weights(GgmlDType::Q8_0),
+    ]
+}
+
 #[test]
-fn reading_in_pieces_changes_nothing() {
-    let quantised = TinyModel::qwen2().with_weights(GgmlDType::Q4K);
-    // Where inputs are rounded to 8 bits, a last bit's difference may become a whole step.
-    for (model, tolerance) in [(TinyModel::llama(), 1e-4), (TinyModel::gemma2(), 1e-4), (quantised, 0.04)] {
+fn reading_in_pieces_changes_no_bit() {
+    for model in models() {
         let file = model.write();
-        let decoder = decoder(file.path());
+        let mut decoder = decoder(file.path());
         let prompt = tokens(300);
-        let whole = logits(&decoder, &mut decoder.cache(), &prompt, prompt.len());
+        let whole = logits(&mut decoder, &prompt, prompt.len());
         for chunk in [1, 7, 64, 299] {
-            let pieces = logits(&decoder, &mut decoder.cache(), &prompt, chunk);
-            let difference = difference(&whole, &pieces);
-            assert!(difference < tolerance, "pieces of {chunk}: {difference}");
+            assert_eq!(logits(&mut decoder, &prompt, chunk), whole, "pieces of {chunk}");
         }
+    }
+}
+
+#[test]
+fn company_changes_no_bit() {
+    for model in models() {
+        let file = model.write();
+        let mut decoder = decoder(file.path());
+        let prompts: Vec<Vec<u32>> = [40, 7, 65].iter().map(|&length| tokens(length)).collect();
+        let alone: Vec<Vec<f32>> = prompts.iter().map(|prompt| logits(&mut decoder, prompt, 64)).collect();
+        let blocks: [Vec<BlockId>; 3] = [vec![9, 2], vec![30], vec![4, 7, 1]];
+        // The last token apart, so that chunks of one token and of many run together.
+        let chunk = |index: usize, range: std::ops::Range<usize>, logits| {
+            let position = range.start;
+            let tokens: &[u32] = &prompts[index][range];
+            Chunk { tokens, position, blocks: &blocks[index], logits }
+        };
+        let mut none = Vec::new();
+        let first = [chunk(0, 0..39, 0), chunk(2, 0..20, 0)];
+        decoder.step(&first, &mut none, &mut || true).unwrap();
+        assert!(none.is_empty(), "no logits were wanted");
+        let mut together = Vec::new();
+        let second = [chunk(2, 20..65, 1), chunk(0, 39..40, 1), chunk(1, 0..7, 1)];
+        decoder.step(&second, &mut together, &mut || true).unwrap();
+        assert_eq!(together, [&alone[2][..], &alone[0], &alone[1]].concat());
+    }
+}
+
+#[test]
+fn logits_of_several_tokens_are_those_of_each() {
+    let file = TinyModel::llama().with_weights(GgmlDType::Q4K).write();
+    let mut decoder = decoder(file.path());
+    let prompt = tokens(20);
+    let mut all = Vec::new();
+    let blocks = [3];
+    let chunk = Chunk { tokens: &prompt, position: 0, blocks: &blocks, logits: 5 };
+    decoder.step(&[chunk], &mut all, &mut || true).unwrap();
+    for (index, row) in all.chunks(decoder.vocabulary()).enumerate() {
+        assert_eq!(logits(&mut decoder, &prompt[..16 + index], 64), row);
     }
 }
 
 #[test]
 fn a_reused_prefix_is_as_good_as_a_fresh_one() {
     let file = TinyModel::llama().write();
-    let decoder = decoder(file.path());
+    let mut decoder = decoder(file.path());
     let (first, mut second) = (tokens(120), tokens(120));
     second[70..].iter_mut().for_each(|token| *token = (*token + 1) % 90);
-    let fresh = logits(&decoder, &mut decoder.cache(), &second, 64);
-    let mut cache = decoder.cache();
-    logits(&decoder, &mut cache, &first, 64);
-    cache.truncate(70);
-    let reused = logits(&decoder, &mut cache, &second[70..], 64);
-    assert!(difference(&fresh, &reused) < 1e-4);
+    let fresh = logits(&mut decoder, &second, 64);
+    let mut sequence = Sequence::new(&mut decoder);
+    sequence.read(&first, 64);
+    sequence.length = 70;
+    assert_eq!(sequence.read(&second[70..], 64), fresh);
 }
 
 #[test]
-fn the_cache_grows_without_losing_anything() {
+fn stopping_changes_nothing_that_was_there() {
     let file = TinyModel::llama().write();
-    let decoder = decoder(file.path());
-    let prompt = tokens(1100);
-    let mut cache = decoder.cache();
-    logits(&decoder, &mut cache, &prompt[..1000], 500);
-    let grown = logits(&decoder, &mut cache, &prompt[1000..], 100);
-    let whole = logits(&decoder, &mut decoder.cache(), &prompt, 1100);
-    assert!(difference(&whole, &grown) < 1e-4);
-    assert!(cache.reserve(4096).is_err(), "the context is 4,096 tokens");
-}
-
-#[test]
-fn stopping_leaves_the_cache_as_it_was() {
-    let file = TinyModel::llama().write();
-    let decoder = decoder(file.path());
+    let mut decoder = decoder(file.path());
     let prompt = tokens(50);
-    let mut cache = decoder.cache();
-    logits(&decoder, &mut cache, &prompt[..20], 20);
+    let fresh = logits(&mut decoder, &prompt, 50);
+    let mut sequence = Sequence::new(&mut decoder);
+    sequence.read(&prompt[..20], 20);
     let mut layers = 0;
     let mut twice = || {
         layers += 1;
         layers < 3
     };
-    assert!(decoder.forward(&prompt[20..], &mut cache, true, &mut twice).unwrap().is_none());
-    assert_eq!(cache.len(), 20);
-    let after = logits(&decoder, &mut cache, &prompt[20..], 30);
-    assert!(difference(&logits(&decoder, &mut decoder.cache(), &prompt, 50), &after) < 1e-4);
+    let chunk = Chunk { tokens: &prompt[20..], position: 20, blocks: &sequence.blocks, logits: 1 };
+    assert!(!sequence.decoder.step(&[chunk], &mut Vec::new(), &mut twice).unwrap());
+    assert_eq!(sequence.read(&prompt[20..], 30), fresh);
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    let file = TinyModel::llama().write();
+    let mut decoder = decoder(file.path());
+    let mut refused = |tokens: &[u32], position, blocks: &[BlockId]| {
+        let chunk = Chunk { tokens, position, blocks, logits: 1 };
+        decoder.step(&[chunk], &mut Vec::new(), &mut || true).is_err()
+    };
+    assert!(refused(&[1], 32, &[0]), "a table that is too short");
+    assert!(refused(&[1], 0, &[100_000]), "a block that is not there");
+    assert!(refused(&[100_000], 0, &[0]), "a token that is not there");
+    assert!(refused(&[1], 4096, &[0; 200]), "more than the context");
+    assert!(!refused(&[1], 31, &[0]));
 }

@@ -8,36 +8,49 @@ mod support;
 mod tiny;
 
 pub(crate) use support::test_model;
-pub(super) use tiny::noise;
 
-use super::{Decoder, KvCache};
+use super::model::{BlockId, Chunk, DecoderModel};
+use super::processor::Decoder;
 use crate::gguf::GgufFile;
 use std::path::Path;
 
+const CONTEXT: usize = 4096;
+
 fn decoder(path: &Path) -> Decoder {
-    Decoder::read(&mut GgufFile::open(path).unwrap(), 4096).unwrap()
+    let mut decoder = Decoder::read(&mut GgufFile::open(path).unwrap(), CONTEXT).unwrap();
+    decoder.allocate(2 * CONTEXT / decoder.block_tokens()).unwrap();
+    decoder
 }
 
-/// The logits behind `tokens`, read in pieces of `chunk`.
-fn logits(decoder: &Decoder, cache: &mut KvCache, tokens: &[u32], chunk: usize) -> Vec<f32> {
-    let mut logits = Vec::new();
-    for tokens in tokens.chunks(chunk) {
-        logits = decoder.forward(tokens, cache, true, &mut || true).unwrap().expect("nobody stopped it");
-    }
-    logits
+/// One sequence in blocks of its own, out of order.
+struct Sequence<'d> {
+    decoder: &'d mut Decoder,
+    blocks: Vec<BlockId>,
+    length: usize,
 }
 
-/// Greedy continuation of `tokens`.
-fn greedy(decoder: &Decoder, tokens: &[u32], length: usize) -> Vec<u32> {
-    let mut cache = decoder.cache();
-    let mut output = logits(decoder, &mut cache, tokens, 64);
-    let mut written = Vec::new();
-    for _ in 0..length {
-        let best = best(&output);
-        written.push(best);
-        output = logits(decoder, &mut cache, &[best], 1);
+impl<'d> Sequence<'d> {
+    fn new(decoder: &'d mut Decoder) -> Self {
+        let count = (CONTEXT / decoder.block_tokens()) as u32;
+        Self { decoder, blocks: (0..count).map(|block| (block * 37 + 5) % count).collect(), length: 0 }
     }
-    written
+
+    /// The logits behind `tokens`, read in pieces of `chunk`.
+    fn read(&mut self, tokens: &[u32], chunk: usize) -> Vec<f32> {
+        let mut logits = Vec::new();
+        for tokens in tokens.chunks(chunk) {
+            logits.clear();
+            let chunk = Chunk { tokens, position: self.length, blocks: &self.blocks, logits: 1 };
+            assert!(self.decoder.step(&[chunk], &mut logits, &mut || true).unwrap(), "nobody stopped it");
+            self.length += tokens.len();
+        }
+        logits
+    }
+}
+
+/// The logits behind `tokens` alone.
+fn logits(decoder: &mut Decoder, tokens: &[u32], chunk: usize) -> Vec<f32> {
+    Sequence::new(decoder).read(tokens, chunk)
 }
 
 fn best(logits: &[f32]) -> u32 {

@@ -1,7 +1,7 @@
 //! Same logits and same greedy text as candle-transformers' models.
 
 use super::tiny::{TinyModel, tokens};
-use super::{best, decoder, difference, greedy, logits, test_model};
+use super::{Sequence, best, decoder, difference, logits, test_model};
 use crate::decoder::architecture::{Activation, Architecture, GEMMA3};
 use candle_core::quantized::{GgmlDType, gguf_file};
 use candle_core::{Device, Tensor};
@@ -10,6 +10,12 @@ use candle_transformers::models::{
 };
 use std::fs::File;
 use std::path::Path;
+
+/// Keys and values are kept in 16 bits.
+const TOLERANCE: f32 = 4e-3;
+
+/// Inputs of quantised products are rounded to 8 bits, which the reference does not do for so many rows.
+const ROUNDED: f32 = 0.03;
 
 /// A reference: logits of the last of some tokens, at a position.
 type Reference = Box<dyn FnMut(&[u32], usize) -> Vec<f32>>;
@@ -36,31 +42,30 @@ fn reference(path: &Path) -> Reference {
     }
 }
 
-fn greedy_reference(reference: &mut Reference, prompt: &[u32], length: usize) -> Vec<u32> {
-    let mut output = reference(prompt, 0);
-    let mut written = Vec::new();
-    for position in 0..length {
-        let best = best(&output);
-        written.push(best);
-        output = reference(&[best], prompt.len() + position);
-    }
-    written
-}
-
+/// The logits behind `prompt`, and then the greedy text of the reference: at each of its places our choice must be the
+/// same, or one that the reference holds to be as good within the tolerance.
 fn check(path: &Path, prompt: &[u32], tolerance: f32, length: usize) {
-    let ours = decoder(path);
-    let expected = reference(path)(prompt, 0);
-    let found = logits(&ours, &mut ours.cache(), prompt, prompt.len());
-    let difference = difference(&expected, &found);
-    assert!(difference < tolerance, "logits differ by {difference}");
-    assert_eq!(greedy(&ours, prompt, length), greedy_reference(&mut reference(path), prompt, length));
+    let (mut ours, mut theirs) = (decoder(path), reference(path));
+    let mut sequence = Sequence::new(&mut ours);
+    let mut found = sequence.read(prompt, prompt.len());
+    let mut expected = theirs(prompt, 0);
+    for position in prompt.len()..prompt.len() + length {
+        let difference = difference(&expected, &found);
+        assert!(difference < tolerance, "logits differ by {difference} at {position}");
+        let (their_choice, our_choice) = (best(&expected), best(&found));
+        let spread = (expected.iter().map(|x| x * x).sum::<f32>() / expected.len() as f32).sqrt();
+        let loss = expected[their_choice as usize] - expected[our_choice as usize];
+        assert!(loss <= 4.0 * tolerance * spread, "{our_choice} instead of {their_choice}, worse by {loss}");
+        found = sequence.read(&[their_choice], 1);
+        expected = theirs(&[their_choice], position);
+    }
 }
 
 #[test]
 fn llama_agrees() {
     for dtype in [GgmlDType::F32, GgmlDType::Q8_0, GgmlDType::Q4K] {
         let model = TinyModel::llama().with_weights(dtype).write();
-        check(model.path(), &tokens(40), if dtype == GgmlDType::F32 { 1e-4 } else { 0.02 }, 12);
+        check(model.path(), &tokens(40), if dtype == GgmlDType::F32 { TOLERANCE } else { ROUNDED }, 12);
     }
 }
 
@@ -68,18 +73,18 @@ fn llama_agrees() {
 fn qwen2_agrees() {
     for dtype in [GgmlDType::F32, GgmlDType::Q6K] {
         let model = TinyModel::qwen2().with_weights(dtype).write();
-        check(model.path(), &tokens(40), if dtype == GgmlDType::F32 { 1e-4 } else { 0.02 }, 12);
+        check(model.path(), &tokens(40), if dtype == GgmlDType::F32 { TOLERANCE } else { ROUNDED }, 12);
     }
 }
 
 #[test]
 fn qwen3_agrees() {
-    check(TinyModel::qwen3().write().path(), &tokens(40), 1e-4, 12);
+    check(TinyModel::qwen3().write().path(), &tokens(40), TOLERANCE, 12);
 }
 
 #[test]
 fn phi3_agrees() {
-    check(TinyModel::phi3().write().path(), &tokens(40), 1e-4, 12);
+    check(TinyModel::phi3().write().path(), &tokens(40), TOLERANCE, 12);
 }
 
 #[test]
@@ -90,10 +95,10 @@ fn gemma3_agrees() {
     // Short enough that the window, which the reference counts one token wider, hides nothing.
     let prompt = tokens(12);
     let mut ours = decoder(model.path());
-    ours.shape.architecture = &WITH_SILU;
+    ours.set_architecture(&WITH_SILU);
     let expected = reference(model.path())(&prompt, 0);
-    let found = logits(&ours, &mut ours.cache(), &prompt, prompt.len());
-    assert!(difference(&expected, &found) < 1e-4, "logits differ by {}", difference(&expected, &found));
+    let found = logits(&mut ours, &prompt, prompt.len());
+    assert!(difference(&expected, &found) < TOLERANCE, "logits differ by {}", difference(&expected, &found));
 }
 
 #[test]
@@ -102,8 +107,8 @@ fn a_real_model_agrees() {
     // "The capital of France is the city of"
     let prompt = [504, 3575, 282, 4649, 314, 260, 2240, 282];
     // Both round their inputs to 8 bits in every product of thirty layers, differently: each is 3 % from f32.
-    let ours = decoder(&path);
-    let found = logits(&ours, &mut ours.cache(), &prompt, prompt.len());
+    let mut ours = decoder(&path);
+    let found = logits(&mut ours, &prompt, prompt.len());
     let difference = difference(&reference(&path)(&prompt, 0), &found);
     assert!(difference < 0.08, "logits differ by {difference}");
 }

@@ -208,12 +208,6 @@ pub(super) fn tokens(count: usize) -> Vec<u32> {
     (0..count).map(|_| ((random.unit() + 1.0) * 0.5 * (VOCABULARY - 1) as f32) as u32).collect()
 }
 
-/// `count` numbers in [-1, 1).
-pub(crate) fn noise(count: usize, seed: u64) -> Vec<f32> {
-    let mut random = Random(seed);
-    (0..count).map(|_| random.unit()).collect()
-}
-
 /// Numbers in [-1, 1) by a linear congruential generator: the same files in every run.
 struct Random(u64);
 
