@@ -6,7 +6,8 @@ use crate::config::Configuration;
 use crate::site::{Failure, Site};
 use ::index::{Mode, Query};
 use inference::{
-    Embedder, GenerateRequest, Generator, GeneratorOptions, Message, MessageRole, ModelKind, Progress, Sampling,
+    Embedder, EmbedderOptions, GenerateRequest, Generator, GeneratorOptions, Message, MessageRole, ModelKind,
+    Precision, Progress, Sampling,
 };
 use serde_json::json;
 use std::path::PathBuf;
@@ -37,6 +38,9 @@ pub(crate) enum Command {
         /// Embedding model [default: the one in use]
         #[arg(long, value_name = "DIR")]
         model: Option<PathBuf>,
+        /// What to compute in, f32 or int8 [default: as configured]
+        #[arg(long)]
+        precision: Option<Precision>,
         /// Print one JSON object (it always does)
         #[arg(long)]
         json: bool,
@@ -65,7 +69,7 @@ pub(crate) async fn run(command: Command, configuration: &Configuration) -> Outc
             let file = generation_model(configuration, &model).await?;
             generate(&file, &model, prompt_tokens, new_tokens, concurrency.max(1)).await
         }
-        Command::Embed { model, .. } => embed(configuration, model).await,
+        Command::Embed { model, precision, .. } => embed(configuration, model, precision).await,
         Command::Search { user, searches, .. } => search(configuration, &user, searches).await,
     }
 }
@@ -162,7 +166,8 @@ fn prompt_of(generator: &Generator, tokens: usize) -> Result<Vec<Message>, Failu
     Ok(message(low))
 }
 
-async fn embed(configuration: &Configuration, model: Option<PathBuf>) -> Outcome {
+async fn embed(configuration: &Configuration, model: Option<PathBuf>, precision: Option<Precision>) -> Outcome {
+    let precision = precision.unwrap_or(configuration.embed.precision);
     let directory = match model {
         Some(directory) => directory,
         None => {
@@ -172,8 +177,8 @@ async fn embed(configuration: &Configuration, model: Option<PathBuf>) -> Outcome
         }
     };
     let figures = tokio::task::spawn_blocking(move || -> Result<serde_json::Value, inference::ModelError> {
-        let embedder = Embedder::load(&directory)?;
-        let mut figures = json!({ "batch": 32, "sentences_per_s": {} });
+        let embedder = Embedder::load_with(&directory, EmbedderOptions { precision })?;
+        let mut figures = json!({ "batch": 32, "precision": precision, "sentences_per_s": {} });
         for tokens in [128, 256] {
             let text = sentence(&embedder, tokens.min(embedder.max_tokens()) - 2);
             let texts = vec![text.as_str(); 32];
@@ -219,7 +224,7 @@ async fn search(configuration: &Configuration, user: &str, searches: usize) -> O
         let mut times = Vec::new();
         for query in &queries {
             let begin = Instant::now();
-            let vector = embedder.embed(&[query]).map_err(|error| error.to_string())?.pop();
+            let vector = embedder.embed_queries(&[query]).map_err(|error| error.to_string())?.pop();
             let query = Query { text: query, vector: vector.as_deref(), mode: Mode::Hybrid, limit: 10 };
             index.search(&query, &scope).map_err(|error| error.to_string())?;
             times.push(begin.elapsed().as_secs_f64() * 1000.0);

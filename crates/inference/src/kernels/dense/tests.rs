@@ -3,7 +3,12 @@
 use super::*;
 
 fn numbers(count: usize, seed: usize) -> Vec<f32> {
-    (0..count).map(|i| (((i * 7919 + seed * 104_729) % 10_007) as f32 / 10_007.0 - 0.5) * 2.0).collect()
+    let mut state = seed as u64;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f32 / (1 << 23) as f32 - 1.0
+    };
+    (0..count).map(|_| next()).collect()
 }
 
 fn close(ours: &[f32], theirs: &[f64], tolerance: f64, what: &str) {
