@@ -38,11 +38,11 @@ unsafe fn at<V: Vector>(row: &[f32], index: usize) -> V {
     }
 }
 
-/// e^x, as [`crate::math::exp`].
+/// e^x for x up to 88, as [`crate::math::exp`].
 #[inline(always)]
 fn exp<V: Vector>(x: V) -> V {
     let round = x.splat(12_582_912.0);
-    let x = x.max(x.splat(-87.0)).min(x.splat(88.0));
+    let x = x.max(x.splat(-87.0));
     let rounded = x.mul_add(x.splat(std::f32::consts::LOG2_E), round);
     let n = rounded.sub(round);
     let r = n.mul_add(x.splat(-0.693_359_4), x);
@@ -134,26 +134,22 @@ pub(super) unsafe fn normalise<V: Vector>(row: &mut [f32], norm: &Norm) {
 /// # Safety
 /// The processor has `V`'s features.
 #[inline(always)]
-pub(super) unsafe fn exponents<V: Vector>(row: &mut [f32], scale: f32, bias: Option<&[f32]>) -> f32 {
+pub(super) unsafe fn exponents<V: Vector>(row: &mut [f32], mut scale: f32, bias: Option<&[f32]>) -> f32 {
     let whole = row.len() - row.len() % V::LANES;
-    let rest = |row: &[f32]| row[whole..].iter().copied().fold(f32::NEG_INFINITY, f32::max);
     // SAFETY: registers lie within the row; the caller vouches for the features.
     unsafe {
+        if let Some(bias) = bias {
+            each!(V, row, |index, x| x.mul_add(x.splat(scale), at(bias, index)));
+            scale = 1.0;
+        }
         let mut greatest = V::zero().splat(f32::NEG_INFINITY);
-        each!(V, row, |index, x| {
-            let x = match bias {
-                Some(bias) => x.mul_add(x.splat(scale), at(bias, index)),
-                None => x.mul(x.splat(scale)),
-            };
-            if index < whole {
-                greatest = greatest.max(x);
-            }
-            x
-        });
-        let greatest = greatest.greatest().max(rest(row));
+        for register in row[..whole].chunks_exact(V::LANES) {
+            greatest = greatest.max(V::load(register.as_ptr()));
+        }
+        let greatest = row[whole..].iter().copied().fold(greatest.greatest(), f32::max);
         let mut sum = V::zero();
         each!(V, row, |index, x| {
-            let power = exp(x.sub(x.splat(greatest)));
+            let power = exp(x.mul_add(x.splat(scale), x.splat(-scale * greatest)));
             if index < whole {
                 sum = sum.add(power);
             }

@@ -1,6 +1,7 @@
 //! Against plain loops in double precision, on every instruction set of this machine.
 
 use super::*;
+use proptest::prelude::*;
 
 fn numbers(count: usize, seed: usize) -> Vec<f32> {
     let mut state = seed as u64;
@@ -212,5 +213,30 @@ fn row_functions_agree_with_double_precision() {
         let gated: Vec<f64> = x.iter().zip(&y).map(|(x, y)| erf_gelu(f64::from(*x)) * f64::from(*y)).collect();
         gelu_gate(&wide, &mut ours, n);
         close(&ours, &gated, 1e-5, "gate");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    /// Of any shape, with any epilogue, in f32 and in bytes.
+    #[test]
+    fn products_of_any_shape_agree(tokens in 1usize..40, rows in 1usize..120, columns in 1usize..300, seed in 0usize..1000) {
+        let (x, weights) = (numbers(tokens * columns, seed), numbers(rows * columns, seed + 1));
+        let bias = numbers(rows, seed + 2);
+        let mut expected = plain_product(&x, &weights, columns);
+        expected.iter_mut().zip(bias.iter().cycle()).for_each(|(x, b)| *x += f64::from(*b));
+        let (dense, bytes) = (Dense::pack(&weights, rows, columns), DenseBytes::pack(&weights, rows, columns));
+        for isa in Isa::available() {
+            let mut out = vec![f32::NAN; tokens * rows];
+            dense.multiply_with(isa, &x, &mut out, After::Bias(&bias));
+            close(&out, &expected, 2e-5, &format!("{isa:?}"));
+            let mut rounded = Rounded::default();
+            rounded.set_with(isa, &x, columns);
+            out.fill(f32::NAN);
+            bytes.multiply_with(isa, &rounded, &mut out, After::Bias(&bias));
+            let off = out.iter().zip(&expected).map(|(a, b)| (f64::from(*a) - b).abs()).fold(0.0, f64::max);
+            prop_assert!(off < 0.03 + 0.02 * (columns as f64).sqrt(), "{isa:?}: {off}");
+        }
     }
 }

@@ -50,7 +50,6 @@ pub(super) trait Vector: Copy {
     fn mul(self, other: Self) -> Self;
     fn div(self, other: Self) -> Self;
     fn max(self, other: Self) -> Self;
-    fn min(self, other: Self) -> Self;
     /// `self · factor + term`, rounded once where the processor can.
     fn mul_add(self, factor: Self, term: Self) -> Self;
     /// `self`'s numbers with the signs of `other`'s; `self` must not be negative.
@@ -168,11 +167,6 @@ impl Vector for Plain {
     #[inline(always)]
     fn max(self, other: Self) -> Self {
         self.zip(other, |a, b| if a > b { a } else { b })
-    }
-
-    #[inline(always)]
-    fn min(self, other: Self) -> Self {
-        self.zip(other, |a, b| if a < b { a } else { b })
     }
 
     #[inline(always)]

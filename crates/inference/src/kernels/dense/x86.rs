@@ -35,7 +35,6 @@ impl Vector for Avx512 {
         mul(other) = _mm512_mul_ps;
         div(other) = _mm512_div_ps;
         max(other) = _mm512_max_ps;
-        min(other) = _mm512_min_ps;
         mul_add(factor, term) = _mm512_fmadd_ps;
         abs() = _mm512_abs_ps;
     }
@@ -157,7 +156,6 @@ impl Vector for Avx2 {
         mul(other) = _mm256_mul_ps;
         div(other) = _mm256_div_ps;
         max(other) = _mm256_max_ps;
-        min(other) = _mm256_min_ps;
         mul_add(factor, term) = _mm256_fmadd_ps;
     }
 
