@@ -150,9 +150,9 @@ fn mpnet_states(tensors: &HashMap<String, Tensor>, ids: &[u32]) -> Tensor {
                     (dot / (size as f32).sqrt() + bias[bucket(key, query) * HEADS + head]).exp()
                 };
                 let sum: f32 = (0..x.len()).map(score).sum();
-                for key in 0..x.len() {
+                for (key, value) in v.iter().enumerate() {
                     let share = score(key) / sum;
-                    part.clone().for_each(|index| mixed[query][index] += share * v[key][index]);
+                    part.clone().for_each(|index| mixed[query][index] += share * value[index]);
                 }
             }
         }

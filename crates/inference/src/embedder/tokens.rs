@@ -59,6 +59,7 @@ impl Tokens {
     }
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "as `map_err` has it")]
 fn failed(error: tokenizers::Error) -> ModelError {
     ModelError::Compute { reason: format!("tokenizing: {error}") }
 }

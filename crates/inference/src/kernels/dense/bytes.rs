@@ -169,10 +169,10 @@ unsafe fn tile<V: Vector, const M: usize, const N: usize>(product: &ByteProduct)
             let mut sums = [[V::no_sums(); N]; M];
             for quad in (group * GROUP..depth.min((group + 1) * GROUP)).step_by(4) {
                 let weights: [V::Bytes; N] = std::array::from_fn(|n| V::load_bytes(b.add(4 * n * V::LANES)));
-                for m in 0..M {
+                for (m, sums) in sums.iter_mut().enumerate() {
                     let x = a.add(m * a_stride + quad).cast::<u32>().read_unaligned();
-                    for n in 0..N {
-                        sums[m][n] = V::dot(sums[m][n], x, weights[n]);
+                    for (sum, weights) in sums.iter_mut().zip(weights) {
+                        *sum = V::dot(*sum, x, weights);
                     }
                 }
                 b = b.add(4 * PANEL);
@@ -183,9 +183,9 @@ unsafe fn tile<V: Vector, const M: usize, const N: usize>(product: &ByteProduct)
                 let at = group * PANEL + n * V::LANES;
                 let scales = V::load(product.b_scales.add(at));
                 let shift = V::load(product.b_sums.add(at)).mul(scales.splat(V::SHIFT));
-                for m in 0..M {
+                for (m, sums) in sums.iter().enumerate() {
                     let to = c.add(m * c_stride + n * V::LANES);
-                    let sum = sums[m][n].sub(shift);
+                    let sum = sums[n].sub(shift);
                     let scale = scales.mul(scales.splat(*product.a_scales.add(m * groups + group)));
                     let left = columns - n * V::LANES;
                     let before = match (group, left) {

@@ -170,8 +170,9 @@ fn attend_with(isa: Isa, projected: &[f32], texts: &[Range<usize>], shape: &Atte
         attention::SCRATCH.with_borrow_mut(|scratch| {
             // SAFETY: `out` has rows for all texts, and no other task writes this head of this text.
             unsafe {
-                dispatch::head(isa, scratch, rows, shape, head, out.at(text.start * hidden + head * shape.dimension))
-            };
+                let out = out.at(text.start * hidden + head * shape.dimension);
+                dispatch::head(isa, scratch, rows, shape, head, out);
+            }
         });
     });
 }

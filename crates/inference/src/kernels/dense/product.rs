@@ -88,10 +88,10 @@ unsafe fn tile<V: Vector, const M: usize, const N: usize>(product: &Product) -> 
         let mut sums = [[V::zero(); N]; M];
         for k in 0..depth {
             let row: [V; N] = std::array::from_fn(|n| V::load(b.add(n * V::LANES)));
-            for m in 0..M {
+            for (m, sums) in sums.iter_mut().enumerate() {
                 let x = row[0].splat(*a.add(m * a_stride + k));
-                for n in 0..N {
-                    sums[m][n] = x.mul_add(row[n], sums[m][n]);
+                for (sum, column) in sums.iter_mut().zip(row) {
+                    *sum = x.mul_add(column, *sum);
                 }
             }
             b = b.add(b_stride);

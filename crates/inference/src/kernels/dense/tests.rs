@@ -174,7 +174,7 @@ fn attention_agrees_with_double_precision() {
                 let ours = &out[text.start * hidden..text.end * hidden];
                 close(ours, &plain_attention(rows, &shape), 3e-5, &format!("{isa:?} {dimension} {text:?}"));
                 let mut alone = vec![f32::NAN; text.len() * hidden];
-                attend_with(isa, rows, &[0..text.len()], &shape, &mut alone);
+                attend_with(isa, rows, std::slice::from_ref(&(0..text.len())), &shape, &mut alone);
                 assert!(alone == ours, "{isa:?} {dimension} {text:?} has other bits alone");
             }
         }
