@@ -48,7 +48,7 @@ impl Answering {
         let hits = tokio::task::spawn_blocking(move || -> Result<Vec<Hit>, AskError> {
             let vector = match mode {
                 Mode::Lexical => None,
-                Mode::Dense | Mode::Hybrid => embedder.embed(&[&query])?.pop(),
+                Mode::Dense | Mode::Hybrid => embedder.embed_queries(&[&query])?.pop(),
             };
             let query = Query { text: &query, vector: vector.as_deref(), mode, limit };
             Ok(index.search(&query, &within)?)

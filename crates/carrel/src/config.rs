@@ -3,6 +3,7 @@
 use answer::Settings;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
+use inference::Precision;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,16 @@ pub(crate) struct Configuration {
     pub(crate) answer: AnswerLimits,
     /// Generation.
     pub(crate) generate: GenerateLimits,
+    /// Embedding and reranking.
+    pub(crate) embed: EmbedOptions,
+}
+
+/// How texts become vectors.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct EmbedOptions {
+    /// What the embedder and the reranker compute in: `f32` or `int8`.
+    pub(crate) precision: Precision,
 }
 
 /// What an answer may cost.
@@ -75,6 +86,7 @@ impl Default for Configuration {
             secure_cookies: None,
             answer: AnswerLimits::default(),
             generate: GenerateLimits::default(),
+            embed: EmbedOptions::default(),
         }
     }
 }

@@ -7,7 +7,7 @@ use audit::{Actor, SigningKey};
 use domain::{AccessScope, Environment, OperationId, User};
 use identity::{Identity, Policy};
 use index::{Index, IndexError};
-use inference::{Embedder, Generator, GeneratorOptions, ModelKind};
+use inference::{Embedder, EmbedderOptions, Generator, GeneratorOptions, ModelKind, Precision};
 use ingest::{ContentStore, Publisher, Stage, Worker};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -67,7 +67,9 @@ impl Site {
         let missing = "no embedding model is in use; import one with 'carrel model import DIRECTORY'";
         let model = self.store.active_model(ModelKind::Embed.as_str()).await?.ok_or(missing)?;
         let directory = self.data.join(&model.file);
-        let embedder = Arc::new(tokio::task::spawn_blocking(move || Embedder::load(&directory)).await??);
+        let options = EmbedderOptions { precision: self.configuration.embed.precision };
+        let loaded = tokio::task::spawn_blocking(move || Embedder::load_with(&directory, options)).await??;
+        let embedder = Arc::new(loaded);
         let (directory, dimension) = (self.data.join("index"), embedder.dimension());
         let opened = tokio::task::spawn_blocking(move || open_index(&directory, dimension)).await?;
         let (index, anew) = opened.map_err(|error| error as Failure)?;
@@ -77,7 +79,25 @@ impl Site {
             tracing::warn!("the index is made anew from the database");
             publisher.rebuild(|_| {}, &Actor::system(), self.operation()).await?;
         }
-        Ok(Some(Retrieval { index, embedder, embedder_name: model.name, publisher, _lock: lock }))
+        let embedder_name = match options.precision {
+            Precision::F32 => model.name,
+            coarse => format!("{} ({coarse})", model.name),
+        };
+        self.compare_vectors(&embedder_name).await?;
+        Ok(Some(Retrieval { index, embedder, embedder_name, publisher, _lock: lock }))
+    }
+
+    /// Says so if documents were embedded otherwise than queries are now, in another precision: near, but not the same.
+    async fn compare_vectors(&self, embedder: &str) -> Result<(), Failure> {
+        for id in self.store.documents_to_index(None, 1).await? {
+            if let Some(document) = self.store.indexed(id).await?
+                && document.model != embedder
+            {
+                let model = document.model;
+                tracing::warn!(%model, %embedder, "documents were embedded otherwise than queries are; set embed.precision back, or import them anew");
+            }
+        }
+        Ok(())
     }
 
     /// As [`Site::retrieval`], for commands that cannot do without.

@@ -1,8 +1,9 @@
-//! Generation and embedding on this machine: model packs, tokenizers, a decoder for GGUF files, an embedder for
-//! BERT-family safetensors.
+//! Generation and embedding on this machine: model packs, tokenizers, a decoder for GGUF files, an embedder and
+//! a reranker for BERT-family safetensors.
 //!
-//! Knows nothing of documents, people, databases or HTTP. Two doors: [`Embedder`] turns texts into unit vectors, and
-//! [`Generator`] turns messages into a stream of text. Both read models from disk only.
+//! Knows nothing of documents, people, databases or HTTP. Three doors: [`Embedder`] turns texts into unit vectors,
+//! [`Reranker`] scores passages against a query, and [`Generator`] turns messages into a stream of text. All read
+//! models from disk only.
 
 mod chat_template;
 // Chosen by configuration once the scheduler drives decoders; until then only its tests use it.
@@ -18,16 +19,18 @@ mod grammar;
 mod kernels;
 mod math;
 pub mod pack;
+pub mod reranker;
 mod sampler;
 mod scheduler;
 mod thinking;
 mod tokenizer;
 
 pub use chat_template::{Message, MessageRole};
-pub use embedder::Embedder;
+pub use embedder::{Embedder, EmbedderOptions, Precision};
 pub use error::ModelError;
 pub use generator::{
     FinishReason, GenerateRequest, Generator, GeneratorOptions, GeneratorState, Progress, TokenStream, Usage,
 };
 pub use pack::{ModelInfo, ModelKind};
+pub use reranker::Reranker;
 pub use sampler::{Sampling, TokenLogprob};

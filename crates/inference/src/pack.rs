@@ -24,6 +24,8 @@ pub enum ModelKind {
     Generate,
     /// Turns text into vectors.
     Embed,
+    /// Says how well a passage answers a query.
+    Rerank,
 }
 
 impl ModelKind {
@@ -33,6 +35,7 @@ impl ModelKind {
         match self {
             Self::Generate => "generate",
             Self::Embed => "embed",
+            Self::Rerank => "rerank",
         }
     }
 }
@@ -47,11 +50,11 @@ impl FromStr for ModelKind {
     type Err = ModelError;
 
     fn from_str(text: &str) -> Result<Self, ModelError> {
-        [Self::Generate, Self::Embed].into_iter().find(|kind| kind.as_str() == text).ok_or_else(|| {
+        [Self::Generate, Self::Embed, Self::Rerank].into_iter().find(|kind| kind.as_str() == text).ok_or_else(|| {
             ModelError::Unsupported {
                 what: "kind of model",
                 found: text.to_owned(),
-                supported: "generate, embed".to_owned(),
+                supported: "generate, embed, rerank".to_owned(),
             }
         })
     }

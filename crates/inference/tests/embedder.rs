@@ -5,7 +5,7 @@ mod support;
 
 use candle_core::{DType, Device, Tensor};
 use candle_transformers::models::bert;
-use inference::Embedder;
+use inference::{Embedder, EmbedderOptions, Precision};
 use std::path::PathBuf;
 use std::sync::LazyLock;
 use support::test_model;
@@ -21,7 +21,11 @@ const TEXTS: [&str; 5] = [
 ];
 
 static DIRECTORY: LazyLock<PathBuf> = LazyLock::new(|| test_model("all-minilm-l6-v2"));
-static EMBEDDER: LazyLock<Embedder> = LazyLock::new(|| Embedder::load(&DIRECTORY).unwrap());
+static EMBEDDER: LazyLock<Embedder> = LazyLock::new(|| load(Precision::F32));
+
+fn load(precision: Precision) -> Embedder {
+    Embedder::load_with(&DIRECTORY, EmbedderOptions { precision }).unwrap()
+}
 
 fn cosine(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(x, y)| x * y).sum()
@@ -76,9 +80,7 @@ fn a_text_does_not_depend_on_its_neighbours() {
     backwards.reverse();
     for ((text, vector), other) in TEXTS.iter().zip(&together).zip(&backwards) {
         let alone = &EMBEDDER.embed(&[text]).unwrap()[0];
-        for ((a, b), c) in alone.iter().zip(vector).zip(other) {
-            assert!((a - b).abs() < 1e-4 && (a - c).abs() < 1e-4);
-        }
+        assert!(alone == vector && alone == other, "other bits: {text}");
     }
 }
 
@@ -107,5 +109,14 @@ fn many_texts_keep_their_order() {
     let vectors = EMBEDDER.embed(&texts).unwrap();
     for index in [0, 39, 77, 149] {
         assert!(cosine(&vectors[index], &EMBEDDER.embed(&texts[index..=index]).unwrap()[0]) > 0.99999);
+    }
+}
+
+#[test]
+fn vectors_in_8_bits_are_near_the_references() {
+    let coarse = load(Precision::Int8);
+    assert_eq!((coarse.precision(), coarse.dimension()), (Precision::Int8, 384));
+    for ((ours, theirs), text) in coarse.embed(&TEXTS).unwrap().iter().zip(reference(&TEXTS)).zip(&TEXTS) {
+        assert!(cosine(ours, &theirs) > 0.998, "{}: {text}", cosine(ours, &theirs));
     }
 }

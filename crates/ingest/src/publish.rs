@@ -155,7 +155,7 @@ pub(crate) async fn embed(embedder: &Arc<Embedder>, texts: Vec<String>) -> Resul
     let embedder = Arc::clone(embedder);
     let vectors = tokio::task::spawn_blocking(move || {
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        embedder.embed(&texts)
+        embedder.embed_passages(&texts)
     })
     .await
     .map_err(|_| PublishError::Interrupted)??;

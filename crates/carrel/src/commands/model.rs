@@ -99,7 +99,7 @@ pub(crate) async fn import(site: &Site, path: &Path, name: Option<String>) -> Re
     }
     let file = match info.kind {
         ModelKind::Generate => format!("models/{name}.gguf"),
-        ModelKind::Embed => format!("models/{name}"),
+        ModelKind::Embed | ModelKind::Rerank => format!("models/{name}"),
     };
     let (from, to) = (path.to_owned(), site.data.join(&file));
     tokio::task::spawn_blocking(move || copy(&from, &to)).await??;

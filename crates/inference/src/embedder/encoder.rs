@@ -1,153 +1,169 @@
-//! BERT's encoder over texts of different lengths, packed one behind the other without padding.
+//! An encoder over texts of different lengths, packed one behind the other without padding.
 
-use super::folder::{Folder, Weights};
-use super::operations::{AddBias, AddBiasGelu, AddNorm, Softmax, normalise};
+use super::config::Config;
+use super::family::Positions;
+use super::layer::Layer;
+use super::rotary::Rotation;
+use super::weights::Weights;
+use super::{Precision, distance};
 use crate::ModelError;
-use candle_core::{Device, Result, Tensor};
-use rayon::prelude::*;
+use crate::kernels::dense::{self, DistanceBias, Lines, Norm, Rounded};
+use crate::kernels::threads;
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
+
+/// Tokens that go through the encoder together for each thread: enough rows for the processor, few enough to stay in
+/// its caches.
+const THREAD_TOKENS: usize = 512;
 
 /// The encoder's weights.
-pub(super) struct Encoder {
+pub(crate) struct Encoder {
+    pub(crate) config: Config,
     words: Vec<f32>,
-    /// Position and type embeddings, added.
     positions: Vec<f32>,
-    gain: Vec<f32>,
-    offset: Vec<f32>,
+    types: Vec<f32>,
+    first_norm: Norm,
+    last_norm: Option<Norm>,
+    rotation: Option<Rotation>,
+    bias: Option<DistanceBias>,
     layers: Vec<Layer>,
-    hidden: usize,
-    epsilon: f32,
+    /// Memory of calls that are over.
+    buffers: Mutex<Vec<Buffers>>,
 }
 
-struct Layer {
-    /// Query, key and value in one matrix (hidden, 3 · hidden).
-    project: Tensor,
-    project_bias: Tensor,
-    output: Tensor,
-    /// Bias, gain and offset after attention.
-    output_norm: Tensor,
-    inner: Tensor,
-    inner_bias: Tensor,
-    outer: Tensor,
-    /// Bias, gain and offset after the feed-forward part.
-    outer_norm: Tensor,
-    heads: usize,
+/// A text as the encoder takes it, special tokens included.
+#[derive(Debug, Clone)]
+pub(crate) struct Sequence {
+    pub(crate) tokens: Vec<u32>,
+    /// Which part of a pair each token belongs to.
+    pub(crate) types: Vec<u32>,
+}
+
+/// Texts that go through the encoder together.
+#[derive(Default)]
+pub(super) struct Batch {
+    pub(super) tokens: Vec<u32>,
+    types: Vec<u32>,
+    pub(super) positions: Vec<usize>,
+    pub(super) texts: Vec<Range<usize>>,
+}
+
+/// Numbers between the steps, (tokens, …) each.
+#[derive(Default)]
+pub(super) struct Buffers {
+    pub(super) x: Lines,
+    pub(super) y: Lines,
+    pub(super) projected: Lines,
+    pub(super) mixed: Lines,
+    pub(super) inner: Lines,
+    pub(super) rounded: Rounded,
 }
 
 impl Encoder {
-    /// Reads the weights of a folder.
-    pub(super) fn read(folder: &Folder) -> std::result::Result<Self, ModelError> {
-        let config = &folder.config;
-        let hidden = config.hidden_size;
-        let mut weights = folder.weights()?;
-        let mut vector = |name: &str, shape: &[usize]| -> std::result::Result<Vec<f32>, ModelError> {
-            Ok(weights.take(&format!("embeddings.{name}"), shape)?.flatten_all()?.to_vec1()?)
+    /// Takes the encoder's tensors out of `weights`.
+    pub(crate) fn read(mut weights: Weights, config: &Config, precision: Precision) -> Result<Self, ModelError> {
+        let config = config.clone();
+        let (family, hidden) = (config.family, config.hidden);
+        let mut table = |name: Option<&str>, rows: usize| match name {
+            Some(name) => weights.take(&format!("{name}.weight"), &[rows, hidden]),
+            None => Ok(Vec::new()),
         };
-        let words = vector("word_embeddings.weight", &[config.vocab_size, hidden])?;
-        let mut positions = vector("position_embeddings.weight", &[config.max_position_embeddings, hidden])?;
-        let types = vector("token_type_embeddings.weight", &[config.type_vocab_size, hidden])?;
-        let gain = vector("LayerNorm.weight", &[hidden])?;
-        let offset = vector("LayerNorm.bias", &[hidden])?;
-        positions.drain(..folder.first_position * hidden);
-        for row in positions.chunks_exact_mut(hidden) {
-            row.iter_mut().zip(&types).for_each(|(x, t)| *x += t);
-        }
-        let layers = (0..config.num_hidden_layers)
-            .map(|index| Layer::read(&mut weights, folder, index))
-            .collect::<std::result::Result<_, _>>()?;
-        let epsilon = config.layer_norm_eps as f32;
-        Ok(Self { words, positions, gain, offset, layers, hidden, epsilon })
+        let words = table(Some(family.words), config.vocabulary)?;
+        let mut positions = table(family.position_table, config.positions)?;
+        positions.drain(..(config.first_position * hidden).min(positions.len()));
+        let types = table(family.type_table, config.types)?;
+        let first_norm = weights.norm(&config, family.first_norm)?;
+        let last_norm = family.last_norm.map(|name| weights.norm(&config, name)).transpose()?;
+        let bias = match family.distance_bias {
+            Some(name) => {
+                let table = weights.take(&format!("{name}.weight"), &[config.buckets, config.heads])?;
+                Some(distance::bias(&table, config.buckets, config.heads, config.longest()))
+            }
+            None => None,
+        };
+        let layers = (0..config.layers)
+            .map(|index| Layer::read(&mut weights, &config, index, precision))
+            .collect::<Result<_, _>>()?;
+        let rotation = (family.positions == Positions::Rotary).then(|| Rotation::new(&config));
+        let buffers = Mutex::default();
+        Ok(Self { config, words, positions, types, first_norm, last_norm, rotation, bias, layers, buffers })
     }
 
-    /// The last layer's vectors, (all tokens, hidden), of `texts`, each a list of token ids.
-    pub(super) fn forward(&self, texts: &[&[u32]]) -> Result<Vec<f32>> {
-        let total: usize = texts.iter().map(|text| text.len()).sum();
-        let mut x = Vec::with_capacity(total * self.hidden);
-        for text in texts {
-            for (&token, position) in text.iter().zip(self.positions.chunks_exact(self.hidden)) {
-                let word = token as usize * self.hidden;
-                let Some(word) = self.words.get(word..word + self.hidden) else {
-                    candle_core::bail!("token {token} is not in the model's vocabulary")
-                };
-                x.extend(word.iter().zip(position).map(|(w, p)| w + p));
+    /// Runs `texts` through the encoder and gives `take` each one's number and last vectors, (tokens, hidden), in any
+    /// order. A text's vectors don't depend on the others.
+    ///
+    /// # Errors
+    /// [`ModelError::Compute`] for a token that the model doesn't have.
+    pub(crate) fn run(&self, texts: &[Sequence], mut take: impl FnMut(usize, &[f32])) -> Result<(), ModelError> {
+        // Texts of one length together: their attention takes equally long, which keeps the threads even.
+        let mut order: Vec<usize> = (0..texts.len()).collect();
+        order.sort_by_key(|&index| texts[index].tokens.len());
+        let mut buffers = self.buffers.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+        let mut rest = order.as_slice();
+        while !rest.is_empty() {
+            let (numbers, later) = rest.split_at(batch_size(rest, texts));
+            let batch = Batch::of(numbers.iter().map(|&index| &texts[index]));
+            self.forward(&batch, &mut buffers)?;
+            for (&index, rows) in numbers.iter().zip(&batch.texts) {
+                take(index, &buffers.x[rows.start * self.config.hidden..rows.end * self.config.hidden]);
             }
+            rest = later;
         }
-        x.chunks_exact_mut(self.hidden).for_each(|row| normalise(row, &self.gain, &self.offset, self.epsilon));
-        let mut x = Tensor::from_vec(x, (total, self.hidden), &Device::Cpu)?;
+        self.buffers.lock().unwrap_or_else(PoisonError::into_inner).push(buffers);
+        Ok(())
+    }
+
+    /// Leaves the last layer's vectors, (tokens, hidden), in `buffers.x`.
+    fn forward(&self, batch: &Batch, buffers: &mut Buffers) -> Result<(), ModelError> {
+        let hidden = self.config.hidden;
+        let x = buffers.x.resize(batch.tokens.len() * hidden);
+        for (index, to) in x.chunks_exact_mut(hidden).enumerate() {
+            let (token, position) = (batch.tokens[index] as usize, batch.positions[index]);
+            if token >= self.config.vocabulary || position >= self.config.longest() {
+                let reason = format!("token {token} at position {position} is not in the model's tables");
+                return Err(ModelError::Compute { reason });
+            }
+            to.copy_from_slice(&self.words[token * hidden..][..hidden]);
+            let mut add = |table: &[f32], row: usize| {
+                if let Some(row) = table.get(row * hidden..(row + 1) * hidden) {
+                    to.iter_mut().zip(row).for_each(|(x, y)| *x += y);
+                }
+            };
+            add(&self.positions, position);
+            // A model that knows one type takes both parts of a pair for it.
+            add(&self.types, (batch.types[index] as usize).min(self.config.types.saturating_sub(1)));
+        }
+        dense::normalise(x, &self.first_norm);
         for layer in &self.layers {
-            x = layer.forward(&x, texts, self.epsilon)?;
+            layer.forward(&self.config, batch, self.rotation.as_ref(), self.bias.as_ref(), buffers);
         }
-        x.flatten_all()?.to_vec1()
+        if let Some(norm) = &self.last_norm {
+            dense::normalise(buffers.x.resize(batch.tokens.len() * hidden), norm);
+        }
+        Ok(())
     }
 }
 
-impl Layer {
-    fn read(weights: &mut Weights, folder: &Folder, index: usize) -> std::result::Result<Self, ModelError> {
-        let (hidden, wide) = (folder.config.hidden_size, folder.config.intermediate_size);
-        let mut take = |name: &str, shape: &[usize]| weights.take(&format!("encoder.layer.{index}.{name}"), shape);
-        let projections = ["query", "key", "value"].map(|part| {
-            let name = format!("attention.self.{part}");
-            let matrix = take(&format!("{name}.weight"), &[hidden, hidden])?;
-            Ok::<_, ModelError>((matrix, take(&format!("{name}.bias"), &[hidden])?))
-        });
-        let [query, key, value] = projections;
-        let (query, key, value) = (query?, key?, value?);
-        let mut norm = |dense: &str, norm: &str| -> std::result::Result<Tensor, ModelError> {
-            let bias = take(&format!("{dense}.bias"), &[hidden])?;
-            let gain = take(&format!("{norm}.weight"), &[hidden])?;
-            Ok(Tensor::stack(&[bias, gain, take(&format!("{norm}.bias"), &[hidden])?], 0)?)
-        };
-        let output_norm = norm("attention.output.dense", "attention.output.LayerNorm")?;
-        let outer_norm = norm("output.dense", "output.LayerNorm")?;
-        // Transposed once here, so that products run along contiguous rows.
-        let turned = |matrix: &Tensor| matrix.t()?.contiguous();
-        Ok(Self {
-            project: turned(&Tensor::cat(&[&query.0, &key.0, &value.0], 0)?)?,
-            project_bias: Tensor::cat(&[&query.1, &key.1, &value.1], 0)?,
-            output: turned(&take("attention.output.dense.weight", &[hidden, hidden])?)?,
-            output_norm,
-            inner: turned(&take("intermediate.dense.weight", &[wide, hidden])?)?,
-            inner_bias: take("intermediate.dense.bias", &[wide])?,
-            outer: turned(&take("output.dense.weight", &[hidden, wide])?)?,
-            outer_norm,
-            heads: folder.config.num_attention_heads,
-        })
-    }
-
-    fn forward(&self, x: &Tensor, texts: &[&[u32]], epsilon: f32) -> Result<Tensor> {
-        let attended = self.attend(x, texts)?.matmul(&self.output)?;
-        attended.inplace_op3(x, &self.output_norm, &AddNorm { epsilon })?;
-        let inner = attended.matmul(&self.inner)?;
-        inner.inplace_op2(&self.inner_bias, &AddBiasGelu)?;
-        let outer = inner.matmul(&self.outer)?;
-        outer.inplace_op3(&attended, &self.outer_norm, &AddNorm { epsilon })?;
-        Ok(outer)
-    }
-
-    /// Attention of every text within itself, (all tokens, hidden).
-    fn attend(&self, x: &Tensor, texts: &[&[u32]]) -> Result<Tensor> {
-        let (total, hidden) = x.dims2()?;
-        let dimension = hidden / self.heads;
-        let projected = x.matmul(&self.project)?;
-        projected.inplace_op2(&self.project_bias, &AddBias)?;
-        let projected = projected.reshape((total, 3 * self.heads, dimension))?;
-        let softmax = Softmax { scale: 1.0 / (dimension as f32).sqrt() };
-        let mut starts = Vec::with_capacity(texts.len());
-        let mut next = 0;
+impl Batch {
+    fn of<'a>(texts: impl Iterator<Item = &'a Sequence>) -> Self {
+        let mut batch = Self::default();
         for text in texts {
-            starts.push((next, text.len()));
-            next += text.len();
+            let start = batch.tokens.len();
+            batch.tokens.extend(&text.tokens);
+            batch.types.extend(&text.types);
+            batch.positions.extend(0..text.tokens.len());
+            batch.texts.push(start..batch.tokens.len());
         }
-        let mixed = starts
-            .into_par_iter()
-            .map(|(start, length)| {
-                let text = projected.narrow(0, start, length)?;
-                // Views, (heads, length, dimension); products take any stride.
-                let part = |index: usize| text.narrow(1, index * self.heads, self.heads)?.transpose(0, 1);
-                let scores = part(0)?.matmul(&part(1)?.t()?)?;
-                scores.inplace_op1(&softmax)?;
-                scores.matmul(&part(2)?)?.transpose(0, 1)?.contiguous()?.reshape((length, hidden))
-            })
-            .collect::<Result<Vec<_>>>()?;
-        if let [only] = mixed.as_slice() { Ok(only.clone()) } else { Tensor::cat(&mixed, 0) }
+        batch
     }
+}
+
+/// How many of `order`'s texts fit into the next batch; at least one.
+fn batch_size(order: &[usize], texts: &[Sequence]) -> usize {
+    let (most, mut total) = ((THREAD_TOKENS * threads()).clamp(1024, 8192), 0);
+    let fits = |&&index: &&usize| {
+        total += texts[index].tokens.len();
+        total <= most
+    };
+    order.iter().take_while(fits).count().max(1)
 }

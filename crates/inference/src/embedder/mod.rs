@@ -1,54 +1,121 @@
 //! The embedder: texts to unit vectors.
 
+mod config;
+mod distance;
 mod encoder;
+mod family;
 mod folder;
-mod operations;
+mod layer;
+mod linear;
+mod rotary;
+mod tokens;
+mod weights;
 
-pub(crate) use folder::inspect;
+pub(crate) use config::Config;
+pub(crate) use encoder::Encoder;
+pub(crate) use folder::{Folder, inspect};
+pub(crate) use tokens::Tokens;
+pub(crate) use weights::Weights;
 
-use crate::{ModelError, ModelInfo, math};
-use encoder::Encoder;
-use folder::{Folder, Pooling};
+use crate::{ModelError, ModelInfo, ModelKind, math};
+use folder::{Pooling, Prefixes, unsupported};
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use tokenizers::{PostProcessor, Tokenizer, TruncationDirection};
+use std::str::FromStr;
 
-/// Tokens that go through the encoder together: enough rows for the processor, few enough to stay in its caches.
-const BATCH_TOKENS: usize = 2048;
+/// In what numbers an encoder's products are computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// 32-bit floating point, as the weights are stored.
+    #[default]
+    F32,
+    /// Weights and what they are multiplied with rounded to 8 bits, with a scale for every 128; attention and norms
+    /// in f32. About twice as fast.
+    Int8,
+}
+
+impl Precision {
+    /// The precision's name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Int8 => "int8",
+        }
+    }
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Precision {
+    type Err = ModelError;
+
+    fn from_str(text: &str) -> Result<Self, ModelError> {
+        let known = [Self::F32, Self::Int8].into_iter().find(|precision| precision.as_str() == text);
+        known.ok_or_else(|| unsupported("precision", text, "f32, int8"))
+    }
+}
+
+/// How to load an embedder.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct EmbedderOptions {
+    /// What to compute in. Vectors of one precision are near those of the other, but not the same.
+    pub precision: Precision,
+}
 
 /// A loaded embedding model. Shared between threads by reference; calls run side by side.
 pub struct Embedder {
-    tokenizer: Tokenizer,
+    tokens: Tokens,
     encoder: Encoder,
     info: ModelInfo,
+    precision: Precision,
     pooling: Pooling,
-    max_tokens: usize,
+    prefixes: Prefixes,
+    /// Tokens of a text, special ones not among them.
+    longest: usize,
 }
 
 impl Embedder {
     /// Loads the model in `directory`: `config.json`, `tokenizer.json`, `model.safetensors`, and, where they are,
-    /// `1_Pooling/config.json` and `sentence_bert_config.json`.
+    /// `1_Pooling/config.json`, `sentence_bert_config.json` and `config_sentence_transformers.json`.
     ///
     /// # Errors
-    /// What [`crate::pack::inspect`] refuses, and [`ModelError::Damaged`] for tensors that don't fit the configuration.
+    /// What [`crate::pack::inspect`] refuses, [`ModelError::Unsupported`] for a model of another kind, and
+    /// [`ModelError::Damaged`] for tensors that don't fit the configuration.
     pub fn load(directory: &Path) -> Result<Self, ModelError> {
-        catch_unwind(|| Self::read(directory)).map_err(|_| ModelError::damaged(directory, "it contradicts itself"))?
+        Self::load_with(directory, EmbedderOptions::default())
     }
 
-    fn read(directory: &Path) -> Result<Self, ModelError> {
+    /// As [`Embedder::load`], with other than the default options.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn load_with(directory: &Path, options: EmbedderOptions) -> Result<Self, ModelError> {
+        catch_unwind(|| Self::read(directory, options))
+            .map_err(|_| ModelError::damaged(directory, "it contradicts itself"))?
+    }
+
+    fn read(directory: &Path, options: EmbedderOptions) -> Result<Self, ModelError> {
         let folder = Folder::open(directory)?;
-        let path = directory.join("tokenizer.json");
-        let damaged = |error: tokenizers::Error| ModelError::damaged(&path, error.to_string());
-        let mut tokenizer = Tokenizer::from_file(&path).map_err(damaged)?;
-        // Lengths are ours to decide.
-        tokenizer.with_truncation(None).map_err(damaged)?.with_padding(None);
-        let special = tokenizer.get_post_processor().map_or(0, |processor| processor.added_tokens(false));
+        let info = folder.describe()?;
+        if info.kind != ModelKind::Embed {
+            return Err(unsupported("kind of model for embedding", info.kind.as_str(), ModelKind::Embed.as_str()));
+        }
+        let tokens = Tokens::read(directory)?;
         Ok(Self {
-            tokenizer,
-            encoder: Encoder::read(&folder)?,
-            info: folder.describe()?,
+            encoder: Encoder::read(folder.weights()?, &folder.config, options.precision)?,
+            longest: folder.max_tokens.saturating_sub(tokens.special(false)).max(1),
+            tokens,
+            info,
+            precision: options.precision,
             pooling: folder.pooling,
-            max_tokens: folder.max_tokens.saturating_sub(special).max(1),
+            prefixes: folder.prefixes,
         })
     }
 
@@ -58,22 +125,29 @@ impl Embedder {
         &self.info
     }
 
+    /// What it computes in.
+    #[must_use]
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
     /// Length of the vectors.
     #[must_use]
     pub fn dimension(&self) -> usize {
-        self.info.dimension.unwrap_or_default()
+        self.encoder.config.hidden
     }
 
-    /// Tokens of a text that count, special tokens not among them; what is behind them is cut off.
+    /// Tokens of a passage that count, special tokens and the model's own prefix not among them; what is behind them
+    /// is cut off.
     #[must_use]
     pub fn max_tokens(&self) -> usize {
-        self.max_tokens
+        self.longest.saturating_sub(self.count_tokens(&self.prefixes.passage)).max(1)
     }
 
     /// Tokens of `text`, without special tokens and without cutting. 0 if it can't be tokenized.
     #[must_use]
     pub fn count_tokens(&self, text: &str) -> usize {
-        self.tokenizer.encode_fast(text, false).map_or(0, |encoding| encoding.len())
+        self.tokens.count(text)
     }
 
     /// One vector of length 1 a text, in the texts' order. A text's vector doesn't depend on the others.
@@ -81,42 +155,39 @@ impl Embedder {
     /// # Errors
     /// [`ModelError::Compute`] when a text can't be tokenized.
     pub fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, ModelError> {
-        catch_unwind(AssertUnwindSafe(|| self.compute(texts)))
+        self.embed_behind("", texts)
+    }
+
+    /// As [`Embedder::embed`], for what is searched with: behind the prefix that the model wants for queries.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn embed_queries(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, ModelError> {
+        self.embed_behind(&self.prefixes.query, texts)
+    }
+
+    /// As [`Embedder::embed`], for what is searched in: behind the prefix that the model wants for passages.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn embed_passages(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, ModelError> {
+        self.embed_behind(&self.prefixes.passage, texts)
+    }
+
+    fn embed_behind(&self, prefix: &str, texts: &[&str]) -> Result<Vec<Vec<f32>>, ModelError> {
+        catch_unwind(AssertUnwindSafe(|| self.compute(prefix, texts)))
             .map_err(|_| ModelError::Compute { reason: "the model's code panicked".to_owned() })?
     }
 
-    fn compute(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, ModelError> {
-        let tokens = texts.iter().map(|text| self.tokens(text)).collect::<Result<Vec<_>, _>>()?;
-        // Texts of one length together: their attention takes equally long, which keeps the threads even.
-        let mut order: Vec<usize> = (0..texts.len()).collect();
-        order.sort_by_key(|&index| tokens[index].len());
+    fn compute(&self, prefix: &str, texts: &[&str]) -> Result<Vec<Vec<f32>>, ModelError> {
+        let sequences = texts.iter().map(|text| match prefix {
+            "" => self.tokens.text(text, self.longest),
+            prefix => self.tokens.text(&format!("{prefix}{text}"), self.longest),
+        });
         let mut vectors = vec![Vec::new(); texts.len()];
-        let mut rest = order.as_slice();
-        while !rest.is_empty() {
-            let (batch, later) = rest.split_at(batch_size(rest, &tokens));
-            let sequences: Vec<&[u32]> = batch.iter().map(|&index| tokens[index].as_slice()).collect();
-            let states = self.encoder.forward(&sequences)?;
-            let mut states = states.as_slice();
-            for &index in batch {
-                let (own, others) = states.split_at(tokens[index].len() * self.dimension());
-                vectors[index] = self.pool(own);
-                states = others;
-            }
-            rest = later;
-        }
+        let sequences = sequences.collect::<Result<Vec<_>, _>>()?;
+        self.encoder.run(&sequences, |index, states| vectors[index] = self.pool(states))?;
         Ok(vectors)
-    }
-
-    /// The ids of `text`, cut to what the model takes, with special tokens around them.
-    fn tokens(&self, text: &str) -> Result<Vec<u32>, ModelError> {
-        let failed = |error: tokenizers::Error| ModelError::Compute { reason: format!("tokenizing: {error}") };
-        let mut encoding = self.tokenizer.encode_fast(text, false).map_err(failed)?;
-        encoding.truncate(self.max_tokens, 0, TruncationDirection::Right);
-        let encoding = self.tokenizer.post_process(encoding, None, true).map_err(failed)?;
-        if encoding.is_empty() {
-            return Err(ModelError::Compute { reason: "a text without any token".to_owned() });
-        }
-        Ok(encoding.get_ids().to_vec())
     }
 
     fn pool(&self, states: &[f32]) -> Vec<f32> {
@@ -136,21 +207,8 @@ impl Embedder {
     }
 }
 
-impl std::fmt::Debug for Embedder {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Embedder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Embedder").field("info", &self.info).finish_non_exhaustive()
     }
-}
-
-/// How many of `order`'s texts fit into the next batch; at least one.
-fn batch_size(order: &[usize], tokens: &[Vec<u32>]) -> usize {
-    let mut total = 0;
-    order
-        .iter()
-        .take_while(|&&index| {
-            total += tokens[index].len();
-            total <= BATCH_TOKENS
-        })
-        .count()
-        .max(1)
 }

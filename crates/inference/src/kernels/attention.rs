@@ -34,7 +34,14 @@ pub(crate) struct Span<'a> {
 
 /// Attends from `queries` (rows, heads · dimension) to the keys of `layer`, which hold the queries' own tokens already;
 /// writes as many numbers to `out`.
-pub(crate) fn attend(spans: &[Span<'_>], heads: usize, scores: Scores, layer: &KvLayer, queries: &[f32], out: &mut [f32]) {
+pub(crate) fn attend(
+    spans: &[Span<'_>],
+    heads: usize,
+    scores: Scores,
+    layer: &KvLayer,
+    queries: &[f32],
+    out: &mut [f32],
+) {
     let group = heads / layer.heads();
     let mut tasks = Vec::new();
     for span in spans {

@@ -7,6 +7,7 @@
 
 mod activations;
 mod attention;
+pub(crate) mod dense;
 mod elementwise;
 mod float_matrix;
 mod form;

@@ -102,9 +102,8 @@ fn pool() -> &'static Pool {
             caller: Mutex::new(()),
         }));
         for (index, worker) in pool.workers.iter().enumerate() {
-            let spawned = std::thread::Builder::new()
-                .name(format!("kernel-{}", index + 1))
-                .spawn(move || pool.serve(worker));
+            let spawned =
+                std::thread::Builder::new().name(format!("kernel-{}", index + 1)).spawn(move || pool.serve(worker));
             // Without a thread the others do its part.
             if let Ok(handle) = spawned {
                 let _ = worker.thread.set(handle.thread().clone());

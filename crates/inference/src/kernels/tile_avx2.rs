@@ -27,11 +27,8 @@ pub(super) unsafe fn multiply(form: Form, groups: usize, tile: &Tile, x: Operand
     for row in (0..rows).step_by(ROWS) {
         // SAFETY: the caller's promise.
         unsafe {
-            let x = Operand {
-                quants: x.quants.add(row * 256),
-                scales: x.scales.add(row),
-                sums: x.sums.add(row * per_row),
-            };
+            let x =
+                Operand { quants: x.quants.add(row * 256), scales: x.scales.add(row), sums: x.sums.add(row * per_row) };
             let sums = sums.add(row * PANEL);
             let groups = groups * GROUP / form.group();
             match (form.group(), wide, rows - row) {

@@ -4,7 +4,7 @@ use super::text::Words;
 use super::{percentile, rate};
 use crate::config::Configuration;
 use crate::site::{Failure, Site};
-use inference::{Embedder, ModelError, ModelKind};
+use inference::{Embedder, EmbedderOptions, ModelError, ModelKind, Precision};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::time::Instant;
@@ -15,7 +15,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "DIR")]
     model: Option<PathBuf>,
     /// Number format of the weights while computing
-    #[arg(long, value_enum, default_value_t = Precision::F32)]
+    #[arg(long, default_value_t = Precision::F32)]
     precision: Precision,
     /// Texts at a time
     #[arg(long, default_value_t = 32)]
@@ -29,12 +29,6 @@ pub(crate) struct Arguments {
     /// Print one JSON object (it always does)
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, clap::ValueEnum)]
-enum Precision {
-    F32,
-    Int8,
 }
 
 /// Runs a length; the median counts.
@@ -61,10 +55,7 @@ pub(super) async fn run(arguments: Arguments, configuration: &Configuration) -> 
 }
 
 fn load(directory: &std::path::Path, precision: Precision) -> Result<Embedder, Failure> {
-    match precision {
-        Precision::F32 => Ok(Embedder::load(directory)?),
-        Precision::Int8 => Err("this version's embedder computes in f32 only; leave --precision out".into()),
-    }
+    Ok(Embedder::load_with(directory, EmbedderOptions { precision })?)
 }
 
 fn figures(arguments: &Arguments, directory: &std::path::Path, words: &Words) -> Result<Value, Failure> {
