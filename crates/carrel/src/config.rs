@@ -27,6 +27,8 @@ pub(crate) struct Configuration {
     pub(crate) answer: AnswerLimits,
     /// Generation.
     pub(crate) generate: GenerateLimits,
+    /// Model packs.
+    pub(crate) models: ModelPlaces,
 }
 
 /// What an answer may cost.
@@ -55,6 +57,20 @@ pub(crate) struct GenerateLimits {
     pub(crate) context_tokens: usize,
 }
 
+/// Where models come from.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ModelPlaces {
+    /// Folders, beside the inbox, from which the models page may import.
+    pub(crate) import_from: Vec<PathBuf>,
+}
+
+impl Default for ModelPlaces {
+    fn default() -> Self {
+        Self { import_from: ["/media", "/run/media", "/mnt"].map(PathBuf::from).to_vec() }
+    }
+}
+
 impl Default for Configuration {
     fn default() -> Self {
         Self {
@@ -66,6 +82,7 @@ impl Default for Configuration {
             secure_cookies: None,
             answer: AnswerLimits::default(),
             generate: GenerateLimits::default(),
+            models: ModelPlaces::default(),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! Knows nothing of documents, people, databases or HTTP. Two doors: [`Embedder`] turns texts into unit vectors, and
 //! [`Generator`] turns messages into a stream of text. Both read models from disk only.
 
+mod card;
 mod chat_template;
 mod decoder;
 mod embedder;
@@ -15,6 +16,7 @@ pub mod pack;
 mod sampler;
 mod tokenizer;
 
+pub use card::{ModelCard, memory_need};
 pub use chat_template::{Message, MessageRole};
 pub use embedder::Embedder;
 pub use error::ModelError;
