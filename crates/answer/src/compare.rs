@@ -57,10 +57,9 @@ impl Answering {
         let found = match self.find_for_both(comparison, &mut report).await {
             Ok(found) => found,
             Err(error) => {
-                let told = AskError::Interrupted;
-                let _ = self.end(second, Err(told), &mut |event| report(1, event)).await;
-                self.end(first, Err(error), &mut |event| report(0, event)).await?;
-                return Err(AskError::Interrupted);
+                let _ = self.end(second, Err(AskError::Interrupted), &mut |event| report(1, event)).await;
+                let answer = self.end(first, Err(error), &mut |event| report(0, event)).await?;
+                return Ok([answer.clone(), answer]);
             }
         };
         report(1, Event::Status(Status::Waiting { ahead: 1 }));

@@ -3,8 +3,8 @@
 //! A reader who comes late is told everything from the beginning. When the last reader has left and none comes back
 //! within a while, the answer is stopped: nobody waits for it, and others wait for the model.
 
-use crate::{Answering, Comparison};
 use crate::ask::{AskError, Event, Question};
+use crate::{Answering, Comparison};
 use domain::{AnswerId, UserId};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

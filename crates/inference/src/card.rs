@@ -68,7 +68,8 @@ pub fn memory_need(path: &Path, context: usize) -> Result<u64, ModelError> {
     let number = |key: &str| gguf.integer(&format!("{name}.{key}")).map(|value| value as u64);
     let heads = number("attention.head_count").unwrap_or(1).max(1);
     let head = number("embedding_length").unwrap_or(0) / heads;
-    let (key, value) = (number("attention.key_length").unwrap_or(head), number("attention.value_length").unwrap_or(head));
+    let (key, value) =
+        (number("attention.key_length").unwrap_or(head), number("attention.value_length").unwrap_or(head));
     let context = number("context_length").map_or(context as u64, |trained| trained.min(context as u64));
     let kv = [number("attention.head_count_kv").unwrap_or(heads), key + value, KV_BYTES, context]
         .into_iter()

@@ -43,7 +43,9 @@ impl Models {
         let model = self.find(name).await?;
         generates(&model)?;
         if model.active {
-            return Err(ModelsError::Refused(format!("'{name}' is in use already; choose another model to try beside it")));
+            return Err(ModelsError::Refused(format!(
+                "'{name}' is in use already; choose another model to try beside it"
+            )));
         }
         if model.beside && (self.engines.is_none() || self.engines().named(name).is_some()) {
             return Err(ModelsError::Refused(format!("'{name}' is loaded already")));
@@ -60,7 +62,8 @@ impl Models {
         if opened.is_some() {
             found_sound(&mut act, model, resident).await?;
         }
-        let detail = json!({ "place": "experimental", "before": before, "after": model.name, "resident_bytes": resident });
+        let detail =
+            json!({ "place": "experimental", "before": before, "after": model.name, "resident_bytes": resident });
         act.record(event(Action::ModelLoaded, model, by).detail(detail)).await?;
         act.commit().await?;
         if let (Some(engines), Some(opened)) = (&self.engines, opened) {
@@ -220,7 +223,12 @@ impl Models {
         outcome
     }
 
-    pub(crate) async fn record_with(&self, name: &str, finding: &ModelFinding, event: Event) -> Result<(), ModelsError> {
+    pub(crate) async fn record_with(
+        &self,
+        name: &str,
+        finding: &ModelFinding,
+        event: Event,
+    ) -> Result<(), ModelsError> {
         let mut act = self.store.begin().await?;
         act.note_model(name, finding).await?;
         act.record(event).await?;

@@ -133,7 +133,8 @@ impl Models {
         Ok(match task {
             Task::Import { path, name } => {
                 let model = self.import(path, name.as_deref(), by).await?;
-                let next = if model.active { "it is in use, as the first of its kind" } else { "verify it, or try it beside" };
+                let next =
+                    if model.active { "it is in use, as the first of its kind" } else { "verify it, or try it beside" };
                 format!("'{}' was taken in; {next}", model.name)
             }
             Task::Verify(name) => match self.verify(name, by).await? {

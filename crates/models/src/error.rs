@@ -20,7 +20,7 @@ pub enum ModelsError {
     /// It would not fit.
     #[error(
         "'{name}' needs about {} of memory and {} are free; unload another model or choose a smaller one",
-        gigabytes(*.need), gigabytes(*.free)
+        gigabytes(*need), gigabytes(*free)
     )]
     Memory {
         /// The model.

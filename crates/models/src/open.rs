@@ -71,7 +71,6 @@ impl Models {
                 let sentence = "the model gives no numbers in its self-test; use another copy or another model";
                 if whole { Ok((true, None)) } else { Err(ModelsError::Refused(sentence.to_owned())) }
             }
-            #[allow(unreachable_patterns, reason = "kinds that are only looked at")]
             _ => Ok((false, None)),
         }
     }
@@ -82,7 +81,8 @@ pub(crate) fn generates(model: &Model) -> Result<(), ModelsError> {
     if model.kind == ModelKind::Generate.as_str() {
         return Ok(());
     }
-    let sentence = format!("'{}' does not write text; only generation models are loaded beside or measured", model.name);
+    let sentence =
+        format!("'{}' does not write text; only generation models are loaded beside or measured", model.name);
     Err(ModelsError::Refused(sentence))
 }
 

@@ -244,9 +244,7 @@ impl Act {
             ModelFinding::Resident(bytes) => {
                 sqlx::query("UPDATE models SET resident_bytes = ? WHERE name = ?").bind(bytes.cast_signed())
             }
-            ModelFinding::Speed(speed) => {
-                sqlx::query("UPDATE models SET speed = ? WHERE name = ?").bind(json(speed)?)
-            }
+            ModelFinding::Speed(speed) => sqlx::query("UPDATE models SET speed = ? WHERE name = ?").bind(json(speed)?),
         };
         let done = query.bind(name).execute(self.connection()).await?;
         found(&done, "model")
@@ -293,8 +291,7 @@ impl Store {
     /// # Errors
     /// [`crate::StorageError`].
     pub async fn model(&self, name: &str) -> Result<Option<Model>> {
-        let row =
-            sqlx::query("SELECT * FROM models WHERE name = ?").bind(name).fetch_optional(&self.reader).await?;
+        let row = sqlx::query("SELECT * FROM models WHERE name = ?").bind(name).fetch_optional(&self.reader).await?;
         row.as_ref().map(model_of).transpose()
     }
 

@@ -82,7 +82,8 @@ pub(crate) async fn run(arguments: Arguments, configuration: &Configuration) -> 
             };
             let license = text(&model.card, "license").unwrap_or("unknown");
             let hash = &model.sha256[..12];
-            let text = format!("imported '{}' ({}, sha256 {hash}…, licence {license}): {state}", model.name, model.kind);
+            let text =
+                format!("imported '{}' ({}, sha256 {hash}…, licence {license}): {state}", model.name, model.kind);
             (row(&model), text)
         }
         Command::Verify { name } => {
@@ -94,11 +95,19 @@ pub(crate) async fn run(arguments: Arguments, configuration: &Configuration) -> 
         }
         Command::Load { name } => {
             models.load(&name, &by).await?;
-            taken_over(&site, json!({ "name": name, "state": "experimental" }), &format!("'{name}' is wanted beside the model in use"))?
+            taken_over(
+                &site,
+                json!({ "name": name, "state": "experimental" }),
+                &format!("'{name}' is wanted beside the model in use"),
+            )?
         }
         Command::Unload => {
             let name = models.unload(&by).await?;
-            taken_over(&site, json!({ "name": name, "state": "unloaded" }), &format!("'{name}' is no longer wanted beside the model in use"))?
+            taken_over(
+                &site,
+                json!({ "name": name, "state": "unloaded" }),
+                &format!("'{name}' is no longer wanted beside the model in use"),
+            )?
         }
         Command::Promote { name } => {
             let before = models.promote(&name, &by).await?;
@@ -115,14 +124,19 @@ pub(crate) async fn run(arguments: Arguments, configuration: &Configuration) -> 
         Command::Measure { name } => {
             let speed = models.measure(&name, &by).await?;
             let (reads, writes) = (speed.prefill_tokens_per_s, speed.decode_tokens_per_s);
-            let mut text = format!("'{name}' reads {reads:.1} and writes {writes:.1} tokens a second on {}", speed.machine);
+            let mut text =
+                format!("'{name}' reads {reads:.1} and writes {writes:.1} tokens a second on {}", speed.machine);
             if beside_a_server(&site)? {
                 text.push_str("\na server runs beside: what it answers meanwhile slows the measurement down");
             }
             (json!({ "name": name, "speed": speed }), text)
         }
     };
-    if json { print_json(&value) } else { println!("{text}") }
+    if json {
+        print_json(&value)
+    } else {
+        println!("{text}")
+    }
     Ok(())
 }
 
@@ -224,5 +238,9 @@ fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
 }
 
 fn gigabytes(bytes: u64) -> String {
-    if bytes < 1_000_000_000 { format!("{:.0} MB", bytes as f64 / 1e6) } else { format!("{:.1} GB", bytes as f64 / 1e9) }
+    if bytes < 1_000_000_000 {
+        format!("{:.0} MB", bytes as f64 / 1e6)
+    } else {
+        format!("{:.1} GB", bytes as f64 / 1e9)
+    }
 }

@@ -30,8 +30,7 @@ pub(crate) async fn run(site: &Site, models: &Models, arguments: Arguments, json
     let tried = models.open_for_trial(&arguments.name).await?;
     answering.engines().try_beside(Some(tried));
     let actor = Actor::console();
-    let comparison =
-        answering.open_comparison(user.id, &arguments.question, scope, &actor, site.operation()).await?;
+    let comparison = answering.open_comparison(user.id, &arguments.question, scope, &actor, site.operation()).await?;
     let stop = CancellationToken::new();
     let answers = answering
         .compare(&comparison, [&stop, &stop], |which, event| {
@@ -52,10 +51,9 @@ pub(crate) async fn run(site: &Site, models: &Models, arguments: Arguments, json
         print_json(&json!({ "stable": side(stable, names[0]), "experimental": side(experimental, names[1]) }));
         return Ok(());
     }
-    for (title, name, answer) in [
-        ("stable", &comparison.stable.1.name, stable),
-        ("experimental", &comparison.experimental.1.name, experimental),
-    ] {
+    for (title, name, answer) in
+        [("stable", &comparison.stable.1.name, stable), ("experimental", &comparison.experimental.1.name, experimental)]
+    {
         let first = answer.timings.first_word.map_or(0.0, |time| time.as_secs_f64());
         println!("\n{title}: {name}, first word after {first:.1} s, {:.1} tokens/s\n{}", writes(answer), answer.text);
         print_verdict(answer);
