@@ -4,7 +4,7 @@
 use crate::app::App;
 use crate::error::WebError;
 use crate::session::{Posted, Reader};
-use crate::show::{moment, page, size};
+use crate::show::{grouped, moment, page, size};
 use crate::views::{
     ConfirmPage, InboxRow, MemoryView, ModelDone, ModelStanding, ModelView, ModelWork, ModelsPage, Nav,
 };
@@ -174,7 +174,7 @@ fn model_view(model: &Model, loaded: bool) -> ModelView {
     let card = |name: &str| model.card.get(name).and_then(Value::as_str).map(str::to_owned);
     let mut facts = vec![text("architecture"), text("quantisation")];
     facts.extend(number("parameters").map(weights));
-    facts.extend(number("context_tokens").map(|tokens| format!("context {tokens}")));
+    facts.extend(number("context_tokens").map(|tokens| format!("context {}", grouped(tokens))));
     facts.extend(number("dimension").map(|dimension| format!("{dimension} dimensions")));
     facts.retain(|fact| !fact.is_empty());
     let speed: Option<Speed> = model.speed.clone().and_then(|speed| serde_json::from_value(speed).ok());

@@ -28,6 +28,13 @@ pub struct ComparePage {
 }
 
 impl ComparePage {
+    /// The side whose list of sources is shown: both were given the same, but a refusal calls them by another name.
+    #[must_use]
+    pub fn with_sources(&self) -> Option<&CompareSide> {
+        let told = self.sides.iter().find(|side| side.answer.state != AnswerState::Refused);
+        told.or_else(|| self.sides.first())
+    }
+
     /// Whether an answer is in work, so that a reader without script needs the page again soon.
     #[must_use]
     pub fn in_work(&self) -> bool {
