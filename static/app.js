@@ -141,7 +141,9 @@
     });
     source.addEventListener("end", () => {
       finish();
-      if (!complete) location.reload();
+      // A comparison shows its figures when both answers are complete.
+      const compared = article.closest("[data-compare]") && !one("[data-stream]");
+      if (!complete || compared) location.reload();
     });
     source.addEventListener("error", () => {
       if (source.readyState !== EventSource.CLOSED) return say("connection lost · trying again");

@@ -89,3 +89,76 @@ fn wrong_usage_is_status_2() {
     assert_eq!(carrel(folder.path(), &["impart"]).status.code(), Some(2));
     assert_eq!(carrel(folder.path(), &["--config", "/nowhere/carrel.toml", "user", "list"]).status.code(), Some(2));
 }
+
+#[test]
+fn models_are_managed_at_the_console() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let small = model_directory().join("smollm2-135m-instruct-q4_1.gguf");
+    let small = small.to_str().unwrap();
+    let json = |arguments: &[&str]| -> serde_json::Value {
+        let mut all = vec!["model", "--json"];
+        all.extend_from_slice(arguments);
+        serde_json::from_str(&done(&data, &all)).unwrap()
+    };
+    assert_eq!(json(&["import", small, "--name", "one"])["state"], "stable");
+    assert_eq!(json(&["import", small, "--name", "two"])["card"]["license"], "apache-2.0");
+    assert!(refused(&data, &["model", "import", small, "--name", "one"]).contains("give this one another name"));
+    assert_eq!(json(&["verify", "two"])["self_test"], true);
+
+    let loaded = done(&data, &["model", "load", "two"]);
+    assert!(loaded.contains("no server runs here; the next start takes it over"), "{loaded}");
+    let state = |name: &str| -> String {
+        let list = json(&["list"]);
+        let model = list["models"].as_array().unwrap().iter().find(|model| model["name"] == name).unwrap().clone();
+        model["state"].as_str().unwrap().to_owned()
+    };
+    assert_eq!((state("one"), state("two")), ("stable".to_owned(), "experimental".to_owned()));
+    assert_eq!(json(&["unload"])["name"], "two");
+    assert!(refused(&data, &["model", "unload"]).contains("no model is loaded beside the one in use"));
+
+    assert_eq!(json(&["promote", "two"])["before"], "one");
+    assert!(done(&data, &["model", "promote", "two"]).contains("in use already"));
+    assert_eq!((state("one"), state("two")), ("previous".to_owned(), "stable".to_owned()));
+    assert_eq!(json(&["rollback"])["name"], "one");
+    let speed = &json(&["measure", "one"])["speed"];
+    assert!(speed["decode_tokens_per_s"].as_f64().unwrap() > 0.1, "{speed}");
+    let list = done(&data, &["model", "list"]);
+    assert!(list.contains("apache-2.0") && list.contains("stable"), "{list}");
+
+    let file = data.join("models/two.gguf");
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes[90_000_000] ^= 1;
+    std::fs::remove_file(&file).unwrap();
+    std::fs::write(&file, bytes).unwrap();
+    for what in ["verify", "load", "promote"] {
+        let sentence = refused(&data, &["model", what, "two"]);
+        assert!(sentence.contains("was changed after its import"), "{sentence}");
+    }
+    assert_eq!(state("one"), "stable");
+    assert!(refused(&data, &["model", "load", "three"]).contains("there is no model 'three'"));
+}
+
+#[test]
+fn two_models_answer_one_question_at_the_console() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let models = model_directory();
+    let password = folder.path().join("password");
+    std::fs::write(&password, "quiet herons at noon\n").unwrap();
+    let small = models.join("smollm2-135m-instruct-q4_1.gguf");
+    for (path, name) in [(models.join("all-minilm-l6-v2"), "embed"), (small.clone(), "one"), (small, "two")] {
+        done(&data, &["model", "import", path.to_str().unwrap(), "--name", name]);
+    }
+    done(&data, &["user", "create", "ada", "--password-file", password.to_str().unwrap()]);
+    done(&data, &["collection", "create", "IT"]);
+    done(&data, &["collection", "grant", "IT", "ada", "read"]);
+    let it = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/samples/it/vpn-gateway-notice.txt");
+    done(&data, &["import", it.to_str().unwrap(), "--collection", "IT"]);
+    let tried = done(&data, &["model", "try", "two", "What changes at the VPN gateway?", "--user", "ada", "--json"]);
+    let tried: serde_json::Value = serde_json::from_str(&tried).unwrap();
+    assert_eq!((&tried["stable"]["model"], &tried["experimental"]["model"]), (&"one".into(), &"two".into()));
+    assert_eq!(tried["stable"]["sources"], tried["experimental"]["sources"], "the same passages");
+    assert_eq!(tried["stable"]["text"], tried["experimental"]["text"], "the same weights, greedily");
+    assert_ne!(tried["stable"]["record"], tried["experimental"]["record"]);
+}

@@ -22,7 +22,7 @@ async fn every_page_as_every_role() {
     let delete_collection = format!("{collection}/delete");
     let people = ["ada", "ben", "clara", "dora", "emil"];
     // ada reads the handbook, clara manages it, nobody else has a grant.
-    let pages: [(&str, [Gets; 5]); 16] = [
+    let pages: [(&str, [Gets; 5]); 19] = [
         ("/ask", [Page; 5]),
         ("/search", [Page; 5]),
         ("/search?q=leave", [Page; 5]),
@@ -36,6 +36,9 @@ async fn every_page_as_every_role() {
         ("/people", [Forbidden, Forbidden, Forbidden, Page, Forbidden]),
         ("/admin", [Forbidden, Forbidden, Forbidden, Page, Forbidden]),
         ("/admin/collections", [Forbidden, Forbidden, Forbidden, Page, Forbidden]),
+        ("/admin/models", [Forbidden, Forbidden, Forbidden, Page, Forbidden]),
+        ("/admin/models/promote?name=none", [Forbidden, Forbidden, Forbidden, NotFound, Forbidden]),
+        ("/admin/models/compare", [Forbidden, Forbidden, Page, Page, Forbidden]),
         (&delete_collection, [Forbidden, Forbidden, Forbidden, Page, Forbidden]),
         ("/audit", [Forbidden, Forbidden, Forbidden, Forbidden, Page]),
         ("/audit/1", [Forbidden, Forbidden, Forbidden, Forbidden, Page]),
@@ -71,7 +74,7 @@ async fn every_act_as_every_role() {
     let hidden = StatusCode::NOT_FOUND;
     type Fields<'a> = &'a [(&'a str, &'a str)];
     let user: Fields<'_> = &[("name", "gus"), ("display_name", "Gus"), ("role", "staff"), ("clearance", "internal")];
-    let acts: [(&str, Fields<'_>, [StatusCode; 5]); 7] = [
+    let acts: [(&str, Fields<'_>, [StatusCode; 5]); 11] = [
         ("/people", user, [no, no, no, StatusCode::OK, no]),
         (
             &change,
@@ -81,6 +84,14 @@ async fn every_act_as_every_role() {
         ("/groups", &[("name", "pilots")], [no, no, no, done, no]),
         ("/collections", &[("name", "Tides"), ("default_label", "public")], [no, no, no, done, no]),
         (&grants, &[("principal", &ada), ("permission", "read")], [no, hidden, done, done, hidden]),
+        ("/admin/models/unload", &[], [no, no, no, done, no]),
+        ("/admin/models/verify", &[("name", "none")], [no, no, no, hidden, no]),
+        ("/admin/models/import", &[("source", "none")], [no, no, no, StatusCode::BAD_REQUEST, no]),
+        (
+            "/admin/models/compare",
+            &[("question", "Anything?")],
+            [no, no, StatusCode::CONFLICT, StatusCode::CONFLICT, no],
+        ),
         ("/audit/verify", &[], [no, no, no, no, StatusCode::OK]),
         ("/audit/export", &[("format", "jsonl")], [no, no, no, no, StatusCode::OK]),
     ];

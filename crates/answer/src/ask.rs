@@ -7,12 +7,12 @@ use crate::pack::{Source, label, pack};
 use crate::record::Answer;
 use crate::retrieve::Retrieved;
 use crate::rewrite::{Turn, standalone};
-use crate::{Answering, prompt};
+use crate::{Answering, NamedGenerator, prompt};
 use audit::Actor;
 use domain::{AccessScope, AnswerId, ConversationId, OperationId, UserId};
 use index::{IndexError, Mode};
 use inference::ModelError;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use storage::{AnswerState, StorageError};
 use tokio_util::sync::CancellationToken;
 
@@ -71,12 +71,27 @@ pub enum Event {
     Answer(Box<Answer>),
 }
 
+/// What a question is answered from.
+pub(crate) struct Found {
+    /// The question as it was searched.
+    pub(crate) query: String,
+    pub(crate) sources: Vec<Source>,
+    pub(crate) confidence: f32,
+    /// Whether it is worth showing to a model.
+    pub(crate) enough: bool,
+    /// Time of finding it.
+    pub(crate) took: Duration,
+}
+
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum AskError {
     /// No generation model is in use.
     #[error("no generation model is in use; an admin imports one with 'carrel model import'")]
     NoModel,
+    /// No model is tried beside the one in use.
+    #[error("no model is loaded beside the one in use; an admin loads one on the models page")]
+    NothingBeside,
     /// Nothing was asked, or too much.
     #[error("{0}")]
     Invalid(&'static str),
@@ -107,19 +122,27 @@ impl Answering {
         mut report: impl FnMut(Event),
     ) -> Result<Answer, AskError> {
         let outcome = self.line(question, stop, &mut report).await;
-        let answer = match outcome {
-            Ok(answer) => answer,
+        self.end(question, outcome, &mut report).await
+    }
+
+    /// Brings the record of an answer to its end, whatever the outcome.
+    pub(crate) async fn end(
+        &self,
+        question: &Question,
+        outcome: Result<Answer, AskError>,
+        report: &mut impl FnMut(Event),
+    ) -> Result<Answer, AskError> {
+        let (answer, outcome) = match outcome {
+            Ok(answer) => (answer.clone(), Ok(answer)),
             Err(error) => {
                 let mut answer = Answer::empty(question, AnswerState::Failed);
                 answer.text = error.to_string();
-                self.close(question, &answer).await?;
-                report(Event::Answer(Box::new(answer)));
-                return Err(error);
+                (answer, Err(error))
             }
         };
         self.close(question, &answer).await?;
-        report(Event::Answer(Box::new(answer.clone())));
-        Ok(answer)
+        report(Event::Answer(Box::new(answer)));
+        outcome
     }
 
     async fn line(
@@ -130,37 +153,66 @@ impl Answering {
     ) -> Result<Answer, AskError> {
         let begin = Instant::now();
         report(Event::Status(Status::Searching));
+        let named = self.generator().ok_or(AskError::NoModel)?;
+        let found = self.find(question, &named).await?;
+        self.show(question, &found, report).await?;
+        self.write(question, &named, &found, begin, stop, report).await
+    }
+
+    /// Rewrite, retrieve, judge, pack: what the question will be answered from.
+    pub(crate) async fn find(&self, question: &Question, named: &NamedGenerator) -> Result<Found, AskError> {
         let history = self.history(question).await?;
         let query = standalone(&question.text, &history);
         let Retrieved { candidates, took } =
             self.retrieve(&query, Mode::Hybrid, self.settings.candidates, &question.scope).await?;
         let confidence = confidence(&self.index, &query, &candidates);
-        let enough = confidence >= self.settings.least_confidence;
-        let named = self.generator().ok_or(AskError::NoModel)?;
         let sources = pack(candidates, &self.settings, |text| named.generator.count_tokens(text));
+        let enough = confidence >= self.settings.least_confidence && !sources.is_empty();
+        Ok(Found { query, sources, confidence, enough, took })
+    }
 
-        // What is about to be shown is recorded first: if that cannot be written, nothing is shown.
-        self.record_shown(question, &query, &sources).await?;
-        report(Event::Sources(sources.clone()));
+    /// What is about to be shown is recorded first: if that cannot be written, nothing is shown.
+    pub(crate) async fn show(
+        &self,
+        question: &Question,
+        found: &Found,
+        report: &mut impl FnMut(Event),
+    ) -> Result<(), AskError> {
+        self.record_shown(question, &found.query, &found.sources).await?;
+        report(Event::Sources(found.sources.clone()));
+        Ok(())
+    }
+
+    /// Prompt, generate, cite: the answer that `named` writes from what was found.
+    pub(crate) async fn write(
+        &self,
+        question: &Question,
+        named: &NamedGenerator,
+        found: &Found,
+        begin: Instant,
+        stop: &CancellationToken,
+        report: &mut impl FnMut(Event),
+    ) -> Result<Answer, AskError> {
+        let sources = &found.sources;
         let mut answer = Answer::empty(question, AnswerState::Refused);
-        answer.label = label(&sources);
-        answer.sources.clone_from(&sources);
-        answer.timings.retrieval = took;
-        answer.confidence = confidence;
-        answer.query = query;
-        if !enough || sources.is_empty() {
+        answer.label = label(sources);
+        answer.sources.clone_from(sources);
+        answer.timings.retrieval = found.took;
+        answer.confidence = found.confidence;
+        answer.query.clone_from(&found.query);
+        if !found.enough {
             answer.timings.total = begin.elapsed();
             return Ok(answer);
         }
 
-        let messages = prompt::messages(&question.text, &sources);
+        let messages = prompt::messages(&question.text, sources);
         answer.model.clone_from(&named.name);
         answer.model_hash.clone_from(&named.generator.info().sha256);
         answer.messages.clone_from(&messages);
         let mut first_word = None;
         let reader = (&question.owner, &question.scope);
         let passages = sources.iter().map(|source| source.passage.text.clone()).collect();
-        let generated = generate(&named, messages, passages, &self.settings, reader, stop, |event| {
+        let generated = generate(named, messages, passages, &self.settings, reader, stop, |event| {
             if matches!(event, Event::Text(_)) {
                 first_word.get_or_insert_with(|| begin.elapsed());
             }
@@ -168,7 +220,7 @@ impl Answering {
         })
         .await?;
 
-        answer.sentences = cite(&self.index, &generated.text, &sources);
+        answer.sentences = cite(&self.index, &generated.text, sources);
         answer.text = generated.text;
         answer.timings.first_word = first_word;
         answer.timings.total = begin.elapsed();
@@ -201,7 +253,7 @@ impl Answering {
 
     async fn history(&self, question: &Question) -> Result<Vec<Turn>, AskError> {
         let answers = self.store.answers(question.conversation).await?;
-        let before = answers.into_iter().filter(|answer| answer.id != question.id);
+        let before = answers.into_iter().take_while(|answer| answer.id != question.id);
         Ok(before.map(|answer| Turn { question: answer.question }).collect())
     }
 }

@@ -5,6 +5,7 @@
 
 mod ask;
 mod cite;
+mod compare;
 mod generate;
 mod judge;
 mod live;
@@ -16,15 +17,18 @@ mod rewrite;
 
 pub use ask::{AskError, Event, Question, Status};
 pub use cite::{Sentence, Support};
+pub use compare::Comparison;
 pub use live::{Live, Subscription};
+pub use models::NamedGenerator;
 pub use pack::Source;
 pub use prompt::messages;
 pub use record::{Answer, Timings};
 pub use retrieve::{Candidate, Retrieved};
 
 use index::Index;
-use inference::{Embedder, Generator};
-use std::sync::{Arc, PoisonError, RwLock};
+use inference::Embedder;
+use models::Engines;
+use std::sync::Arc;
 use storage::Store;
 
 /// What an answer may cost.
@@ -58,22 +62,13 @@ impl Default for Settings {
     }
 }
 
-/// The generation model in use and the name that the site gave it.
-#[derive(Clone)]
-pub struct NamedGenerator {
-    /// Name in the list of models.
-    pub name: String,
-    /// The model.
-    pub generator: Generator,
-}
-
 /// The door to search and answers. Cheap to clone.
 #[derive(Clone)]
 pub struct Answering {
     store: Store,
     index: Arc<Index>,
     embedder: Arc<Embedder>,
-    generator: Arc<RwLock<Option<NamedGenerator>>>,
+    engines: Engines,
     settings: Arc<Settings>,
 }
 
@@ -87,17 +82,18 @@ impl Answering {
         generator: Option<NamedGenerator>,
         settings: Settings,
     ) -> Self {
-        Self { store, index, embedder, generator: Arc::new(RwLock::new(generator)), settings: Arc::new(settings) }
+        Self { store, index, embedder, engines: Engines::new(generator), settings: Arc::new(settings) }
     }
 
     /// The generation model in use.
     #[must_use]
     pub fn generator(&self) -> Option<NamedGenerator> {
-        self.generator.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.engines.stable()
     }
 
-    /// Takes another generation model into use; answers being written are finished by the one before.
-    pub fn promote(&self, generator: NamedGenerator) {
-        *self.generator.write().unwrap_or_else(PoisonError::into_inner) = Some(generator);
+    /// The generation model in use and the one beside it; what is changed there holds for the next question.
+    #[must_use]
+    pub const fn engines(&self) -> &Engines {
+        &self.engines
     }
 }

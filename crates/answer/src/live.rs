@@ -3,8 +3,8 @@
 //! A reader who comes late is told everything from the beginning. When the last reader has left and none comes back
 //! within a while, the answer is stopped: nobody waits for it, and others wait for the model.
 
-use crate::Answering;
 use crate::ask::{AskError, Event, Question};
+use crate::{Answering, Comparison};
 use domain::{AnswerId, UserId};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -52,14 +52,7 @@ impl Live {
 
     /// Begins to answer `question` in the background.
     pub fn begin(&self, answering: Answering, question: Question) {
-        let run = Arc::new(Run {
-            owner: question.owner,
-            stop: CancellationToken::new(),
-            changed: Notify::new(),
-            progress: Mutex::new(Progress { events: Vec::new(), ended: false, readers: 0, last_read: Instant::now() }),
-        });
-        let id = question.id;
-        lock(&self.runs).insert(id, Arc::clone(&run));
+        let (id, run) = (question.id, self.enter(&question));
         let live = self.clone();
         tokio::spawn(async move {
             let answer = answering.ask(&question, &run.stop, |event| run.push(event));
@@ -73,6 +66,48 @@ impl Live {
             run.end();
             lock(&live.runs).remove(&id);
         });
+    }
+
+    /// Begins to answer a question with two models, one after the other, in the background.
+    pub fn begin_comparison(&self, answering: Answering, comparison: Comparison) {
+        let ids = [comparison.stable.0.id, comparison.experimental.0.id];
+        let runs = [self.enter(&comparison.stable.0), self.enter(&comparison.experimental.0)];
+        let live = self.clone();
+        tokio::spawn(async move {
+            let [one, two] = &runs;
+            let report = |which: usize, event: Event| {
+                let ended = matches!(event, Event::Answer(_));
+                runs[which].push(event);
+                if ended {
+                    runs[which].end();
+                }
+            };
+            let answers = answering.compare(&comparison, [&one.stop, &two.stop], report);
+            let outcome = tokio::select! {
+                outcome = answers => outcome.map(drop),
+                () = one.abandoned(live.patience) => Err(AskError::Interrupted),
+                () = two.abandoned(live.patience) => Err(AskError::Interrupted),
+            };
+            if let Err(error) = outcome {
+                tracing::warn!(%error, answer.id = %ids[0], "comparison failed");
+            }
+            for (id, run) in ids.iter().zip(&runs) {
+                run.end();
+                lock(&live.runs).remove(id);
+            }
+        });
+    }
+
+    /// Makes an answer one in the making.
+    fn enter(&self, question: &Question) -> Arc<Run> {
+        let run = Arc::new(Run {
+            owner: question.owner,
+            stop: CancellationToken::new(),
+            changed: Notify::new(),
+            progress: Mutex::new(Progress { events: Vec::new(), ended: false, readers: 0, last_read: Instant::now() }),
+        });
+        lock(&self.runs).insert(question.id, Arc::clone(&run));
+        run
     }
 
     /// Follows an answer of `owner` from its first event; `None` if it is not in the making.

@@ -283,6 +283,7 @@ fn timings(answer: &Answer) -> Value {
         "prompt_tokens": answer.usage.as_ref().map(|usage| usage.prompt_tokens),
         "reused_tokens": answer.usage.as_ref().map(|usage| usage.reused_tokens),
         "new_tokens": answer.usage.as_ref().map(|usage| usage.new_tokens),
+        "decode_ms": answer.usage.as_ref().map(|usage| ms(usage.decode)),
     })
 }
 

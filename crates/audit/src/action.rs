@@ -97,8 +97,19 @@ actions! {
     GroupDeleted = "group.deleted",
     /// A model was brought in.
     ModelImported = "model.imported",
-    /// A model was put into use, or the one before was put back.
+    /// A model's file was compared with its hash, and the model was run for a few tokens.
+    ModelVerified = "model.verified",
+    /// A model was loaded into memory: to be tried beside the one in use, or by a server that takes over what was
+    /// promoted at the console.
+    ModelLoaded = "model.loaded",
+    /// A model that was tried beside the one in use left memory.
+    ModelUnloaded = "model.unloaded",
+    /// A model's speed was measured.
+    ModelMeasured = "model.measured",
+    /// A model was put into use.
     ModelPromoted = "model.promoted",
+    /// The model that was in use before was put back.
+    ModelRolledBack = "model.rolled_back",
     /// A job of the ingest queue was cancelled.
     JobCancelled = "job.cancelled",
     /// A failed or cancelled job was put back into the queue.

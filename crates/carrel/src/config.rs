@@ -30,6 +30,8 @@ pub(crate) struct Configuration {
     pub(crate) generate: GenerateLimits,
     /// Embedding and reranking.
     pub(crate) embed: EmbedOptions,
+    /// Model packs.
+    pub(crate) models: ModelPlaces,
 }
 
 /// How texts become vectors.
@@ -75,6 +77,20 @@ pub(crate) struct GenerateLimits {
     pub(crate) speculate: bool,
 }
 
+/// Where models come from.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ModelPlaces {
+    /// Folders, beside the inbox, from which the models page may import.
+    pub(crate) import_from: Vec<PathBuf>,
+}
+
+impl Default for ModelPlaces {
+    fn default() -> Self {
+        Self { import_from: ["/media", "/run/media", "/mnt"].map(PathBuf::from).to_vec() }
+    }
+}
+
 impl Default for Configuration {
     fn default() -> Self {
         Self {
@@ -87,6 +103,7 @@ impl Default for Configuration {
             answer: AnswerLimits::default(),
             generate: GenerateLimits::default(),
             embed: EmbedOptions::default(),
+            models: ModelPlaces::default(),
         }
     }
 }

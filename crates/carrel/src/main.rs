@@ -48,8 +48,7 @@ enum Command {
     #[command(subcommand)]
     Collection(commands::collection::Command),
     /// Model packs
-    #[command(subcommand)]
-    Model(commands::model::Command),
+    Model(commands::model::Arguments),
     /// The search index
     #[command(subcommand)]
     Index(commands::index::Command),
@@ -105,7 +104,7 @@ async fn run(command: Command, configuration: &Configuration) -> Outcome {
         Command::User(command) => commands::user::run(command, configuration).await,
         Command::Group(command) => commands::group::run(command, configuration).await,
         Command::Collection(command) => commands::collection::run(command, configuration).await,
-        Command::Model(command) => commands::model::run(command, configuration).await,
+        Command::Model(arguments) => commands::model::run(arguments, configuration).await,
         Command::Index(command) => commands::index::run(command, configuration).await,
         Command::Audit(command) => commands::audit::run(command, configuration).await,
         Command::Eval(command) => commands::eval::run(command, configuration).await,

@@ -119,19 +119,31 @@ impl Site {
     /// The generation model in use, loaded.
     pub(crate) async fn generator(&self) -> Result<Option<NamedGenerator>, Failure> {
         let Some(model) = self.store.active_model(ModelKind::Generate.as_str()).await? else { return Ok(None) };
+        let options = self.generator_options();
+        let file = self.data.join(&model.file);
+        let generator = tokio::task::spawn_blocking(move || Generator::load(&file, options)).await??;
+        Ok(Some(NamedGenerator { name: model.name, generator }))
+    }
+
+    fn generator_options(&self) -> GeneratorOptions {
         let limits = &self.configuration.generate;
-        let options = GeneratorOptions {
+        GeneratorOptions {
             threads: limits.threads,
             max_waiting: limits.max_waiting,
             context_tokens: limits.context_tokens,
             max_running: limits.max_running,
             kv_memory_bytes: limits.kv_memory_mb.saturating_mul(1 << 20),
-            passage_memory_bytes: limits.passage_memory_mb << 20,
+            passage_memory_bytes: limits.passage_memory_mb.saturating_mul(1 << 20),
             speculate: limits.speculate,
-        };
-        let file = self.data.join(&model.file);
-        let generator = tokio::task::spawn_blocking(move || Generator::load(&file, options)).await??;
-        Ok(Some(NamedGenerator { name: model.name, generator }))
+        }
+    }
+
+    /// How the models of this site are loaded and where they come from.
+    pub(crate) fn model_settings(&self) -> models::Settings {
+        let options = self.generator_options();
+        let loader = Arc::new(move |file: &Path| Generator::load(file, options));
+        let settings = models::Settings::new(self.data.clone(), options.context_tokens, loader);
+        models::Settings { import_from: self.configuration.models.import_from.clone(), ..settings }
     }
 
     pub(crate) fn answering(&self, retrieval: &Retrieval, generator: Option<NamedGenerator>) -> Answering {

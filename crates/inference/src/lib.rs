@@ -5,6 +5,7 @@
 //! [`Reranker`] scores passages against a query, and [`Generator`] turns messages into a stream of text. All read
 //! models from disk only.
 
+mod card;
 mod chat_template;
 // Chosen by configuration once the scheduler drives decoders; until then only its tests use it.
 #[cfg(any(test, feature = "cuda"))]
@@ -25,6 +26,7 @@ mod scheduler;
 mod thinking;
 mod tokenizer;
 
+pub use card::{ModelCard, memory_need};
 pub use chat_template::{Message, MessageRole};
 pub use embedder::{Embedder, EmbedderOptions, Precision};
 pub use error::ModelError;

@@ -4,7 +4,7 @@
 mod support;
 
 use inference::pack::inspect;
-use inference::{Embedder, Generator, GeneratorOptions, ModelError, ModelKind};
+use inference::{Embedder, Generator, GeneratorOptions, ModelCard, ModelError, ModelKind, memory_need};
 use proptest::prelude::*;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -63,6 +63,24 @@ fn an_embedding_model_is_described() {
     assert_eq!((info.context_tokens, info.dimension), (256, Some(384)));
     assert_eq!(info.size_bytes, 90_868_376);
     assert_eq!(info.sha256, "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db");
+}
+
+#[test]
+fn a_model_tells_its_makers_and_its_licence() {
+    let card = ModelCard::read(&test_model(GENERATE)).unwrap();
+    assert_eq!((card.license.as_deref(), card.author.as_deref()), (Some("apache-2.0"), Some("HuggingFaceTB")));
+    assert!(card.title.unwrap().starts_with("Smollm2 135M"));
+    assert_eq!(ModelCard::read(&test_model(EMBED)).unwrap().license.as_deref(), Some("apache-2.0"));
+}
+
+#[test]
+fn the_memory_that_a_model_needs_grows_with_the_context_it_can_have() {
+    let need = |context| memory_need(&test_model(GENERATE), context).unwrap();
+    // 30 layers, 3 key-value heads of 64, keys and values in 4 bytes each; trained for 8,192 tokens.
+    assert_eq!(need(2048) - need(1024), 30 * 3 * (64 + 64) * 4 * 1024);
+    assert_eq!(need(8192), need(100_000));
+    assert!(need(1) > 98_362_432 && need(1) < 130_000_000, "{}", need(1));
+    assert!(memory_need(&test_model(EMBED), 256).unwrap() > 90_868_376);
 }
 
 #[test]

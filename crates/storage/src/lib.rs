@@ -26,7 +26,7 @@ pub use act::Act;
 pub use conversations::{AnswerRecord, AnswerState, Conversation, Source};
 pub use corpus::{Grant, PrincipalKind};
 pub use error::StorageError;
-pub use models::Model;
+pub use models::{Model, ModelFinding, ModelState};
 pub use outbox::IndexedDocument;
 pub use publishing::PublishedVersion;
 pub use queue::{Job, JobFilter, JobState};

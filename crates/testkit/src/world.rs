@@ -7,7 +7,9 @@ use audit::{Action, Actor, Event, SigningKey};
 use domain::{Clearance, Collection, CollectionId, Environment, Label, OperationId, Permission, Role, User};
 use identity::{Identity, NewUser, PasswordCost, Policy};
 use index::Index;
+use inference::{Generator, GeneratorOptions};
 use ingest::{ContentStore, Origin, Publisher, Stage, Staged, Worker};
+use models::Models;
 use std::sync::Arc;
 use std::time::Duration;
 use storage::Store;
@@ -43,6 +45,10 @@ impl TestApp {
         let named = NamedGenerator { name: "smollm2-135m".to_owned(), generator: generator() };
         let settings = Settings { answer_tokens: 48, passages: 3, passage_tokens: 400, ..Settings::default() };
         let answering = Answering::new(store.clone(), Arc::clone(&index), Arc::clone(&embedder), Some(named), settings);
+        let options = GeneratorOptions { threads: None, max_waiting: 16, context_tokens: 2048 };
+        let loader = Arc::new(move |file: &std::path::Path| Generator::load(file, options));
+        let model_settings = models::Settings::new(data.path().to_owned(), options.context_tokens, loader);
+        let models = Models::of_server(store.clone(), answering.engines().clone(), model_settings);
         let worker = Worker::new(store.clone(), content.clone(), embedder, "minilm".to_owned(), publisher.clone());
         let key = SigningKey::load_or_create(&data.path().join("audit.pem"), &environment).expect("a key is made");
         let app = App {
@@ -54,6 +60,7 @@ impl TestApp {
             content,
             publisher,
             index,
+            models,
             signing_key: Arc::new(key),
             site: Arc::new(Site {
                 organisation: "Port Elsin".to_owned(),

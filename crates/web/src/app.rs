@@ -5,6 +5,7 @@ use audit::SigningKey;
 use identity::Identity;
 use index::Index;
 use ingest::{ContentStore, Publisher, Stage};
+use models::Models;
 use std::path::PathBuf;
 use std::sync::Arc;
 use storage::Store;
@@ -28,6 +29,8 @@ pub struct App {
     pub publisher: Publisher,
     /// The index, for counts on the health page.
     pub index: Arc<Index>,
+    /// Model packs, and which of them run.
+    pub models: Models,
     /// Signs the head of the audit log.
     pub signing_key: Arc<SigningKey>,
     /// What the site configured.

@@ -126,9 +126,23 @@ impl From<answer::AskError> for WebError {
         use answer::AskError as E;
         match error {
             E::Invalid(sentence) => Self::Invalid(sentence.to_owned()),
+            E::NothingBeside => Self::Conflict(error.to_string()),
             E::NoModel | E::Model(inference::ModelError::Overloaded { .. }) => Self::Overloaded(error.to_string()),
             E::Storage(error) => error.into(),
             other => Self::internal(other),
+        }
+    }
+}
+
+impl From<models::ModelsError> for WebError {
+    fn from(error: models::ModelsError) -> Self {
+        use models::ModelsError as E;
+        match error {
+            E::Unknown(_) => Self::NotFound,
+            E::Busy(_) | E::Memory { .. } => Self::Conflict(error.to_string()),
+            E::Storage(error) => error.into(),
+            E::Interrupted => Self::internal(error),
+            other => Self::Invalid(other.to_string()),
         }
     }
 }

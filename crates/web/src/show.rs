@@ -52,6 +52,13 @@ pub(crate) fn size(bytes: u64) -> String {
     format!("{value:.digits$} {}", UNITS[unit])
 }
 
+/// `32,768`
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let groups: Vec<&[u8]> = digits.as_bytes().rchunks(3).rev().collect();
+    groups.iter().map(|group| String::from_utf8_lossy(group)).collect::<Vec<_>>().join(",")
+}
+
 /// `8.4 s`
 pub(crate) fn seconds(milliseconds: u64) -> String {
     format!("{}.{} s", milliseconds / 1000, milliseconds % 1000 / 100)
@@ -105,5 +112,6 @@ mod tests {
             assert_eq!(size(bytes), text);
         }
         assert_eq!(seconds(8_449), "8.4 s");
+        assert_eq!([0, 999, 4096, 1_048_576].map(grouped), ["0", "999", "4,096", "1,048,576"]);
     }
 }

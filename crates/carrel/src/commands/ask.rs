@@ -66,7 +66,7 @@ pub(crate) async fn run(arguments: Arguments, configuration: &Configuration) -> 
     Ok(())
 }
 
-fn print_verdict(answer: &Answer) {
+pub(crate) fn print_verdict(answer: &Answer) {
     println!();
     if answer.state == AnswerState::Refused {
         println!("The documents that this person can see do not answer this.");

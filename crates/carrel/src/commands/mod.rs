@@ -12,6 +12,7 @@ pub(crate) mod index;
 pub(crate) mod model;
 pub(crate) mod search;
 pub(crate) mod serve;
+pub(crate) mod r#try;
 pub(crate) mod user;
 
 /// Prints one JSON object.

@@ -1,23 +1,31 @@
 //! `carrel model`
 
 use super::print_json;
+use super::r#try::Arguments as Try;
 use crate::Outcome;
 use crate::config::Configuration;
+use crate::lock::IndexLock;
 use crate::site::{Failure, Site};
-use ::audit::{Action, Actor, Event};
-use inference::{ModelInfo, ModelKind, pack};
-use serde_json::json;
+use ::audit::Actor;
+use inference::ModelKind;
+use models::{By, Models};
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use storage::Model;
 
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Print one JSON object
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
 #[derive(clap::Subcommand)]
-pub(crate) enum Command {
+enum Command {
     /// List the model packs
-    List {
-        /// Print one JSON object
-        #[arg(long)]
-        json: bool,
-    },
+    List,
     /// Take in a GGUF file or a folder with BERT-family safetensors
     Import {
         /// The file or folder
@@ -26,12 +34,19 @@ pub(crate) enum Command {
         #[arg(long)]
         name: Option<String>,
     },
-    /// Check a model pack against the hash it was imported with
+    /// Compare a model with the hash of its import and let it write a few tokens
     Verify {
         /// Its name
         name: String,
     },
-    /// Take a model into use; a running server does so at its next start
+    /// Have a model loaded beside the one in use, to try it
+    Load {
+        /// Its name
+        name: String,
+    },
+    /// End the trial of the model beside the one in use
+    Unload,
+    /// Take a model into use
     Promote {
         /// Its name
         name: String,
@@ -39,173 +54,193 @@ pub(crate) enum Command {
     /// Go back to the model in use before
     Rollback {
         /// generate or embed
+        #[arg(default_value = "generate")]
         kind: ModelKind,
     },
+    /// Measure how many tokens a second a model reads and writes
+    Measure {
+        /// Its name
+        name: String,
+    },
+    /// Ask the model in use and another one the same question, over the same passages
+    Try(Try),
 }
 
-pub(crate) async fn run(command: Command, configuration: &Configuration) -> Outcome {
+pub(crate) async fn run(arguments: Arguments, configuration: &Configuration) -> Outcome {
+    let Arguments { json, command } = arguments;
     let site = Site::open(configuration).await?;
-    match command {
-        Command::List { json } => list(&site, json).await,
+    let (models, by) = (models(&site), by(&site));
+    let (value, text) = match command {
+        Command::List => return list(&site, &models, json).await,
+        Command::Try(arguments) => return super::r#try::run(&site, &models, arguments, json).await,
         Command::Import { path, name } => {
-            let model = import(&site, &path, name).await?;
-            let state = if model.active { "in use" } else { "not in use; 'carrel model promote' changes that" };
-            println!("imported '{}' ({}, sha256 {}…): {state}", model.name, model.kind, &model.sha256[..12]);
-            Ok(())
+            let model = models.import(&path, name.as_deref(), &by).await?;
+            let state = if model.active {
+                "in use, as the first of its kind"
+            } else {
+                "not in use; 'carrel model load' tries it, 'carrel model promote' takes it into use"
+            };
+            let license = text(&model.card, "license").unwrap_or("unknown");
+            let hash = &model.sha256[..12];
+            let text =
+                format!("imported '{}' ({}, sha256 {hash}…, licence {license}): {state}", model.name, model.kind);
+            (row(&model), text)
         }
-        Command::Verify { name } => verify(&site, &name).await,
-        Command::Promote { name } => promote(&site, &name).await,
-        Command::Rollback { kind } => {
-            check_replaceable(&site, kind.as_str()).await?;
-            let mut act = site.store.begin().await?;
-            let name = act.rollback_model(kind.as_str()).await?;
-            act.record(promoted(&site, &name)).await?;
-            act.commit().await?;
-            println!("'{name}' is in use again");
-            Ok(())
+        Command::Verify { name } => {
+            let ran = models.verify(&name, &by).await?;
+            let model = models.find(&name).await?;
+            let rest = if ran { "and it runs" } else { "but it was not run: there is no memory for it" };
+            let text = format!("'{name}' is as it was imported, {rest}: sha256 {}", model.sha256);
+            (json!({ "name": name, "sha256": model.sha256, "self_test": ran }), text)
         }
-    }
-}
-
-async fn list(site: &Site, json: bool) -> Outcome {
-    let models = site.store.models().await?;
-    if json {
-        let row = |model: Model| {
-            let Model { name, kind, file, info, sha256, active, .. } = model;
-            json!({ "name": name, "kind": kind, "file": file, "info": info, "sha256": sha256, "active": active })
-        };
-        print_json(&json!({ "models": models.into_iter().map(row).collect::<Vec<_>>() }));
-        return Ok(());
-    }
-    for model in models {
-        let text = |name: &str| model.info.get(name).and_then(|value| value.as_str()).unwrap_or_default().to_owned();
-        let state = if model.active { "in use" } else { "" };
-        let what = format!("{} {}", text("architecture"), text("quantisation"));
-        println!("{:40} {:8} {what:16} {}… {state}", model.name, model.kind, &model.sha256[..12]);
-    }
-    Ok(())
-}
-
-/// Takes a model in: inspected where it lies, copied, inspected again where it will stay.
-pub(crate) async fn import(site: &Site, path: &Path, name: Option<String>) -> Result<Model, Failure> {
-    let info = inspect(path).await?;
-    let name = name.unwrap_or_else(|| stem(path));
-    if name.is_empty() || name.starts_with('.') || name.contains(['/', '\\']) {
-        return Err("a model's name is a plain file name".into());
-    }
-    let models = site.store.models().await?;
-    if models.iter().any(|model| model.name == name) {
-        return Err(format!("there is a model '{name}' already; give this one another name with --name").into());
-    }
-    let file = match info.kind {
-        ModelKind::Generate => format!("models/{name}.gguf"),
-        ModelKind::Embed | ModelKind::Rerank => format!("models/{name}"),
-    };
-    let (from, to) = (path.to_owned(), site.data.join(&file));
-    tokio::task::spawn_blocking(move || copy(&from, &to)).await??;
-    let arrived = inspect(&site.data.join(&file)).await?;
-    if arrived.sha256 != info.sha256 {
-        return Err("the copy differs from the original; check the disk and the medium".into());
-    }
-    let active = !models.iter().any(|model| model.kind == info.kind.as_str() && model.active);
-    let model = Model {
-        kind: info.kind.as_str().to_owned(),
-        file,
-        info: serde_json::to_value(&info)?,
-        sha256: info.sha256.clone(),
-        active,
-        imported_at: site.store.environment().now(),
-        name,
-    };
-    let mut act = site.store.begin().await?;
-    act.insert_model(&model).await?;
-    if active {
-        act.promote_model(&model.name).await?;
-    }
-    let event = Event::new(Action::ModelImported, &Actor::console(), site.operation())
-        .on("model", &model.name, &model.name)
-        .detail(json!({ "kind": model.kind, "sha256": model.sha256, "in_use": active }));
-    act.record(event).await?;
-    act.commit().await?;
-    Ok(model)
-}
-
-async fn verify(site: &Site, name: &str) -> Outcome {
-    let model = find(site, name).await?;
-    let info = inspect(&site.data.join(&model.file)).await?;
-    if info.sha256 != model.sha256 {
-        return Err(format!("'{name}' was changed on disk: import it again from its medium").into());
-    }
-    println!("'{name}' is as it was imported: sha256 {}", model.sha256);
-    Ok(())
-}
-
-async fn promote(site: &Site, name: &str) -> Outcome {
-    let model = find(site, name).await?;
-    inspect(&site.data.join(&model.file)).await?;
-    if model.active {
-        println!("'{name}' is in use already");
-        return Ok(());
-    }
-    check_replaceable(site, &model.kind).await?;
-    let mut act = site.store.begin().await?;
-    act.promote_model(name).await?;
-    act.record(promoted(site, name)).await?;
-    act.commit().await?;
-    println!("'{name}' is in use from the next start of the server on");
-    Ok(())
-}
-
-/// Vectors of one embedder mean nothing to another.
-async fn check_replaceable(site: &Site, kind: &str) -> Outcome {
-    if kind == ModelKind::Embed.as_str() && !site.store.documents_to_index(None, 1).await?.is_empty() {
-        let sentence = "documents were embedded by the model in use, and another one cannot read their vectors; \
-                        import them anew into a data directory that begins with the other model";
-        return Err(sentence.into());
-    }
-    Ok(())
-}
-
-fn promoted(site: &Site, name: &str) -> Event {
-    Event::new(Action::ModelPromoted, &Actor::console(), site.operation()).on("model", name, name)
-}
-
-async fn find(site: &Site, name: &str) -> Result<Model, Failure> {
-    let unknown = || format!("there is no model '{name}'; 'carrel model list' shows them");
-    Ok(site.store.models().await?.into_iter().find(|model| model.name == name).ok_or_else(unknown)?)
-}
-
-async fn inspect(path: &Path) -> Result<ModelInfo, Failure> {
-    let path = path.to_owned();
-    Ok(tokio::task::spawn_blocking(move || pack::inspect(&path)).await??)
-}
-
-/// The file's name without `.gguf`, or the folder's.
-fn stem(path: &Path) -> String {
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    name.strip_suffix(".gguf").unwrap_or(&name).to_owned()
-}
-
-/// Copies a file or a flat folder; by a hard link where that is possible, since models are large and never change.
-fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
-    if let Some(parent) = to.parent() {
-        std::fs::create_dir_all(parent)?;
-    }
-    if from.is_dir() {
-        for entry in std::fs::read_dir(from)? {
-            let entry = entry?;
-            if !entry.file_name().to_string_lossy().starts_with('.') {
-                copy(&entry.path(), &to.join(entry.file_name()))?;
+        Command::Load { name } => {
+            models.load(&name, &by).await?;
+            taken_over(
+                &site,
+                json!({ "name": name, "state": "experimental" }),
+                &format!("'{name}' is wanted beside the model in use"),
+            )?
+        }
+        Command::Unload => {
+            let name = models.unload(&by).await?;
+            taken_over(
+                &site,
+                json!({ "name": name, "state": "unloaded" }),
+                &format!("'{name}' is no longer wanted beside the model in use"),
+            )?
+        }
+        Command::Promote { name } => {
+            let before = models.promote(&name, &by).await?;
+            if before.as_deref() == Some(name.as_str()) {
+                (json!({ "name": name, "before": before }), format!("'{name}' is in use already"))
+            } else {
+                in_use(&site, &models, &name, json!({ "name": name, "before": before })).await?
             }
         }
+        Command::Rollback { kind } => {
+            let name = models.rollback(kind.as_str(), &by).await?;
+            in_use(&site, &models, &name, json!({ "name": name })).await?
+        }
+        Command::Measure { name } => {
+            let speed = models.measure(&name, &by).await?;
+            let (reads, writes) = (speed.prefill_tokens_per_s, speed.decode_tokens_per_s);
+            let mut text =
+                format!("'{name}' reads {reads:.1} and writes {writes:.1} tokens a second on {}", speed.machine);
+            if beside_a_server(&site)? {
+                text.push_str("\na server runs beside: what it answers meanwhile slows the measurement down");
+            }
+            (json!({ "name": name, "speed": speed }), text)
+        }
+    };
+    if json {
+        print_json(&value)
+    } else {
+        println!("{text}")
+    }
+    Ok(())
+}
+
+/// The models as commands see them: what they want is written down, and a running server does it.
+pub(crate) fn models(site: &Site) -> Models {
+    Models::at_console(site.store.clone(), site.model_settings())
+}
+
+fn by(site: &Site) -> By {
+    By { actor: Actor::console(), operation: site.operation() }
+}
+
+/// Takes a model in, as the demo does.
+pub(crate) async fn import(site: &Site, path: &Path, name: Option<String>) -> Result<Model, Failure> {
+    Ok(models(site).import(path, name.as_deref(), &by(site)).await?)
+}
+
+/// Whether another process, which can only be a server or a long command, works on this data directory.
+fn beside_a_server(site: &Site) -> Result<bool, Failure> {
+    Ok(IndexLock::acquire(&site.data)?.is_none())
+}
+
+/// Says when a server does what was written down.
+fn taken_over(site: &Site, mut value: Value, done: &str) -> Result<(Value, String), Failure> {
+    let running = beside_a_server(site)?;
+    value["server_running"] = running.into();
+    let when = if running {
+        "the running server takes it over within seconds; 'carrel model list' shows a problem if it cannot"
+    } else {
+        "no server runs here; the next start takes it over"
+    };
+    Ok((value, format!("{done}: {when}")))
+}
+
+/// The same for a model in use: an embedding model is read only when a server starts.
+async fn in_use(site: &Site, models: &Models, name: &str, value: Value) -> Result<(Value, String), Failure> {
+    if models.find(name).await?.kind == ModelKind::Generate.as_str() {
+        return taken_over(site, value, &format!("'{name}' is in use"));
+    }
+    Ok((value, format!("'{name}' is in use from the next start of the server on")))
+}
+
+async fn list(site: &Site, models: &Models, json: bool) -> Outcome {
+    let known = models.list().await?;
+    if json {
+        let memory = models.memory();
+        print_json(&json!({
+            "models": known.iter().map(row).collect::<Vec<_>>(),
+            "memory": memory.map(|memory| json!({ "total": memory.total, "available": memory.available })),
+            "server_running": beside_a_server(site)?,
+        }));
         return Ok(());
     }
-    let from = std::fs::canonicalize(from)?;
-    let partial = to.with_extension("partial");
-    let _ = std::fs::remove_file(&partial);
-    if std::fs::hard_link(&from, &partial).is_err() {
-        std::fs::copy(&from, &partial)?;
-        std::fs::File::open(&partial)?.sync_all()?;
+    println!("{:36} {:8} {:12} {:>9} {:>9} {:>15}  licence", "name", "kind", "state", "size", "memory", "tokens/s");
+    for model in &known {
+        let size = model.info.get("size_bytes").and_then(Value::as_u64);
+        let memory = model.resident_bytes.or(model.need_bytes);
+        let rate = |name: &str| model.speed.as_ref().and_then(|speed| speed.get(name)).and_then(Value::as_f64);
+        let speed = rate("prefill_tokens_per_s").zip(rate("decode_tokens_per_s"));
+        println!(
+            "{:36} {:8} {:12} {:>9} {:>9} {:>15}  {}",
+            model.name,
+            model.kind,
+            model.state().as_str(),
+            size.map(gigabytes).unwrap_or_default(),
+            memory.map(gigabytes).unwrap_or_default(),
+            speed.map(|(reads, writes)| format!("{reads:.0} / {writes:.1}")).unwrap_or_default(),
+            text(&model.card, "license").unwrap_or("unknown"),
+        );
+        if let Some(problem) = &model.problem {
+            println!("  ! {problem}");
+        }
     }
-    std::fs::rename(&partial, to)
+    Ok(())
+}
+
+fn row(model: &Model) -> Value {
+    json!({
+        "name": model.name,
+        "kind": model.kind,
+        "state": model.state().as_str(),
+        "active": model.active,
+        "previous": model.previous,
+        "file": model.file,
+        "info": model.info,
+        "card": model.card,
+        "sha256": model.sha256,
+        "imported_at": model.imported_at,
+        "verified_at": model.verified_at,
+        "need_bytes": model.need_bytes,
+        "resident_bytes": model.resident_bytes,
+        "speed": model.speed,
+        "problem": model.problem,
+    })
+}
+
+fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
+    value.get(name).and_then(Value::as_str)
+}
+
+fn gigabytes(bytes: u64) -> String {
+    if bytes < 1_000_000_000 {
+        format!("{:.0} MB", bytes as f64 / 1e6)
+    } else {
+        format!("{:.1} GB", bytes as f64 / 1e9)
+    }
 }

@@ -31,11 +31,20 @@ pub(crate) async fn run(arguments: Arguments, configuration: &Configuration) -> 
 pub(crate) async fn serve(site: &Site, configuration: &Configuration, ready: impl FnOnce(SocketAddr)) -> Outcome {
     let in_use = "another process works on this data directory; stop it first, or use another --data";
     let retrieval = site.retrieval().await?.ok_or(in_use)?;
-    let generator = site.generator().await?;
+    // A server without a model can still be searched, and an admin can mend it on its pages.
+    let (generator, failure) = match site.generator().await {
+        Ok(generator) => (generator, None),
+        Err(error) => (None, Some(error.to_string())),
+    };
     if generator.is_none() {
-        tracing::warn!("no generation model is in use: search works, answers do not; 'carrel model import' adds one");
+        let reason = failure.as_deref().unwrap_or("'carrel model import' adds one");
+        tracing::warn!("no generation model is in use: search works, answers do not; {reason}");
     }
     let answering = site.answering(&retrieval, generator);
+    let models = models::Models::of_server(site.store.clone(), answering.engines().clone(), site.model_settings());
+    if let Some(reason) = failure {
+        models.failed_at_start(&reason).await?;
+    }
     let listener = TcpListener::bind(configuration.listen)
         .await
         .map_err(|error| format!("cannot listen on {}: {error}", configuration.listen))?;
@@ -51,6 +60,7 @@ pub(crate) async fn serve(site: &Site, configuration: &Configuration, ready: imp
         content: site.content()?,
         publisher: retrieval.publisher.clone(),
         index: Arc::clone(&retrieval.index),
+        models: models.clone(),
         signing_key: Arc::new(site.signing_key()?),
         site: Arc::new(web::Site {
             organisation: organisation(site, configuration).await?,
@@ -65,6 +75,10 @@ pub(crate) async fn serve(site: &Site, configuration: &Configuration, ready: imp
         let stop = stop.clone();
         async move { worker.run(stop).await }
     });
+    let follow = tokio::spawn({
+        let stop = stop.clone();
+        async move { models.follow(stop).await }
+    });
     ready(address);
     let service = web::router(app).into_make_service_with_connect_info::<SocketAddr>();
     // An open event stream would keep a graceful end waiting: after a moment the rest is cut.
@@ -75,6 +89,7 @@ pub(crate) async fn serve(site: &Site, configuration: &Configuration, ready: imp
     stop.cancel();
     let _ = tokio::time::timeout(Duration::from_secs(3), server).await;
     let _ = tokio::time::timeout(Duration::from_secs(10), ingest).await;
+    let _ = tokio::time::timeout(Duration::from_secs(1), follow).await;
     let mut act = site.store.begin().await?;
     act.record(Event::new(Action::ServerStopped, &Actor::system(), site.operation())).await?;
     act.commit().await?;

@@ -5,10 +5,12 @@ mod ask;
 mod audit;
 mod collection;
 mod collections_admin;
+mod compare;
 mod document;
 mod health;
 mod jobs;
 mod library;
+mod models;
 mod people;
 mod search;
 mod sign_in;
@@ -62,6 +64,15 @@ pub fn router(app: App) -> Router {
         .route("/groups/{id}/members", post(people::change_members))
         .route("/admin", get(health::get))
         .route("/admin/collections", get(collections_admin::get))
+        .route("/admin/models", get(models::get))
+        .route("/admin/models/import", post(models::import))
+        .route("/admin/models/verify", post(models::verify))
+        .route("/admin/models/load", post(models::load))
+        .route("/admin/models/unload", post(models::unload))
+        .route("/admin/models/measure", post(models::measure))
+        .route("/admin/models/promote", get(models::confirm_promote).post(models::promote))
+        .route("/admin/models/rollback", get(models::confirm_rollback).post(models::rollback))
+        .route("/admin/models/compare", get(compare::get).post(compare::post))
         .route("/audit", get(audit::get))
         .route("/audit/{sequence}", get(audit::event))
         .route("/audit/export", post(audit::export))

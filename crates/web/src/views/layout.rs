@@ -47,6 +47,10 @@ pub enum Nav {
     People,
     /// Collections and who may do what in them.
     Collections,
+    /// Model packs and which of them run.
+    Models,
+    /// One question to two models.
+    Compare,
     /// The appliance's health.
     Health,
     /// The audit log.
@@ -77,6 +81,8 @@ impl Nav {
             Self::Jobs => ("/jobs", "Jobs"),
             Self::People => ("/people", "People"),
             Self::Collections => ("/admin/collections", "Collections"),
+            Self::Models => ("/admin/models", "Models"),
+            Self::Compare => ("/admin/models/compare", "Compare"),
             Self::Health => ("/admin", "Health"),
             Self::Audit => ("/audit", "Audit"),
             Self::None => ("/", "Carrel"),
@@ -87,8 +93,8 @@ impl Nav {
     const fn duties(role: Role) -> &'static [Self] {
         match role {
             Role::Staff => &[],
-            Role::Curator => &[Self::Jobs],
-            Role::Admin => &[Self::Jobs, Self::People, Self::Collections, Self::Health],
+            Role::Curator => &[Self::Jobs, Self::Compare],
+            Role::Admin => &[Self::Jobs, Self::People, Self::Collections, Self::Models, Self::Health],
             Role::Auditor => &[Self::Audit],
         }
     }

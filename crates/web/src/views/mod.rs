@@ -9,6 +9,7 @@ mod ask;
 mod audit;
 mod collection;
 mod collections_admin;
+mod compare;
 mod document;
 mod filters;
 mod health;
@@ -16,6 +17,7 @@ mod jobs;
 mod layout;
 mod library;
 mod messages;
+mod models;
 mod people;
 mod search;
 
@@ -31,12 +33,14 @@ pub use collection::{
     CollectionPage, DocumentRow, GrantRow, GrantsEditor, PrincipalChoice, PrincipalKind, UploadRules,
 };
 pub use collections_admin::{CollectionEdit, CollectionsAdminPage, Matrix, MatrixRow};
+pub use compare::{ComparePage, CompareSide};
 pub use document::{CitationNav, DocumentPage, PassageView};
 pub use health::{HealthCard, HealthPage, HealthState, ModelRow};
 pub use jobs::{JobFilter, JobRow, JobState, JobsPage, JobsPartial};
 pub use layout::{Chrome, Flash, FlashKind, Nav, NavItem, Pager, Person, Theme};
 pub use library::{CollectionCard, LibraryPage};
 pub use messages::{ConfirmPage, ErrorPage, SignInPage};
+pub use models::{InboxRow, MemoryView, ModelDone, ModelStanding, ModelView, ModelWork, ModelsPage};
 pub use people::{GroupCard, Member, NewPassword, PeoplePage, UserRow};
 pub use search::{Facet, SearchPage, SearchResult};
 

@@ -42,6 +42,13 @@ fn pages() -> Vec<(&'static str, String)> {
         ("audit_event", AuditEventPage::sample().render()),
         ("account", AccountPage::sample().render()),
         ("health", HealthPage::sample().render()),
+        ("models", ModelsPage::sample().render()),
+        ("models_in_work", ModelsPage::sample_in_work().render()),
+        ("models_empty", ModelsPage::sample_empty().render()),
+        ("compare", ComparePage::sample().render()),
+        ("compare_in_work", ComparePage::sample_in_work().render()),
+        ("compare_start", ComparePage::sample_start().render()),
+        ("compare_nothing_beside", ComparePage::sample_nothing_beside().render()),
         ("error", ErrorPage::sample().render()),
         ("confirm", ConfirmPage::sample().render()),
         ("partial_answer", AnswerPartial { answer: &answer, csrf: "c5f1" }.render()),
@@ -222,8 +229,8 @@ fn navigation_shows_what_a_role_works_with() {
         Chrome::sample("", Nav::Ask, role).navigation().iter().map(|item| item.text).collect::<Vec<_>>().join(" ")
     };
     assert_eq!(words(domain::Role::Staff), "Ask Search Library");
-    assert_eq!(words(domain::Role::Curator), "Ask Search Library Jobs");
-    assert_eq!(words(domain::Role::Admin), "Ask Search Library Jobs People Collections Health");
+    assert_eq!(words(domain::Role::Curator), "Ask Search Library Jobs Compare");
+    assert_eq!(words(domain::Role::Admin), "Ask Search Library Jobs People Collections Models Health");
     assert_eq!(words(domain::Role::Auditor), "Ask Search Library Audit");
 }
 
@@ -239,6 +246,31 @@ fn headings_and_pages_appear_where_they_change() {
     assert!(page.passages[1].paragraphs()[0].starts_with("In the first"), "a heading is not repeated in the text");
 }
 
+/// A page without its frame.
+fn main_of(html: &str) -> &str {
+    let begin = html.find("<main").expect("the page has a main part");
+    &html[begin..html.find("</main>").expect("it ends")]
+}
+
+#[test]
+fn a_model_can_be_tried_and_promoted_only_if_it_is_not_in_use() {
+    let html = ModelsPage::sample().render().expect("renders");
+    let row = |name: &str| {
+        let begin = html.find(&format!("<th scope=\"row\">{name}<")).expect("a row");
+        html[begin..].split("</tr>").next().expect("it ends").to_owned()
+    };
+    assert!(!row("Qwen2.5-Coder-1.5B-Instruct").contains("/admin/models/load"));
+    assert!(!row("Qwen2.5-Coder-1.5B-Instruct").contains("/admin/models/promote"));
+    assert!(row("SmolLM2-135M-Instruct").contains("/admin/models/load"));
+    assert!(!row("all-MiniLM-L6-v2").contains("/admin/models/load"), "it does not write");
+    let broken = row("Mistral-7B-Instruct-v0.3");
+    assert!(broken.contains("3.1 GB are free") && broken.contains("unknown"), "{broken}");
+    let empty = ModelsPage::sample_empty().render().expect("renders");
+    assert!(empty.contains("Refused: holiday.gguf is damaged or no model: it does not begin like a GGUF file."));
+    let refreshes = |page: &ModelsPage| page.render().expect("renders").contains("http-equiv=\"refresh\"");
+    assert!(refreshes(&ModelsPage::sample_in_work()) && !refreshes(&ModelsPage::sample()));
+}
+
 /// The agreed look lies in `snapshots/`; `INSTA_UPDATE=always cargo test -p web` writes it anew.
 #[test]
 fn the_partials_look_as_agreed() {
@@ -250,5 +282,7 @@ fn the_partials_look_as_agreed() {
         insta::assert_snapshot!("answer", AnswerPartial { answer: &answer, csrf: "c5f1" }.render().expect("renders"));
         insta::assert_snapshot!("sources", SourcesPartial { answer: &answer }.render().expect("renders"));
         insta::assert_snapshot!("sign_in", SignInPage::sample_refused().render().expect("renders"));
+        insta::assert_snapshot!("models", main_of(&ModelsPage::sample().render().expect("renders")));
+        insta::assert_snapshot!("compare", main_of(&ComparePage::sample().render().expect("renders")));
     });
 }

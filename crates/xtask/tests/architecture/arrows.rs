@@ -15,15 +15,16 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("storage", &["domain", "audit"]),
     ("identity", &["domain", "storage", "audit"]),
     ("ingest", &["domain", "storage", "audit", "extract", "index", "inference"]),
-    ("answer", &["domain", "storage", "audit", "index", "inference"]),
-    ("web", &["domain", "storage", "audit", "identity", "extract", "index", "inference", "ingest", "answer"]),
+    ("models", &["domain", "storage", "audit", "inference"]),
+    ("answer", &["domain", "storage", "audit", "index", "inference", "models"]),
+    ("web", &["domain", "storage", "audit", "identity", "extract", "index", "inference", "models", "ingest", "answer"]),
     ("carrel", ALL),
     ("testkit", ALL),
     ("xtask", &[]),
 ];
 
 const ALL: &[&str] =
-    &["domain", "extract", "index", "inference", "audit", "storage", "identity", "ingest", "answer", "web"];
+    &["domain", "extract", "index", "inference", "models", "audit", "storage", "identity", "ingest", "answer", "web"];
 
 /// Crate, what must not be among its own dependencies.
 const MUST_NOT_KNOW: &[(&str, &[&str])] = &[
@@ -35,6 +36,7 @@ const MUST_NOT_KNOW: &[(&str, &[&str])] = &[
     ("storage", &["axum", "tantivy", "hnsw_rs", "candle-core"]),
     ("identity", &["axum", "tantivy", "hnsw_rs", "candle-core"]),
     ("ingest", &["axum", "sqlx", "tantivy", "hnsw_rs", "candle-core"]),
+    ("models", &["axum", "sqlx", "tantivy", "hnsw_rs", "candle-core"]),
     ("answer", &["axum", "sqlx", "tantivy", "hnsw_rs", "candle-core"]),
     ("web", &["sqlx", "tantivy", "hnsw_rs", "candle-core", "candle-nn", "candle-transformers", "tokenizers"]),
 ];
