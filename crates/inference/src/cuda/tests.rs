@@ -190,5 +190,6 @@ fn chunks_that_do_not_fit_are_errors() {
     refused(&[], &[0]);
     refused(&[VOCABULARY as u32], &[0]);
     assert!(decoder.copy(0, BLOCKS).is_err());
+    assert_eq!((decoder.vocabulary(), decoder.context(), decoder.block_tokens()), (VOCABULARY, 4096, BLOCK_TOKENS));
     assert_eq!(decoder.block_bytes(), 2 * 3 * BLOCK_TOKENS * 128 * 4);
 }

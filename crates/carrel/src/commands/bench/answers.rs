@@ -84,7 +84,7 @@ pub(super) async fn answers(arguments: Arguments, configuration: &Configuration)
     }
     Ok(json!({
         "questions": prompts.len(),
-        "lookup": !arguments.no_lookup,
+        "lookup": engine::DRAFTS && !arguments.no_lookup,
         "prompt_tokens": read,
         "new_tokens": written,
         "prefill_tokens_per_s": rate(read, prefill),

@@ -5,10 +5,14 @@ use inference::{GenerateRequest, Generator, GeneratorOptions, Message, ModelErro
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+/// Whether the engine can draft tokens from the prompt at all. It cannot yet: when it can, this goes, [`load`] passes
+/// `lookup` on, and [`Run::usage`] tells how many drafts were right.
+pub(super) const DRAFTS: bool = false;
+
 /// A generator for `requests` at once in `context` tokens each; `lookup` lets it draft tokens from the prompt.
 pub(super) async fn load(file: &Path, context: usize, requests: usize, lookup: bool) -> Result<Generator, Failure> {
-    // The engine drafts nothing yet, so there is nothing to switch off: the option goes in here, and only here.
-    let _ = lookup;
+    // Nothing to switch on or off yet; the option goes in here, and only here.
+    let _ = lookup && DRAFTS;
     let options = GeneratorOptions { max_waiting: requests, context_tokens: context, ..GeneratorOptions::default() };
     let file = file.to_owned();
     Ok(tokio::task::spawn_blocking(move || Generator::load(&file, options)).await??)

@@ -61,7 +61,7 @@ pub(super) async fn run(arguments: Arguments, configuration: &Configuration) -> 
     for task in tasks {
         runs.push(task.await??);
     }
-    figures(&runs, begin, &file, &model, !no_lookup)
+    figures(&runs, begin, &file, &model, engine::DRAFTS && !no_lookup)
 }
 
 fn figures(runs: &[Run], begin: Instant, file: &Path, model: &str, lookup: bool) -> Result<Value, Failure> {
