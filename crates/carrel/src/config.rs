@@ -110,7 +110,8 @@ impl Default for Configuration {
 
 impl Default for AnswerLimits {
     fn default() -> Self {
-        let Settings { passages, passage_tokens, answer_tokens, least_confidence, reuse_passages, .. } = Settings::default();
+        let Settings { passages, passage_tokens, answer_tokens, least_confidence, reuse_passages, .. } =
+            Settings::default();
         Self { passages, passage_tokens, answer_tokens, least_confidence, reuse_passages }
     }
 }

@@ -143,9 +143,9 @@ impl ChatTemplate {
             };
             pieces.push(Piece::Template(before));
             let mut content = content;
-            while let Some((before, text, after)) = passage.and_then(|text| {
-                content.split_once(text).map(|(before, after)| (before, text, after))
-            }) {
+            while let Some((before, text, after)) =
+                passage.and_then(|text| content.split_once(text).map(|(before, after)| (before, text, after)))
+            {
                 pieces.extend([Piece::Content(before), Piece::Passage(text)]);
                 content = after;
                 passage = passages.next();

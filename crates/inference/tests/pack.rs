@@ -3,7 +3,7 @@
 
 mod support;
 
-use inference::pack::inspect;
+use inference::pack::{inspect, kv_bytes_per_token};
 use inference::{Embedder, Generator, GeneratorOptions, ModelCard, ModelError, ModelKind, memory_need};
 use proptest::prelude::*;
 use std::fs;
@@ -53,6 +53,13 @@ fn a_generating_model_is_described() {
     assert_eq!((info.parameters, info.context_tokens, info.dimension), (134_515_008, 8192, None));
     assert_eq!(info.size_bytes, 98_362_432);
     assert_eq!(info.sha256, "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53");
+}
+
+#[test]
+fn keys_and_values_are_counted_over_all_layers() {
+    // Keys and values, 30 layers, 3 key heads of 64 numbers, 2 bytes each.
+    assert_eq!(kv_bytes_per_token(&test_model(GENERATE)).unwrap(), 2 * 30 * 3 * 64 * 2);
+    assert!(kv_bytes_per_token(Path::new("absent.gguf")).is_err());
 }
 
 #[test]

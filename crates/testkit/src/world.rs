@@ -45,7 +45,7 @@ impl TestApp {
         let named = NamedGenerator { name: "smollm2-135m".to_owned(), generator: generator() };
         let settings = Settings { answer_tokens: 48, passages: 3, passage_tokens: 400, ..Settings::default() };
         let answering = Answering::new(store.clone(), Arc::clone(&index), Arc::clone(&embedder), Some(named), settings);
-        let options = GeneratorOptions { threads: None, max_waiting: 16, context_tokens: 2048 };
+        let options = GeneratorOptions { context_tokens: 2048, ..GeneratorOptions::default() };
         let loader = Arc::new(move |file: &std::path::Path| Generator::load(file, options));
         let model_settings = models::Settings::new(data.path().to_owned(), options.context_tokens, loader);
         let models = Models::of_server(store.clone(), answering.engines().clone(), model_settings);

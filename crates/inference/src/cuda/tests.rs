@@ -12,10 +12,21 @@ use std::path::Path;
 
 const BLOCKS: u32 = 64;
 
+/// The CPU keeps keys and values in 16 bits, and these tests in 32.
+const NEAR: f32 = 4e-3;
+
+/// Its inputs of quantised products are rounded to 8 bits, these are not.
+const ROUNDED: f32 = 0.03;
+
 /// What the CPU's decoder gives behind `tokens`.
 fn reference(path: &Path, tokens: &[u32]) -> Vec<f32> {
-    let decoder = Decoder::read(&mut GgufFile::open(path).unwrap(), 4096).unwrap();
-    decoder.forward(tokens, &mut decoder.cache(), true, &mut || true).unwrap().unwrap()
+    let mut decoder = Decoder::read(&mut GgufFile::open(path).unwrap(), 4096).unwrap();
+    decoder.allocate(BLOCKS as usize).unwrap();
+    let blocks: Vec<BlockId> = (0..BLOCKS).collect();
+    let mut logits = Vec::new();
+    let chunk = Chunk { tokens, position: 0, blocks: &blocks, logits: 1 };
+    decoder.step(&[chunk], &mut logits, &mut || true).unwrap();
+    logits
 }
 
 fn decoder_in(path: &Path, compact: DType) -> CudaDecoder {
@@ -65,21 +76,21 @@ fn check(model: TinyModel, tolerance: f32) {
 
 #[test]
 fn every_family_agrees_with_the_decoder_of_the_cpu() {
-    check(TinyModel::llama(), 1e-4);
-    check(TinyModel::qwen2(), 1e-4);
-    check(TinyModel::qwen3(), 1e-4);
-    check(TinyModel::phi3(), 1e-4);
-    check(TinyModel::gemma2(), 1e-4);
-    check(TinyModel::gemma3(), 1e-4);
+    check(TinyModel::llama(), NEAR);
+    check(TinyModel::qwen2(), NEAR);
+    check(TinyModel::qwen3(), NEAR);
+    check(TinyModel::phi3(), NEAR);
+    check(TinyModel::gemma2(), NEAR);
+    check(TinyModel::gemma3(), NEAR);
 }
 
 #[test]
 fn quantised_weights_and_stretched_angles_agree() {
-    check(TinyModel::llama().with_weights(GgmlDType::Q4K), 0.02);
-    check(TinyModel::qwen2().with_weights(GgmlDType::Q8_0), 0.02);
-    check(TinyModel::qwen2().with_weights(GgmlDType::Q6K), 0.02);
-    check(TinyModel::llama().with_vector("rope_freqs.weight", vec![8.0; 32]), 1e-4);
-    check(TinyModel::llama().with_text("rope.scaling.type", "linear").with_float("rope.scaling.factor", 4.0), 1e-4);
+    check(TinyModel::llama().with_weights(GgmlDType::Q4K), ROUNDED);
+    check(TinyModel::qwen2().with_weights(GgmlDType::Q8_0), ROUNDED);
+    check(TinyModel::qwen2().with_weights(GgmlDType::Q6K), ROUNDED);
+    check(TinyModel::llama().with_vector("rope_freqs.weight", vec![8.0; 32]), NEAR);
+    check(TinyModel::llama().with_text("rope.scaling.type", "linear").with_float("rope.scaling.factor", 4.0), NEAR);
 }
 
 #[test]
@@ -140,7 +151,7 @@ fn logits_of_several_tokens_are_those_of_each_alone() {
     let found = step(&mut decoder, &[chunk(&prompt, 46, &table, 3)]);
     assert_eq!(found.len(), 3);
     for (length, found) in (48..=50).zip(&found) {
-        assert!(difference(&reference(file.path(), &prompt[..length]), found) < 1e-4, "{length}");
+        assert!(difference(&reference(file.path(), &prompt[..length]), found) < NEAR, "{length}");
     }
 }
 
@@ -156,7 +167,7 @@ fn a_stopped_step_can_be_made_again() {
     };
     assert!(!decoder.step(&[chunk(&prompt, 0, &table, 1)], &mut logits, &mut twice).unwrap());
     assert!(logits.is_empty());
-    assert!(difference(&reference(file.path(), &prompt), &alone(&mut decoder, 3, &prompt, 40)) < 1e-4);
+    assert!(difference(&reference(file.path(), &prompt), &alone(&mut decoder, 3, &prompt, 40)) < NEAR);
 }
 
 #[test]
@@ -171,9 +182,9 @@ fn a_copied_block_serves_another_sequence() {
     other[0] = table[0];
     assert!(decoder.copy(table[1], other[1]).unwrap());
     let found = step(&mut decoder, &[chunk(&second, 40, &other, 1)]);
-    assert!(difference(&reference(file.path(), &second), &found[0]) < 1e-4);
+    assert!(difference(&reference(file.path(), &second), &found[0]) < NEAR);
     let unchanged = step(&mut decoder, &[chunk(&first, 44, &table, 1)]);
-    assert!(difference(&reference(file.path(), &first), &unchanged[0]) < 1e-4);
+    assert!(difference(&reference(file.path(), &first), &unchanged[0]) < NEAR);
 }
 
 #[test]
@@ -190,5 +201,6 @@ fn chunks_that_do_not_fit_are_errors() {
     refused(&[], &[0]);
     refused(&[VOCABULARY as u32], &[0]);
     assert!(decoder.copy(0, BLOCKS).is_err());
+    assert_eq!((decoder.vocabulary(), decoder.context(), decoder.block_tokens()), (VOCABULARY, 4096, BLOCK_TOKENS));
     assert_eq!(decoder.block_bytes(), 2 * 3 * BLOCK_TOKENS * 128 * 4);
 }

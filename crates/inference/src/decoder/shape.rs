@@ -98,6 +98,7 @@ impl Shape {
     }
 
     /// Query heads that share one key head.
+    #[cfg(any(test, feature = "cuda"))]
     pub(crate) fn group(&self) -> usize {
         self.heads / self.kv_heads
     }

@@ -35,22 +35,10 @@ impl Activations {
     #[cfg(test)]
     pub(crate) fn quantise(x: &[f32], columns: usize) -> Self {
         let mut activations = Self::default();
-        activations.set(x, columns);
-        activations
-    }
-
-    /// As [`Self::quantise`], in the memory that is there already.
-    pub(crate) fn set(&mut self, x: &[f32], columns: usize) {
-        let rows = x.len() / columns;
-        self.prepare(rows, columns, |activations| {
-            let writer = activations.writer();
-            let by = if x.len() < SERIAL { rows.max(1) } else { 8 };
-            parallel(rows.div_ceil(by), &|task| {
-                for row in task * by..rows.min((task + 1) * by) {
-                    writer.row(row, &x[row * columns..(row + 1) * columns]);
-                }
-            });
+        activations.set_with(x.len() / columns, columns, &|row, buffer| {
+            buffer.copy_from_slice(&x[row * columns..(row + 1) * columns]);
         });
+        activations
     }
 
     /// Rows and columns, whose numbers come one row at a time from `fill(row, buffer)`, in parallel; for steps that

@@ -40,11 +40,6 @@ impl FloatMatrix {
         self.rows
     }
 
-    /// Bytes in memory.
-    pub(crate) fn size(&self) -> usize {
-        self.numbers.len() * 2
-    }
-
     fn panel(&self, panel: usize) -> *const u8 {
         let length = self.columns * WIDTH * self.element.bytes() / 2;
         self.numbers[panel * length..(panel + 1) * length].as_ptr().cast()

@@ -92,15 +92,6 @@ impl Matrix {
         self.rows
     }
 
-    pub(crate) fn columns(&self) -> usize {
-        self.columns
-    }
-
-    /// Bytes in memory.
-    pub(crate) fn size(&self) -> usize {
-        self.data.len() * 64
-    }
-
     fn panel_bytes(&self) -> usize {
         let whole = self.columns / BLOCK * self.form.block_bytes(BLOCK / GROUP);
         match self.columns % BLOCK / GROUP {
@@ -133,11 +124,6 @@ impl Matrix {
                 *x = quant.mul_add(tile.scales[group][lane], -tile.minimums[group][lane]);
             }
         }
-    }
-
-    /// `out = x · Wᵀ`, (x.rows, rows), on all threads.
-    pub(crate) fn multiply(&self, x: &Activations, out: &mut [f32]) {
-        multiply_all(&mut [(self, out)], x);
     }
 
     /// The products of panels `panels` with all rows of `x`.

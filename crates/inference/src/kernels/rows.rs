@@ -39,7 +39,10 @@ mod tests {
                 b[1] += a[2];
             });
             for row in 0..rows {
-                assert_eq!((&a[row * 3..row * 3 + 3], &b[row * 2..row * 2 + 2]), (&[1.0, 1.0, 2.0][..], &[row as f32, 2.0][..]));
+                assert_eq!(
+                    (&a[row * 3..row * 3 + 3], &b[row * 2..row * 2 + 2]),
+                    (&[1.0, 1.0, 2.0][..], &[row as f32, 2.0][..])
+                );
             }
         }
     }

@@ -114,7 +114,8 @@ impl Sequence {
 
     /// Tokens to compute before the next one can be chosen; at least 1.
     pub(super) fn pending(&self) -> usize {
-        let filled: usize = self.filled.iter().map(|range| range.end.saturating_sub(range.start.max(self.position))).sum();
+        let filled: usize =
+            self.filled.iter().map(|range| range.end.saturating_sub(range.start.max(self.position))).sum();
         self.tokens.len() - self.position - filled
     }
 
@@ -155,7 +156,11 @@ impl Sequence {
     /// Goes on after all pending tokens and `drafts` were computed; `rows` are the logits of the last pending token
     /// and of each draft. Each place's token is chosen from its own logits, as without drafts; those behind the first
     /// wrong draft aren't looked at. Gives what the answer took when it ended.
-    pub(super) fn advance<'a>(&mut self, drafts: &[u32], rows: impl Iterator<Item = &'a mut [f32]>) -> Result<Option<Usage>, ModelError> {
+    pub(super) fn advance<'a>(
+        &mut self,
+        drafts: &[u32],
+        rows: impl Iterator<Item = &'a mut [f32]>,
+    ) -> Result<Option<Usage>, ModelError> {
         self.position = self.tokens.len();
         if self.prefill.is_none() {
             self.tell_reading();

@@ -10,8 +10,8 @@ use super::table::Table;
 use crate::ModelError;
 use crate::decoder::model::{Chunk, DecoderModel, SavedKv};
 use crate::generator::{GeneratorState, Usage};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -216,7 +216,8 @@ impl Scheduler {
 
     /// Computes a passage behind the beginning of all prompts.
     fn save(&mut self, scope: Scope, beginning: usize, tokens: &[u32]) -> Option<Arc<SavedKv>> {
-        let (mut table, mut position) = Self::begin(&mut self.cache, &mut self.model, scope, tokens, self.running.len())?;
+        let (mut table, mut position) =
+            Self::begin(&mut self.cache, &mut self.model, scope, tokens, self.running.len())?;
         let mut done = true;
         position = position.min(beginning);
         while done && position < tokens.len() {

@@ -119,6 +119,7 @@ impl TextTokenizer {
 
     /// The tokens of a prompt. Text runs on across pieces, as it did in training; control tokens are found in
     /// [`Piece::Template`] only.
+    #[cfg(test)]
     pub(crate) fn encode_prompt(&self, pieces: &[Piece<'_>]) -> Result<Vec<u32>, ModelError> {
         self.encode_with_passages(pieces).map(|(tokens, _)| tokens)
     }

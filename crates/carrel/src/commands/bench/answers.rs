@@ -72,6 +72,7 @@ impl Material {
 pub(super) async fn answers(arguments: Arguments, configuration: &Configuration) -> Result<Value, Failure> {
     let Material { generator, prompts, answer_tokens } = Material::prepare(&arguments, configuration).await?;
     let (mut read, mut written, mut prefill, mut decode) = (0, 0, 0.0, 0.0);
+    let (mut drafted, mut accepted) = (0, 0);
     let mut first_words = Vec::new();
     for [prompt, _] in &prompts {
         let begin = Instant::now();
@@ -81,10 +82,14 @@ pub(super) async fn answers(arguments: Arguments, configuration: &Configuration)
         prefill += run.usage.prefill.as_secs_f64();
         written += run.usage.new_tokens.saturating_sub(1);
         decode += run.usage.decode.as_secs_f64();
+        drafted += run.usage.drafted_tokens;
+        accepted += run.usage.accepted_tokens;
     }
     Ok(json!({
         "questions": prompts.len(),
         "lookup": !arguments.no_lookup,
+        "drafted_tokens": drafted,
+        "accepted_tokens": accepted,
         "prompt_tokens": read,
         "new_tokens": written,
         "prefill_tokens_per_s": rate(read, prefill),

@@ -7,9 +7,13 @@ use std::time::Instant;
 
 /// A generator for `requests` at once in `context` tokens each; `lookup` lets it draft tokens from the prompt.
 pub(super) async fn load(file: &Path, context: usize, requests: usize, lookup: bool) -> Result<Generator, Failure> {
-    // The engine drafts nothing yet, so there is nothing to switch off: the option goes in here, and only here.
-    let _ = lookup;
-    let options = GeneratorOptions { max_waiting: requests, context_tokens: context, ..GeneratorOptions::default() };
+    let options = GeneratorOptions {
+        max_waiting: requests,
+        max_running: requests,
+        context_tokens: context,
+        speculate: lookup,
+        ..GeneratorOptions::default()
+    };
     let file = file.to_owned();
     Ok(tokio::task::spawn_blocking(move || Generator::load(&file, options)).await??)
 }

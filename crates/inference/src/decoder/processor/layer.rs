@@ -7,9 +7,7 @@ use crate::decoder::architecture::Activation;
 use crate::decoder::model::{BlockId, Chunk};
 use crate::decoder::shape::Shape;
 use crate::gguf::GgufFile;
-use crate::kernels::{
-    BLOCK_TOKENS, KvLayer, Scores, Span, add, attend, for_rows, gelu_gate, rms_norm, silu_gate,
-};
+use crate::kernels::{BLOCK_TOKENS, KvLayer, Scores, Span, add, attend, for_rows, gelu_gate, rms_norm, silu_gate};
 use half::f16;
 use std::ops::Range;
 use std::sync::Arc;
@@ -108,8 +106,11 @@ impl Layer {
         };
         let post_attention_norm = post_norm("post_attention_norm.weight")?;
         let post_feed_forward_norm = post_norm("post_ffw_norm.weight")?;
-        let scores =
-            Scores { scale: shape.attention_scale, softcap: shape.attention_softcap, window: shape.layer_window(index) };
+        let scores = Scores {
+            scale: shape.attention_scale,
+            softcap: shape.attention_softcap,
+            window: shape.layer_window(index),
+        };
         Ok(Self {
             attention_norm: gguf.vector(&name("attn_norm.weight"), hidden)?,
             attention,
@@ -162,19 +163,6 @@ impl Layer {
         }
     }
 
-    /// Bytes of the weights in memory.
-    pub(super) fn size(&self) -> usize {
-        let attention = match &self.attention {
-            QueryKeyValue::Separate { query, key, value } => query.size() + key.size() + value.size(),
-            QueryKeyValue::Fused(all) => all.size(),
-        };
-        let gate_up = match &self.gate_up {
-            GateUp::Separate { gate, up } => gate.size() + up.size(),
-            GateUp::Fused(both) => both.size(),
-        };
-        attention + gate_up + self.output.size() + self.down.size()
-    }
-
     /// Runs the layer on `x` (tokens, hidden), the chunks' tokens one behind the other, in place.
     pub(super) fn forward(&mut self, x: &mut [f32], chunks: &[Chunk<'_>], shape: &Shape, work: &mut Workspace) {
         self.attend(x, chunks, shape, work);
@@ -213,8 +201,7 @@ impl Layer {
         let spans: Vec<Span<'_>> = chunks
             .iter()
             .map(|chunk| {
-                let span =
-                    Span { row, tokens: chunk.tokens.len(), position: chunk.position, blocks: chunk.blocks };
+                let span = Span { row, tokens: chunk.tokens.len(), position: chunk.position, blocks: chunk.blocks };
                 row += span.tokens;
                 span
             })

@@ -76,12 +76,6 @@ impl Decoder {
         self.shape.architecture = architecture;
     }
 
-    /// Bytes of the weights in memory.
-    pub(crate) fn weight_bytes(&self) -> usize {
-        let layers: usize = self.layers.iter().map(Layer::size).sum();
-        layers + self.embeddings.size() + self.head.as_ref().map_or(0, Weight::size)
-    }
-
     /// What a caller's mistake would turn into reads outside of the tables.
     fn check(&self, chunks: &[Chunk<'_>]) -> Result<(), ModelError> {
         let wrong = |reason: String| Err(ModelError::Compute { reason });

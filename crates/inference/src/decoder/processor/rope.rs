@@ -36,7 +36,12 @@ impl Rope {
                 .map(|angle| (amplitude * function(angle)) as f32)
                 .collect()
         };
-        Self { cos: table(f64::cos), sin: table(f64::sin), style: shape.architecture.rope, rotated: shape.rope_dimension }
+        Self {
+            cos: table(f64::cos),
+            sin: table(f64::sin),
+            style: shape.architecture.rope,
+            rotated: shape.rope_dimension,
+        }
     }
 
     /// Rotates the heads of one token, each of `dimension` numbers, to `position`.

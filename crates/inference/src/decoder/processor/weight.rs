@@ -37,9 +37,13 @@ impl Weight {
             return Ok(weight);
         }
         // The types without a packed form (Q2_K, Q3_K): in 8 bits, at an error far below that of their own rounding.
-        let values: Vec<f32> = gguf.tensor(name, &[outputs, inputs])?.dequantize(&Device::Cpu)?.flatten_all()?.to_vec1()?;
+        let values: Vec<f32> =
+            gguf.tensor(name, &[outputs, inputs])?.dequantize(&Device::Cpu)?.flatten_all()?.to_vec1()?;
         Matrix::quantise8(&values, outputs, inputs).map(Self::Packed).ok_or_else(|| {
-            ModelError::damaged(gguf.path(), format!("tensor {name} has rows of {inputs} numbers, not a multiple of 32"))
+            ModelError::damaged(
+                gguf.path(),
+                format!("tensor {name} has rows of {inputs} numbers, not a multiple of 32"),
+            )
         })
     }
 
@@ -47,14 +51,6 @@ impl Weight {
         match self {
             Self::Packed(matrix) => matrix.rows(),
             Self::Float(matrix) => matrix.rows(),
-        }
-    }
-
-    /// Bytes in memory.
-    pub(super) fn size(&self) -> usize {
-        match self {
-            Self::Packed(matrix) => matrix.size(),
-            Self::Float(matrix) => matrix.size(),
         }
     }
 

@@ -230,7 +230,10 @@ fn a_panic_of_a_writer_ends_its_sequence_only() {
     let whole = bench.ask(&ask);
     let broken = Arc::new(Outcome::default());
     let writer = Box::new(Broken(Arc::clone(&broken)));
-    bench.queue.push(None, Request { prompt: vec![1, 2], limit: 5, user: None, cache_key: None, passages: Vec::new(), writer, told: None });
+    bench.queue.push(
+        None,
+        Request { prompt: vec![1, 2], limit: 5, user: None, cache_key: None, passages: Vec::new(), writer, told: None },
+    );
     bench.finish();
     assert_eq!(whole.text(), ask.text());
     assert!(locked(&broken.ended).clone().unwrap().is_err());
