@@ -268,7 +268,7 @@ fn a_user_who_asks_first_passes_one_who_asked_much() {
 fn answers_written_together_are_as_if_alone() {
     let (_turn, generator) = model();
     let asks = ["Hello", "Name three colours.", "What is a lighthouse?"].map(|question| {
-        let sampling = Sampling { temperature: 0.8, top_p: 0.95, seed: question.len() as u64 };
+        let sampling = Sampling { temperature: 0.8, top_p: 0.95, seed: question.len() as u64, ..Sampling::GREEDY };
         GenerateRequest { sampling, max_new_tokens: 24, ..request(question) }
     });
     let alone = asks.each_ref().map(|ask| answer(generator, ask.clone()).0);
@@ -290,7 +290,7 @@ fn guesses_do_not_change_the_text() {
     let list = "Repeat this list: red apple, green apple, red apple, green apple, red apple, green apple.";
     let mut accepted = 0;
     for temperature in [0.0, 0.7] {
-        let sampling = Sampling { temperature, top_p: 0.9, seed: 3 };
+        let sampling = Sampling { temperature, top_p: 0.9, seed: 3, ..Sampling::GREEDY };
         let ask = GenerateRequest { sampling, max_new_tokens: 40, ..request(list) };
         let (expected, usage) = answer(&plain, ask.clone());
         assert_eq!(usage.drafted_tokens, 0);

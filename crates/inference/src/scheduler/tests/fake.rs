@@ -204,7 +204,7 @@ pub(super) fn plain_text(prompt: &[u32], limit: usize, sampling: Sampling) -> Ve
     let mut sampler = Sampler::new(&sampling, None, &[], None);
     let mut history = prompt.to_vec();
     while history.len() < prompt.len() + limit {
-        let token = sampler.sample(&logits_behind(&history));
+        let token = sampler.sample(&logits_behind(&history)).unwrap().token;
         history.push(token);
         if token == END {
             break;
