@@ -33,7 +33,8 @@ impl PagedDecoder {
                 candle_core::bail!("block {index} of a sequence was never written")
             };
             for (layer, (keys, values)) in block.iter().enumerate() {
-                cache.append(layer, &keys.narrow(1, 0, length)?, &values.narrow(1, 0, length)?)?;
+                let part = |whole: &Tensor| whole.narrow(1, 0, length)?.contiguous();
+                cache.append(layer, &part(keys)?, &part(values)?)?;
             }
             cache.commit(&[0; BLOCK_TOKENS][..length]);
         }
