@@ -68,7 +68,7 @@ impl Left {
         // Both are below 10^9, or the one before would have been refused.
         self.multiple = if units == 0 { 0 } else { self.multiple / divisor(self.multiple, units) * units };
         let mut digits = self.multiple;
-        while digits > 0 && digits % 10 == 0 {
+        while digits > 0 && digits.is_multiple_of(10) {
             digits /= 10;
         }
         if digits == 0 || digits > MULTIPLE || self.multiple >= 1_000_000_000 {
