@@ -75,6 +75,13 @@
     });
   }
 
+  /** What a reasoning model thinks before it answers, folded away; it goes when the answer is complete. */
+  function thinking() {
+    const drawer = make("details", { className: "thinking" }, make("summary", { textContent: "Thinking" }), make("p"));
+    drawer.dataset.thinking = "";
+    return drawer;
+  }
+
   function follow(article) {
     const answer = article.dataset.answer;
     const began = performance.now();
@@ -105,10 +112,18 @@
     };
 
     // The server tells an answer from its beginning to whoever connects, so a second connection starts over.
-    source.addEventListener("open", () => (text = ""));
+    source.addEventListener("open", () => {
+      text = "";
+      one("[data-thinking]", article)?.remove();
+    });
     source.addEventListener("status", (event) => say(JSON.parse(event.data).text));
     source.addEventListener("sources", (event) => {
       replace(document.getElementById(`sources-${answer}`), event.data);
+    });
+    source.addEventListener("thinking", (event) => {
+      const live = one("[data-live]", article);
+      if (!one("[data-thinking]", article)) live.before(thinking());
+      one("[data-thinking] p", article).append(JSON.parse(event.data).delta);
     });
     source.addEventListener("text", (event) => {
       text += JSON.parse(event.data).delta;

@@ -63,6 +63,8 @@ pub enum Event {
     Status(Status),
     /// The passages that the answer will rest on.
     Sources(Vec<Source>),
+    /// More of what the model thinks before it answers: not part of the answer, not recorded.
+    Thinking(String),
     /// More of the text, as the model writes it.
     Text(String),
     /// The end: the answer as it was recorded.
@@ -156,8 +158,9 @@ impl Answering {
         answer.model_hash.clone_from(&named.generator.info().sha256);
         answer.messages.clone_from(&messages);
         let mut first_word = None;
-        let reader = (question.owner, &question.scope);
-        let generated = generate(&named, messages, &self.settings, &reader, stop, |event| {
+        let reader = (&question.owner, &question.scope);
+        let passages = sources.iter().map(|source| source.passage.text.clone()).collect();
+        let generated = generate(&named, messages, passages, &self.settings, reader, stop, |event| {
             if matches!(event, Event::Text(_)) {
                 first_word.get_or_insert_with(|| begin.elapsed());
             }

@@ -14,29 +14,33 @@ pub(crate) struct Generated {
 }
 
 /// Sampling of every answer: greedy, so that the same record gives the same text again.
-pub(crate) const SAMPLING: Sampling = Sampling { temperature: 0.0, top_p: 1.0, seed: 0 };
+pub(crate) const SAMPLING: Sampling = Sampling::GREEDY;
 
-/// Generates until the model ends or `stop` is cancelled. `reader` keys what the engine may reuse of an earlier
-/// prompt: never across readers with different rights.
+/// Generates until the model ends or `stop` is cancelled. `reader` is who asks and what that person may read: it keys
+/// what the engine may reuse of an earlier prompt, never across readers with different rights, and people take turns.
 pub(crate) async fn generate(
     named: &NamedGenerator,
     messages: Vec<Message>,
+    passages: Vec<String>,
     settings: &Settings,
-    reader: &impl Hash,
+    reader: (&impl Hash, &impl Hash),
     stop: &CancellationToken,
     mut report: impl FnMut(Event),
 ) -> Result<Generated, AskError> {
-    let mut hasher = DefaultHasher::new();
-    reader.hash(&mut hasher);
     let request = GenerateRequest {
         messages,
         max_new_tokens: settings.answer_tokens,
         sampling: SAMPLING,
-        cache_key: Some(hasher.finish()),
+        cache_key: Some(number(&reader)),
+        passages: if settings.reuse_passages { passages } else { Vec::new() },
+        user: Some(number(reader.0)),
+        // The passages say what there is to say; thinking would only keep the reader waiting.
+        thinking: false,
         ..GenerateRequest::default()
     };
     let mut stream = named.generator.generate(request)?;
     let mut text = String::new();
+    let mut writing = false;
     loop {
         let progress = tokio::select! {
             () = stop.cancelled() => return Ok(Generated { text, usage: None }),
@@ -46,15 +50,30 @@ pub(crate) async fn generate(
             Some(Ok(Progress::Waiting { ahead })) => report(Event::Status(Status::Waiting { ahead })),
             Some(Ok(Progress::Prefill { done, total, .. })) => report(Event::Status(Status::Reading { done, total })),
             Some(Ok(Progress::Text(delta))) => {
-                if text.is_empty() {
+                if !std::mem::replace(&mut writing, true) {
                     report(Event::Status(Status::Writing));
                 }
                 text.push_str(&delta);
                 report(Event::Text(delta));
             }
+            Some(Ok(Progress::Thinking(delta))) => {
+                if !std::mem::replace(&mut writing, true) {
+                    report(Event::Status(Status::Writing));
+                }
+                report(Event::Thinking(delta));
+            }
+            // Nobody asked for them.
+            Some(Ok(Progress::Logprobs(_))) => {}
             Some(Ok(Progress::Finished(usage))) => return Ok(Generated { text, usage: Some(usage) }),
             Some(Err(error)) => return Err(error.into()),
             None => return Err(AskError::Interrupted),
         }
     }
+}
+
+/// A number that stands for `value` in this process.
+fn number(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }

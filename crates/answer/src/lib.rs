@@ -39,6 +39,9 @@ pub struct Settings {
     pub answer_tokens: usize,
     /// Retrieval below this confidence (0 to 1) is not shown to the model at all.
     pub least_confidence: f32,
+    /// Whether the model reads a passage once for all prompts that quote it: the first word comes much sooner, and
+    /// passages don't see each other (docs/adr/0008).
+    pub reuse_passages: bool,
 }
 
 impl Default for Settings {
@@ -49,6 +52,7 @@ impl Default for Settings {
             passage_tokens: 900,
             answer_tokens: 320,
             least_confidence: judge::LEAST_CONFIDENCE,
+            reuse_passages: false,
         }
     }
 }

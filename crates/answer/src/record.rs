@@ -270,7 +270,7 @@ fn prompt_record(messages: &[Message]) -> Value {
             json!({ "role": role, "content": message.content })
         })
         .collect();
-    json!({ "messages": messages, "sampling": { "temperature": SAMPLING.temperature, "seed": SAMPLING.seed } })
+    json!({ "messages": messages, "sampling": SAMPLING })
 }
 
 fn timings(answer: &Answer) -> Value {

@@ -52,6 +52,7 @@ pub(crate) struct AnswerLimits {
     pub(crate) answer_tokens: usize,
     /// Retrieval less sure than this (0 to 1) is refused.
     pub(crate) least_confidence: f32,
+    pub(crate) reuse_passages: bool,
 }
 
 /// What the generation model may use.
@@ -64,6 +65,14 @@ pub(crate) struct GenerateLimits {
     pub(crate) max_waiting: usize,
     /// Tokens of prompt and answer together.
     pub(crate) context_tokens: usize,
+    /// Answers written at the same time.
+    pub(crate) max_running: usize,
+    /// Memory for keys and values, in MiB; one whole context fits in any case.
+    pub(crate) kv_memory_mb: usize,
+    /// Memory for the keys and values of passages, in MiB, when `answer.reuse_passages` is on.
+    pub(crate) passage_memory_mb: usize,
+    /// Whether to guess tokens that repeat earlier ones; never changes an answer.
+    pub(crate) speculate: bool,
 }
 
 impl Default for Configuration {
@@ -84,14 +93,22 @@ impl Default for Configuration {
 
 impl Default for AnswerLimits {
     fn default() -> Self {
-        let Settings { passages, passage_tokens, answer_tokens, least_confidence, .. } = Settings::default();
-        Self { passages, passage_tokens, answer_tokens, least_confidence }
+        let Settings { passages, passage_tokens, answer_tokens, least_confidence, reuse_passages, .. } = Settings::default();
+        Self { passages, passage_tokens, answer_tokens, least_confidence, reuse_passages }
     }
 }
 
 impl Default for GenerateLimits {
     fn default() -> Self {
-        Self { threads: None, max_waiting: 32, context_tokens: 4096 }
+        Self {
+            threads: None,
+            max_waiting: 32,
+            context_tokens: 4096,
+            max_running: 8,
+            kv_memory_mb: 1024,
+            passage_memory_mb: 1024,
+            speculate: true,
+        }
     }
 }
 
@@ -112,8 +129,8 @@ impl Configuration {
     }
 
     pub(crate) fn settings(&self) -> Settings {
-        let AnswerLimits { passages, passage_tokens, answer_tokens, least_confidence } = self.answer;
-        Settings { passages, passage_tokens, answer_tokens, least_confidence, ..Settings::default() }
+        let AnswerLimits { passages, passage_tokens, answer_tokens, least_confidence, reuse_passages } = self.answer;
+        Settings { passages, passage_tokens, answer_tokens, least_confidence, reuse_passages, ..Settings::default() }
     }
 
     pub(crate) fn secure_cookies(&self) -> bool {

@@ -124,7 +124,10 @@ impl Site {
             threads: limits.threads,
             max_waiting: limits.max_waiting,
             context_tokens: limits.context_tokens,
-            ..GeneratorOptions::default()
+            max_running: limits.max_running,
+            kv_memory_bytes: limits.kv_memory_mb.saturating_mul(1 << 20),
+            passage_memory_bytes: limits.passage_memory_mb << 20,
+            speculate: limits.speculate,
         };
         let file = self.data.join(&model.file);
         let generator = tokio::task::spawn_blocking(move || Generator::load(&file, options)).await??;

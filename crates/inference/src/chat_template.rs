@@ -5,6 +5,7 @@ use crate::gguf::GgufFile;
 use crate::tokenizer::{Piece, TextTokenizer};
 use minijinja::{Environment, ErrorKind, context};
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// Who wrote a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,7 +80,7 @@ impl ChatTemplate {
     pub(crate) fn read(gguf: &GgufFile, tokenizer: &TextTokenizer) -> Result<Self, ModelError> {
         let source = match gguf.string("tokenizer.chat_template") {
             Some(source) => source.to_owned(),
-            None if tokenizer.has_marker("<|im_start|>") => CHAT_ML.to_owned(),
+            None if tokenizer.marker("<|im_start|>").is_some() => CHAT_ML.to_owned(),
             None => {
                 let what = "a chat template (the key tokenizer.chat_template); choose an instruction-tuned model";
                 return Err(ModelError::missing(gguf.path(), what));
@@ -108,10 +109,30 @@ impl ChatTemplate {
         Ok(Self { environment, begin, end })
     }
 
-    /// The prompt's tokens for `messages`, ending where the model's answer begins.
-    pub(crate) fn encode(&self, messages: &[Message], tokenizer: &TextTokenizer) -> Result<Vec<u32>, ModelError> {
+    /// The prompt's tokens for `messages`, ending where the model's answer begins. `thinking`: a model that can do
+    /// with or without is to think first.
+    pub(crate) fn encode(
+        &self,
+        messages: &[Message],
+        thinking: bool,
+        tokenizer: &TextTokenizer,
+    ) -> Result<Vec<u32>, ModelError> {
+        self.encode_with_passages(messages, &[], thinking, tokenizer).map(|(tokens, _)| tokens)
+    }
+
+    /// As [`Self::encode`], with the places of `passages`, texts that stand in the contents in this order. One that is
+    /// not found has none.
+    pub(crate) fn encode_with_passages(
+        &self,
+        messages: &[Message],
+        passages: &[String],
+        thinking: bool,
+        tokenizer: &TextTokenizer,
+    ) -> Result<(Vec<u32>, Vec<Range<usize>>), ModelError> {
+        let mut passages = passages.iter().map(|passage| passage.trim()).filter(|passage| !passage.is_empty());
+        let mut passage = passages.next();
         let contents: Vec<&str> = messages.iter().map(|message| message.content.trim()).collect();
-        let rendered = self.render(messages)?;
+        let rendered = self.render(messages, thinking)?;
         let mut pieces = Vec::new();
         let mut rest = rendered.as_str();
         while let Some((before, after)) = rest.split_once(OPEN) {
@@ -120,16 +141,25 @@ impl ChatTemplate {
             let (Some((_, after)), Some(content)) = (mark, content) else {
                 return Err(ModelError::Template { reason: "it changes the messages' contents".to_owned() });
             };
-            pieces.extend([Piece::Template(before), Piece::Content(content)]);
+            pieces.push(Piece::Template(before));
+            let mut content = content;
+            while let Some((before, text, after)) = passage.and_then(|text| {
+                content.split_once(text).map(|(before, after)| (before, text, after))
+            }) {
+                pieces.extend([Piece::Content(before), Piece::Passage(text)]);
+                content = after;
+                passage = passages.next();
+            }
+            pieces.push(Piece::Content(content));
             rest = after;
         }
         pieces.push(Piece::Template(rest));
-        tokenizer.encode_prompt(&pieces)
+        tokenizer.encode_with_passages(&pieces)
     }
 
     /// Renders with marks in the place of contents. Templates that refuse a system message get it as the beginning of
     /// the first question.
-    fn render(&self, messages: &[Message]) -> Result<String, ModelError> {
+    fn render(&self, messages: &[Message], thinking: bool) -> Result<String, ModelError> {
         let mark = |index: usize| format!("{OPEN}{index}{CLOSE}");
         let marked: Vec<_> = messages
             .iter()
@@ -140,6 +170,9 @@ impl ChatTemplate {
             self.environment.get_template("chat")?.render(context! {
                 messages => messages,
                 add_generation_prompt => true,
+                // Templates know the switch by either name, and most think unless they are told not to.
+                enable_thinking => thinking,
+                thinking => thinking,
                 bos_token => self.begin,
                 eos_token => self.end,
             })
@@ -172,7 +205,7 @@ mod tests {
     use super::*;
 
     fn render(source: &str, messages: &[Message]) -> Result<String, ModelError> {
-        ChatTemplate::compile(source.to_owned(), "<s>".into(), "</s>".into())?.render(messages)
+        ChatTemplate::compile(source.to_owned(), "<s>".into(), "</s>".into())?.render(messages, false)
     }
 
     #[test]
@@ -191,6 +224,14 @@ mod tests {
         assert_eq!(rendered, format!("<s>[user]{OPEN}0{CLOSE}\n\n{OPEN}1{CLOSE}"));
         let refused = render(source, &[Message::system("be short")]).unwrap_err();
         assert!(refused.to_string().contains("System role not supported"), "{refused}");
+    }
+
+    #[test]
+    fn thinking_is_the_templates_to_switch() {
+        let source = "{% if enable_thinking is defined and enable_thinking is false %}<think></think>{% endif %}";
+        let template = ChatTemplate::compile(source.to_owned(), "<s>".into(), "</s>".into()).unwrap();
+        assert_eq!(template.render(&[], false).unwrap(), "<think></think>");
+        assert_eq!(template.render(&[], true).unwrap(), "");
     }
 
     #[test]

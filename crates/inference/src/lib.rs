@@ -11,12 +11,14 @@ mod embedder;
 mod error;
 mod generator;
 mod gguf;
+mod grammar;
 mod kernels;
 mod math;
 pub mod pack;
 pub mod reranker;
 mod sampler;
 mod scheduler;
+mod thinking;
 mod tokenizer;
 
 pub use chat_template::{Message, MessageRole};
@@ -27,4 +29,4 @@ pub use generator::{
 };
 pub use pack::{ModelInfo, ModelKind};
 pub use reranker::Reranker;
-pub use sampler::Sampling;
+pub use sampler::{Sampling, TokenLogprob};

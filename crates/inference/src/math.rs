@@ -98,18 +98,6 @@ pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
     lanes.iter().sum::<f32>() + rest
 }
 
-/// Softmax of `scale · row`, in place.
-pub(crate) fn softmax(row: &mut [f32], scale: f32) {
-    let offset = maximum(row) * scale;
-    for x in row.iter_mut() {
-        *x = exp(*x * scale - offset);
-    }
-    let inverse = 1.0 / sum(row);
-    for x in row.iter_mut() {
-        *x *= inverse;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,17 +130,6 @@ mod tests {
         }
         for (x, expected) in [(1.0, 0.841_344_7), (-1.0, -0.158_655_25), (0.5, 0.345_731_23), (2.0, 1.954_499_8)] {
             assert!((gelu(x) - expected).abs() < 1e-6, "gelu {x}: {}", gelu(x));
-        }
-    }
-
-    #[test]
-    fn softmax_sums_to_one_and_keeps_order() {
-        let mut row: Vec<f32> = (0..37).map(|i| (i as f32 * 1.3).sin() * 30.0).collect();
-        let before = row.clone();
-        softmax(&mut row, 0.5);
-        assert!((sum(&row) - 1.0).abs() < 1e-6);
-        for (a, b) in before.windows(2).zip(row.windows(2)) {
-            assert_eq!(a[0] < a[1], b[0] < b[1]);
         }
     }
 }

@@ -4,8 +4,8 @@
 mod support;
 
 use inference::{
-    FinishReason, GenerateRequest, Generator, GeneratorOptions, Message, ModelError, Progress, Sampling, TokenStream,
-    Usage,
+    FinishReason, GenerateRequest, Generator, GeneratorOptions, Message, ModelError, Progress, Sampling, TokenLogprob,
+    TokenStream, Usage,
 };
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -66,7 +66,7 @@ fn an_answer_can_be_repeated() {
     let (_turn, generator) = model();
     for (temperature, seed) in [(0.0, 0), (0.9, 7)] {
         let mut request = request("Tell a short story about a lighthouse.");
-        request.sampling = Sampling { temperature, top_p: 0.95, seed };
+        request.sampling = Sampling { temperature, top_p: 0.95, seed, ..Sampling::GREEDY };
         let (first, _) = answer(generator, request.clone());
         assert_eq!(first, answer(generator, request.clone()).0);
         if temperature > 0.0 {
@@ -152,9 +152,75 @@ fn requests_without_meaning_are_refused() {
         GenerateRequest { messages: Vec::new(), ..request("") },
         GenerateRequest { max_new_tokens: 0, ..request("Hello") },
         GenerateRequest { sampling: Sampling { temperature: f32::NAN, ..Sampling::default() }, ..request("Hello") },
+        GenerateRequest { schema: Some(serde_json::json!({"type": "word"})), ..request("Hello") },
+        GenerateRequest { logprobs: Some(21), ..request("Hello") },
     ] {
         assert!(matches!(generator.generate(request), Err(ModelError::InvalidRequest { .. })));
     }
+}
+
+#[test]
+fn an_answer_obeys_its_schema() {
+    let (_turn, generator) = model();
+    let schema = serde_json::json!({
+        "type": "object",
+        "properties": {
+            "city": {"type": "string", "maxLength": 30},
+            "country": {"enum": ["France", "Spain"]},
+            "inhabitants": {"type": "integer", "minimum": 0, "maximum": 99_999_999},
+        },
+        "required": ["city", "country", "inhabitants"],
+        "additionalProperties": false,
+    });
+    for (temperature, seed) in [(0.0, 0), (1.5, 1), (1.5, 2)] {
+        let request = GenerateRequest {
+            sampling: Sampling { temperature, seed, ..Sampling::GREEDY },
+            schema: Some(schema.clone()),
+            max_new_tokens: 250,
+            ..request("Describe Paris as JSON with city, country and inhabitants.")
+        };
+        let (text, usage) = answer(generator, request);
+        assert_eq!(usage.finish, FinishReason::Stop, "{text}");
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        let keys: Vec<&String> = value.as_object().unwrap().keys().collect();
+        assert_eq!(keys, ["city", "country", "inhabitants"], "in the schema's order");
+        assert!(value["city"].as_str().unwrap().chars().count() <= 30, "{text}");
+        assert!(value["country"] == "France" || value["country"] == "Spain", "{text}");
+        assert!(value["inhabitants"].as_u64().unwrap() <= 99_999_999, "{text}");
+    }
+}
+
+#[test]
+fn likelihoods_come_with_the_text() {
+    let (_turn, generator) = model();
+    let (steps, text, usage) =
+        read(generator.generate(GenerateRequest { logprobs: Some(3), ..request("Hello") }).unwrap());
+    let told: Vec<TokenLogprob> = steps
+        .into_iter()
+        .filter_map(|step| if let Progress::Logprobs(told) = step { Some(told) } else { None })
+        .flatten()
+        .collect();
+    assert_eq!(told.iter().flat_map(|token| token.bytes.clone()).collect::<Vec<u8>>(), text.into_bytes());
+    assert_eq!(told.len(), usage.new_tokens);
+    for token in told {
+        assert_eq!(token.top.len(), 3);
+        assert_eq!(token.top[0], (token.token.clone(), token.logprob), "the likeliest token was taken");
+        assert!(token.top.windows(2).all(|pair| pair[0].1 >= pair[1].1));
+        assert!(token.top.iter().map(|(_, logprob)| logprob.exp()).sum::<f32>() <= 1.0 + 1e-4);
+    }
+}
+
+#[test]
+fn what_was_written_can_be_made_unlikely() {
+    let (_turn, generator) = model();
+    let with = |sampling| {
+        let request = GenerateRequest { sampling, max_new_tokens: 60, ..request("Write the word sea ten times.") };
+        let text = answer(generator, request).0.to_lowercase();
+        text.matches("sea").count()
+    };
+    let (freely, penalised) =
+        (with(Sampling::GREEDY), with(Sampling { frequency_penalty: 2.0, presence_penalty: 2.0, ..Sampling::GREEDY }));
+    assert!(penalised < freely, "{penalised} times instead of {freely}");
 }
 
 #[test]
@@ -166,7 +232,8 @@ fn others_wait_their_turn_and_too_many_are_refused() {
     while !matches!(running.blocking_next(), Some(Ok(Progress::Prefill { .. }))) {}
     let mut waiting: Vec<TokenStream> = (0..MAX_WAITING).map(|_| generator.generate(long()).unwrap()).collect();
     let refused = generator.generate(long()).unwrap_err();
-    assert!(matches!(refused, ModelError::Overloaded { waiting: MAX_WAITING, .. }), "{refused}");
+    let ModelError::Overloaded { waiting: MAX_WAITING, retry_after } = refused else { panic!("{refused}") };
+    assert!(retry_after >= Duration::from_secs(1));
     for (index, stream) in waiting.iter_mut().enumerate() {
         let step = stream.blocking_next().unwrap().unwrap();
         assert_eq!(step, Progress::Waiting { ahead: index + 1 });
@@ -179,6 +246,61 @@ fn others_wait_their_turn_and_too_many_are_refused() {
     let (steps, _, usage) = read(last);
     assert!(usage.new_tokens > 0);
     assert!(!steps.contains(&Progress::Waiting { ahead: 3 }));
+}
+
+#[test]
+fn a_user_who_asks_first_passes_one_who_asked_much() {
+    let (_turn, _) = model();
+    let generator = load(GeneratorOptions { max_running: 1, ..GeneratorOptions::default() });
+    let ask = |user| generator.generate(GenerateRequest { user: Some(user), ..request("Tell a story.") }).unwrap();
+    let mut running = ask(1);
+    while !matches!(running.blocking_next(), Some(Ok(Progress::Prefill { .. }))) {}
+    let mut many = ask(1);
+    let mut first = ask(2);
+    assert_eq!(first.blocking_next().unwrap().unwrap(), Progress::Waiting { ahead: 1 });
+    let steps = [many.blocking_next(), many.blocking_next()].map(|step| step.unwrap().unwrap());
+    assert_eq!(steps, [1, 2].map(|ahead| Progress::Waiting { ahead }));
+    drop(running);
+    assert!(read(first).2.new_tokens > 0 && read(many).2.new_tokens > 0);
+}
+
+#[test]
+fn answers_written_together_are_as_if_alone() {
+    let (_turn, generator) = model();
+    let asks = ["Hello", "Name three colours.", "What is a lighthouse?"].map(|question| {
+        let sampling = Sampling { temperature: 0.8, top_p: 0.95, seed: question.len() as u64 };
+        GenerateRequest { sampling, max_new_tokens: 24, ..request(question) }
+    });
+    let alone = asks.each_ref().map(|ask| answer(generator, ask.clone()).0);
+    let mut streams: Vec<TokenStream> = Vec::new();
+    for ask in asks {
+        // Not more at once than may wait.
+        let mut stream = generator.generate(ask).unwrap();
+        while !matches!(stream.blocking_next(), Some(Ok(Progress::Prefill { .. }))) {}
+        streams.push(stream);
+    }
+    let together: Vec<String> = streams.into_iter().map(|stream| read(stream).1).collect();
+    assert_eq!(together, alone);
+}
+
+#[test]
+fn guesses_do_not_change_the_text() {
+    let (_turn, generator) = model();
+    let plain = load(GeneratorOptions { speculate: false, ..GeneratorOptions::default() });
+    let list = "Repeat this list: red apple, green apple, red apple, green apple, red apple, green apple.";
+    let mut accepted = 0;
+    for temperature in [0.0, 0.7] {
+        let sampling = Sampling { temperature, top_p: 0.9, seed: 3 };
+        let ask = GenerateRequest { sampling, max_new_tokens: 40, ..request(list) };
+        let (expected, usage) = answer(&plain, ask.clone());
+        assert_eq!(usage.drafted_tokens, 0);
+        let (text, usage) = answer(generator, ask);
+        assert_eq!(text, expected);
+        accepted += usage.accepted_tokens;
+    }
+    assert!(accepted > 5, "{accepted}");
+    let state = generator.state();
+    assert!(state.accepted_tokens >= accepted as u64 && state.acceptance_rate() <= 1.0, "{state:?}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::site::{Failure, Site};
 use ::index::{Mode, Query};
 use inference::{
     Embedder, EmbedderOptions, GenerateRequest, Generator, GeneratorOptions, Message, MessageRole, ModelKind,
-    Precision, Progress, Sampling,
+    Precision, Progress,
 };
 use serde_json::json;
 use std::path::PathBuf;
@@ -133,8 +133,7 @@ struct Run {
 async fn one(generator: &Generator, messages: Vec<Message>, new: usize) -> Result<Run, inference::ModelError> {
     let begin = Instant::now();
     let mut first_word_ms = None;
-    let sampling = Sampling { temperature: 0.0, top_p: 1.0, seed: 0 };
-    let request = GenerateRequest { messages, max_new_tokens: new, sampling, ..GenerateRequest::default() };
+    let request = GenerateRequest { messages, max_new_tokens: new, ..GenerateRequest::default() };
     let mut stream = generator.generate(request)?;
     loop {
         match stream.next().await {

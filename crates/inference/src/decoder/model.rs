@@ -1,6 +1,7 @@
 //! What a decoder offers to the scheduler: steps over several sequences whose keys and values live in blocks.
 
 use crate::ModelError;
+use std::ops::Range;
 
 /// Number of a block of KV memory.
 pub(crate) type BlockId = u32;
@@ -16,6 +17,21 @@ pub(crate) struct Chunk<'a> {
     /// Of how many of the last tokens the logits are wanted: 0 (prefill in the middle), 1, or more (verification of
     /// drafted tokens).
     pub logits: usize,
+}
+
+/// Keys and values of some tokens, out of any block.
+pub(crate) struct SavedKv {
+    /// Where the first of them stood.
+    pub position: usize,
+    pub tokens: usize,
+    /// [layer][token]: keys, then values, f16.
+    pub numbers: Vec<u16>,
+}
+
+impl SavedKv {
+    pub(crate) fn bytes(&self) -> usize {
+        self.numbers.len() * size_of::<u16>()
+    }
 }
 
 /// A decoder whose keys and values live in blocks of a fixed number of tokens.
@@ -48,6 +64,19 @@ pub(crate) trait DecoderModel: Send {
         logits: &mut Vec<f32>,
         proceed: &mut dyn FnMut() -> bool,
     ) -> Result<bool, ModelError>;
+
+    /// The keys and values at `places` of a sequence, to be put into others. `None`: this model can't.
+    fn save(&self, blocks: &[BlockId], places: Range<usize>) -> Option<SavedKv> {
+        let _ = (blocks, places);
+        None
+    }
+
+    /// Puts what was saved, without its first `skip` tokens, at `position` on into a sequence, keys rotated to their
+    /// new places. False: this model can't.
+    fn restore(&mut self, saved: &SavedKv, skip: usize, blocks: &[BlockId], position: usize) -> bool {
+        let _ = (saved, skip, blocks, position);
+        false
+    }
 
     /// Makes block `to` equal to block `from`, so that a sequence can go on from the middle of a block that others
     /// read. False: this model can't, and the tokens of that block are computed again.

@@ -1,20 +1,18 @@
 //! An answer in the making, seen from the model: logits become tokens, tokens text, and the text goes to its reader.
 
-use super::stop::StopTexts;
+use super::PromptText;
+use super::answer_text::AnswerText;
 use super::stream::{FinishReason, Progress, Usage};
-use super::{GenerateRequest, PromptText};
 use crate::ModelError;
 use crate::sampler::Sampler;
 use crate::scheduler::Writer;
-use crate::tokenizer::TextStream;
 use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedSender;
 
 /// Everything that one answer needs besides the model.
 pub(super) struct Answer {
     sampler: Sampler,
-    text: TextStream,
-    stops: StopTexts,
+    text: Option<AnswerText>,
     /// Whether a stop text was reached: what is held back is lost.
     stopped: bool,
     prompt_text: Arc<PromptText>,
@@ -23,42 +21,32 @@ pub(super) struct Answer {
 
 impl Answer {
     pub(super) fn new(
-        request: GenerateRequest,
+        sampler: Sampler,
+        text: AnswerText,
         prompt_text: Arc<PromptText>,
         sender: UnboundedSender<Result<Progress, ModelError>>,
     ) -> Self {
-        Self {
-            sampler: Sampler::new(request.sampling),
-            text: TextStream::default(),
-            stops: StopTexts::new(request.stop),
-            stopped: false,
-            prompt_text,
-            sender,
-        }
+        Self { sampler, text: Some(text), stopped: false, prompt_text, sender }
     }
 
     /// A reader that left is noticed by [`Writer::is_open`].
     fn send(&self, progress: Progress) {
         let _ = self.sender.send(Ok(progress));
     }
-
-    fn show(&self, text: String) {
-        if !text.is_empty() {
-            self.send(Progress::Text(text));
-        }
-    }
 }
 
 impl Writer for Answer {
-    fn accept(&mut self, logits: &mut [f32]) -> (u32, Option<FinishReason>) {
-        let token = self.sampler.sample(logits);
+    fn accept(&mut self, logits: &mut [f32]) -> Result<(u32, Option<FinishReason>), ModelError> {
+        let choice = self.sampler.sample(logits)?;
+        let token = choice.token;
         if self.prompt_text.tokenizer.is_end(token) {
-            return (token, Some(FinishReason::Stop));
+            return Ok((token, Some(FinishReason::Stop)));
         }
-        let (shown, stopped) = self.stops.push(&self.text.push(token, &self.prompt_text.tokenizer));
-        self.show(shown);
-        self.stopped = stopped;
-        (token, stopped.then_some(FinishReason::Stop))
+        let Some(text) = &mut self.text else { return Ok((token, None)) };
+        let written = text.push(choice, &self.prompt_text);
+        self.stopped = written.stopped;
+        written.steps.into_iter().for_each(|step| self.send(step));
+        Ok((token, self.stopped.then_some(FinishReason::Stop)))
     }
 
     fn is_open(&self) -> bool {
@@ -74,10 +62,11 @@ impl Writer for Answer {
     }
 
     fn end(&mut self, outcome: Result<Usage, ModelError>) {
-        if outcome.is_ok() && !self.stopped {
-            let (shown, _) = self.stops.push(&self.text.finish());
-            let rest = shown + &self.stops.finish();
-            self.show(rest);
+        if outcome.is_ok()
+            && !self.stopped
+            && let Some(text) = self.text.take()
+        {
+            text.finish().into_iter().for_each(|step| self.send(step));
         }
         let _ = self.sender.send(outcome.map(Progress::Finished));
     }

@@ -4,6 +4,7 @@
 //! Here they become tokens, and their tokens text.
 
 mod answer;
+mod answer_text;
 mod state;
 mod stop;
 mod stream;
@@ -16,12 +17,15 @@ use crate::chat_template::{ChatTemplate, Message};
 use crate::decoder::model::DecoderModel;
 use crate::decoder::{self, Decoder};
 use crate::gguf::GgufFile;
+use crate::grammar::Grammars;
 use crate::pack::ModelInfo;
-use crate::sampler::Sampling;
+use crate::sampler::{MOST_LOGPROBS, Sampler, Sampling};
 use crate::scheduler::{Limits, Request, Scheduler};
+use crate::thinking::ThinkingTags;
 use crate::tokenizer::TextTokenizer;
 use crate::{ModelError, kernels, pack};
 use answer::Answer;
+use answer_text::AnswerText;
 use std::panic::catch_unwind;
 use std::path::Path;
 use std::sync::Arc;
@@ -41,6 +45,8 @@ pub struct GeneratorOptions {
     /// Memory for keys and values, of running answers and of what is kept of earlier ones. One sequence of
     /// `context_tokens` fits in any case.
     pub kv_memory_bytes: usize,
+    /// Memory for the keys and values of passages that prompts quote.
+    pub passage_memory_bytes: usize,
     /// Whether to guess tokens from what was read or written before and verify several in a step. Never changes the
     /// text.
     pub speculate: bool,
@@ -54,6 +60,7 @@ impl Default for GeneratorOptions {
             context_tokens: 8192,
             max_running: 8,
             kv_memory_bytes: 1 << 30,
+            passage_memory_bytes: 1 << 30,
             speculate: true,
         }
     }
@@ -70,9 +77,19 @@ pub struct GenerateRequest {
     pub sampling: Sampling,
     /// Texts that end the answer; they aren't part of it.
     pub stop: Vec<String>,
+    /// A JSON schema that the answer must obey; `{"type": "object"}` for any object. An answer that ends for its length
+    /// is the beginning of one that does.
+    pub schema: Option<serde_json::Value>,
+    /// Tells with the text how likely its tokens were, and this many alternatives to each, at most 20.
+    pub logprobs: Option<usize>,
+    /// A model that can think before it answers does so. Some always do.
+    pub thinking: bool,
     /// Whose computed prefix may be used again. Time to the first word tells whether a prefix was seen before, so two
     /// requests share one only when their keys are equal; `None` shares with nobody.
     pub cache_key: Option<u64>,
+    /// Texts that stand in the messages word for word, in this order, and whose keys and values may be computed once
+    /// for all prompts that quote them: passages of documents. Who may quote a text may know that it was read before.
+    pub passages: Vec<String>,
     /// Who asks: users take turns, so that one's many requests don't delay another's first. Requests of nobody in
     /// particular count as one user's.
     pub user: Option<u64>,
@@ -91,6 +108,8 @@ pub struct Generator {
 struct PromptText {
     tokenizer: TextTokenizer,
     template: ChatTemplate,
+    thinking: Option<ThinkingTags>,
+    grammars: Grammars,
 }
 
 impl Generator {
@@ -117,6 +136,7 @@ impl Generator {
         let limits = Limits {
             kv_memory_bytes: options.kv_memory_bytes,
             max_running: options.max_running,
+            passage_memory_bytes: options.passage_memory_bytes,
             speculate: options.speculate,
         };
         let worker = Arc::new(Worker::start(Scheduler::new(model, limits)?, options.max_waiting)?);
@@ -152,10 +172,11 @@ impl Generator {
     /// # Errors
     /// [`ModelError::Template`] when the model's template refuses the messages.
     pub fn count_prompt_tokens(&self, messages: &[Message]) -> Result<usize, ModelError> {
-        Ok(self.text.template.encode(messages, &self.text.tokenizer)?.len())
+        Ok(self.text.template.encode(messages, false, &self.text.tokenizer)?.len())
     }
 
-    /// Queues a request and returns at once; the stream tells how it goes.
+    /// Queues a request and returns at once; the stream tells how it goes. With a schema it takes as long as compiling
+    /// it: milliseconds, the first time for a model some tenths of a second.
     ///
     /// # Errors
     /// [`ModelError::Overloaded`], [`ModelError::PromptTooLong`], [`ModelError::InvalidRequest`],
@@ -169,15 +190,25 @@ impl Generator {
         if request.max_new_tokens == 0 {
             return invalid("max_new_tokens must be 1 or more");
         }
-        let prompt = self.text.template.encode(&request.messages, &self.text.tokenizer)?;
+        if request.logprobs.is_some_and(|count| count > MOST_LOGPROBS) {
+            return invalid("logprobs can be at most 20");
+        }
+        let (prompt, passages) = self.text.template.encode_with_passages(
+            &request.messages,
+            &request.passages,
+            request.thinking,
+            &self.text.tokenizer,
+        )?;
         if prompt.is_empty() || prompt.len() >= self.context {
             return Err(ModelError::PromptTooLong { tokens: prompt.len(), context: self.context });
         }
         let limit = request.max_new_tokens.min(self.context - prompt.len());
+        let sampler = self.text.sampler(&request, &prompt)?;
         let (user, cache_key) = (request.user, request.cache_key);
         let (sender, stream) = TokenStream::new();
-        let writer = Box::new(Answer::new(request, Arc::clone(&self.text), sender));
-        self.worker.queue(Request { prompt, limit, user, cache_key, writer, told: None })?;
+        let text = AnswerText::new(&self.text, &prompt, request.stop);
+        let writer = Box::new(Answer::new(sampler, text, Arc::clone(&self.text), sender));
+        self.worker.queue(Request { prompt, limit, user, cache_key, passages, writer, told: None })?;
         Ok(stream)
     }
 }
@@ -188,6 +219,21 @@ impl std::fmt::Debug for Generator {
     }
 }
 
+impl PromptText {
+    /// The sampler of a request whose prompt is `prompt`.
+    fn sampler(&self, request: &GenerateRequest, prompt: &[u32]) -> Result<Sampler, ModelError> {
+        let grammar = match &request.schema {
+            Some(schema) => {
+                let inside = self.thinking.is_some_and(|tags| tags.opened_by(prompt));
+                let thinking = self.thinking.as_ref().filter(|_| request.thinking || inside);
+                Some(self.grammars.compile(schema, &self.tokenizer)?.start(thinking, inside))
+            }
+            None => None,
+        };
+        Ok(Sampler::new(&request.sampling, grammar, prompt, request.logprobs))
+    }
+}
+
 fn read(file: &Path, context: usize) -> Result<(PromptText, Decoder, ModelInfo), ModelError> {
     let mut gguf = GgufFile::open(file)?;
     decoder::family(&gguf)?;
@@ -195,5 +241,6 @@ fn read(file: &Path, context: usize) -> Result<(PromptText, Decoder, ModelInfo),
     let template = ChatTemplate::read(&gguf, &tokenizer)?;
     let decoder = Decoder::read(&mut gguf, context)?;
     let info = pack::describe_gguf(&gguf)?;
-    Ok((PromptText { tokenizer, template }, decoder, info))
+    let thinking = ThinkingTags::find(&tokenizer);
+    Ok((PromptText { tokenizer, template, thinking, grammars: Grammars::default() }, decoder, info))
 }

@@ -112,7 +112,9 @@ mod tests {
     #[test]
     fn who_was_served_often_does_not_come_first_again() {
         let mut queue = FairQueue::default();
-        ["a1", "a2", "a3"].map(|item| queue.push(Some(1), item));
+        for item in ["a1", "a2", "a3"] {
+            queue.push(Some(1), item);
+        }
         assert_eq!((queue.pop(), queue.pop()), (Some("a1"), Some("a2")));
         queue.push(Some(2), "b1");
         assert_eq!(drain(&mut queue), ["b1", "a3"]);
@@ -127,8 +129,12 @@ mod tests {
     #[test]
     fn who_gives_up_makes_room_for_the_others_of_the_user() {
         let mut queue = FairQueue::default();
-        ["a1", "a2", "a3"].map(|item| queue.push(Some(1), item));
-        ["b1", "b2"].map(|item| queue.push(Some(2), item));
+        for item in ["a1", "a2", "a3"] {
+            queue.push(Some(1), item);
+        }
+        for item in ["b1", "b2"] {
+            queue.push(Some(2), item);
+        }
         queue.retain(|item| !["a1", "a2"].contains(item));
         assert_eq!(drain(&mut queue), ["b1", "a3", "b2"]);
     }

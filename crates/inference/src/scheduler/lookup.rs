@@ -123,7 +123,7 @@ mod tests {
         assert_eq!(lookup.draft(&tokens, 99).len(), 3);
         lookup.verified(3, 0);
         assert_eq!(lookup.draft(&tokens, 99).len(), 1);
-        let mut pause = |lookup: &mut Lookup| {
+        let pause = |lookup: &mut Lookup| {
             lookup.verified(1, 0);
             lookup.verified(1, 0);
             (0..).take_while(|_| lookup.draft(&tokens, 99).is_empty()).count()

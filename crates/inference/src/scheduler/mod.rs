@@ -15,6 +15,7 @@
 mod blocks;
 mod fair;
 mod lookup;
+mod passages;
 mod plan;
 mod prefix;
 mod sequence;

@@ -109,8 +109,8 @@ mod tests {
             let shares = shares(&demands);
             let writes = demands.iter().any(|&(pending, _)| pending == 1);
             let read: usize = shares.iter().zip(&demands).filter(|(_, demand)| demand.0 > 1).map(|(s, _)| s.0).sum();
-            let limit = if writes { 10 } else { 100 };
-            prop_assert!(read <= limit);
+            let most = if writes { 10 } else { 100 };
+            prop_assert!(read <= most);
             prop_assert!(shares.iter().map(|share| share.1).sum::<usize>() <= 8);
             let oldest_reader = demands.iter().position(|demand| demand.0 > 1);
             prop_assert!(oldest_reader.is_none_or(|index| shares[index].0 > 0));

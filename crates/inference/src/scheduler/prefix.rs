@@ -101,13 +101,7 @@ impl PrefixCache {
 
     /// Puts a block with the computed `tokens` behind the cached block `parent`. Gives the block to hold in its place:
     /// if one with these tokens is there already, that one is referenced and `block` released.
-    pub(super) fn publish(
-        &mut self,
-        scope: Scope,
-        parent: Option<BlockId>,
-        tokens: &[u32],
-        block: BlockId,
-    ) -> BlockId {
+    pub(super) fn publish(&mut self, scope: Scope, parent: Option<BlockId>, tokens: &[u32], block: BlockId) -> BlockId {
         let siblings = self.children(scope, parent);
         if let Some(known) = siblings.iter().copied().find(|known| self.nodes[known].tokens.starts_with(tokens)) {
             self.pool.share(known);

@@ -5,13 +5,14 @@ use super::prefix::Scope;
 use super::table::Table;
 use crate::ModelError;
 use crate::generator::{FinishReason, Usage};
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 /// The other side of a sequence: chooses its tokens and passes them on to its reader.
 pub(crate) trait Writer: Send {
     /// The next token, chosen by the logits behind the last one, and the reason if the answer ends with it. Called
-    /// once for each place, in order; the logits may be changed in place.
-    fn accept(&mut self, logits: &mut [f32]) -> (u32, Option<FinishReason>);
+    /// once for each place, in order; the logits may be changed in place. An error ends the answer.
+    fn accept(&mut self, logits: &mut [f32]) -> Result<(u32, Option<FinishReason>), ModelError>;
 
     /// Whether somebody still reads.
     fn is_open(&self) -> bool;
@@ -36,6 +37,8 @@ pub(crate) struct Request {
     pub user: Option<u64>,
     /// Who else may use what is computed; `None`: nobody.
     pub cache_key: Option<u64>,
+    /// Places of passages in the prompt, in order, whose keys and values may come from the passage cache.
+    pub passages: Vec<Range<usize>>,
     pub writer: Box<dyn Writer>,
     /// How many were ahead when its reader was told last.
     pub told: Option<usize>,
@@ -63,6 +66,9 @@ pub(super) struct Sequence {
     /// yet to be computed.
     pub position: usize,
     pub table: Table,
+    pub passages: Vec<Range<usize>>,
+    /// Places beyond `position` whose keys and values are there already.
+    pub filled: Vec<Range<usize>>,
     prompt: usize,
     limit: usize,
     /// What was found in the cache at the first admission.
@@ -88,6 +94,8 @@ impl Sequence {
             tokens: request.prompt,
             position,
             table,
+            passages: request.passages,
+            filled: Vec::new(),
             limit: request.limit,
             reused: position,
             told: None,
@@ -106,7 +114,8 @@ impl Sequence {
 
     /// Tokens to compute before the next one can be chosen; at least 1.
     pub(super) fn pending(&self) -> usize {
-        self.tokens.len() - self.position
+        let filled: usize = self.filled.iter().map(|range| range.end.saturating_sub(range.start.max(self.position))).sum();
+        self.tokens.len() - self.position - filled
     }
 
     fn written(&self) -> usize {
@@ -146,11 +155,7 @@ impl Sequence {
     /// Goes on after all pending tokens and `drafts` were computed; `rows` are the logits of the last pending token
     /// and of each draft. Each place's token is chosen from its own logits, as without drafts; those behind the first
     /// wrong draft aren't looked at. Gives what the answer took when it ended.
-    pub(super) fn advance<'a>(
-        &mut self,
-        drafts: &[u32],
-        rows: impl Iterator<Item = &'a mut [f32]>,
-    ) -> Option<Usage> {
+    pub(super) fn advance<'a>(&mut self, drafts: &[u32], rows: impl Iterator<Item = &'a mut [f32]>) -> Result<Option<Usage>, ModelError> {
         self.position = self.tokens.len();
         if self.prefill.is_none() {
             self.tell_reading();
@@ -158,7 +163,7 @@ impl Sequence {
         }
         let (mut accepted, mut finish) = (0, None);
         for (row, draft) in rows.zip(drafts.iter().map(Some).chain([None])) {
-            let (token, end) = self.writer.accept(row);
+            let (token, end) = self.writer.accept(row)?;
             self.tokens.push(token);
             finish = end.or((self.written() >= self.limit).then_some(FinishReason::Length));
             let right = draft == Some(&token);
@@ -173,7 +178,7 @@ impl Sequence {
             self.accepted += accepted;
             self.lookup.verified(drafts.len(), accepted);
         }
-        finish.map(|finish| self.usage(finish))
+        Ok(finish.map(|finish| self.usage(finish)))
     }
 
     fn usage(&self, finish: FinishReason) -> Usage {

@@ -2,14 +2,17 @@
 
 use super::blocks::block_count;
 use super::fair::FairQueue;
+use super::passages::{FRESH, PassageCache, behind, gaps};
 use super::plan::{Budget, Demand, plan};
 use super::prefix::{PrefixCache, Scope};
 use super::sequence::{Request, Sequence};
 use super::table::Table;
 use crate::ModelError;
-use crate::decoder::model::{Chunk, DecoderModel};
+use crate::decoder::model::{Chunk, DecoderModel, SavedKv};
 use crate::generator::{GeneratorState, Usage};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Tokens of a first, thrown away step: enough rows to bring every kernel's form of the weights into memory.
@@ -22,6 +25,8 @@ pub(crate) struct Limits {
     pub kv_memory_bytes: usize,
     /// Sequences that run at once, at least 1.
     pub max_running: usize,
+    /// Bytes for passages outside of any sequence.
+    pub passage_memory_bytes: usize,
     /// Whether to guess tokens.
     pub speculate: bool,
 }
@@ -31,6 +36,10 @@ struct Row {
     index: usize,
     /// Pending tokens, then drafts.
     tokens: Vec<u32>,
+    /// Their places.
+    places: Vec<Range<usize>>,
+    /// The sequence's position after the step, drafts apart.
+    end: usize,
     drafted: usize,
     /// Rows of logits wanted; 0 in the middle of a prompt.
     logits: usize,
@@ -40,6 +49,7 @@ struct Row {
 pub(crate) struct Scheduler {
     model: Box<dyn DecoderModel>,
     cache: PrefixCache,
+    passages: PassageCache,
     max_running: usize,
     speculate: bool,
     pub(super) budget: Budget,
@@ -63,6 +73,7 @@ impl Scheduler {
         let mut scheduler = Self {
             model,
             cache,
+            passages: PassageCache::new(limits.passage_memory_bytes),
             max_running: limits.max_running.max(1),
             speculate: limits.speculate,
             budget: Budget::DEFAULT,
@@ -141,6 +152,7 @@ impl Scheduler {
             };
             self.admitted = age;
             let mut sequence = Sequence::new(request, age, scope, table, position);
+            self.fill(&mut sequence);
             sequence.tell_reading();
             self.state.prompt_tokens += sequence.prompt_tokens() as u64;
             self.state.reused_tokens += sequence.reused_tokens() as u64;
@@ -155,7 +167,8 @@ impl Scheduler {
         let begun = Self::begin(&mut self.cache, &mut self.model, sequence.scope, &sequence.tokens, reserve);
         let Some((table, position)) = begun else { return false };
         (sequence.table, sequence.position) = (table, position);
-        let sequence = self.preempted.remove(0);
+        let mut sequence = self.preempted.remove(0);
+        self.fill(&mut sequence);
         let place = self.running.partition_point(|other| other.age < sequence.age);
         self.running.insert(place, sequence);
         true
@@ -176,6 +189,49 @@ impl Scheduler {
                 false
             })
         })
+    }
+
+    /// Puts the passages of a prompt into their places, as far as the prefix cache doesn't have them.
+    fn fill(&mut self, sequence: &mut Sequence) {
+        let Some(first) = sequence.passages.first() else { return };
+        let beginning = first.start;
+        for place in sequence.passages.clone() {
+            let start = (place.start + FRESH).max(sequence.position);
+            if start >= place.end {
+                continue;
+            }
+            let tokens = [&sequence.tokens[..beginning], &sequence.tokens[place.clone()]].concat();
+            let saved = match self.passages.get(&tokens) {
+                Some(saved) => Some(saved),
+                None => self.save(sequence.scope, beginning, &tokens),
+            };
+            let Some(saved) = saved else { continue };
+            let skip = start - place.start;
+            if self.model.restore(&saved, skip, sequence.table.blocks(), start) {
+                sequence.filled.push(start..place.end);
+            }
+        }
+        sequence.position = behind(&sequence.filled, sequence.position);
+    }
+
+    /// Computes a passage behind the beginning of all prompts.
+    fn save(&mut self, scope: Scope, beginning: usize, tokens: &[u32]) -> Option<Arc<SavedKv>> {
+        let (mut table, mut position) = Self::begin(&mut self.cache, &mut self.model, scope, tokens, self.running.len())?;
+        let mut done = true;
+        position = position.min(beginning);
+        while done && position < tokens.len() {
+            let end = tokens.len().min(position + self.budget.prefill);
+            let chunk = Chunk { tokens: &tokens[position..end], position, blocks: table.blocks(), logits: 0 };
+            done = self.model.step(&[chunk], &mut Vec::new(), &mut || true).unwrap_or(false);
+            position = end;
+        }
+        let saved = if done { self.model.save(table.blocks(), beginning..tokens.len()).map(Arc::new) } else { None };
+        table.publish(&mut self.cache, scope, &tokens[..if done { beginning } else { 0 }]);
+        table.release(&mut self.cache, scope, &[]);
+        if let Some(saved) = &saved {
+            self.passages.put(tokens, Arc::clone(saved));
+        }
+        saved
     }
 
     /// Computes one step for everything that runs.
@@ -234,6 +290,7 @@ impl Scheduler {
         let table = std::mem::take(&mut sequence.table);
         table.release(&mut self.cache, sequence.scope, sequence.computed());
         sequence.position = 0;
+        sequence.filled.clear();
         self.state.preemptions += 1;
         let place = self.preempted.partition_point(|other| other.age < sequence.age);
         self.preempted.insert(place, sequence);
@@ -244,10 +301,8 @@ impl Scheduler {
         let speculate = self.speculate;
         let drafts: Vec<Vec<u32>> =
             self.running.iter_mut().map(|sequence| if speculate { sequence.draft() } else { Vec::new() }).collect();
-        let demand = |(sequence, drafts): (&Sequence, &Vec<u32>)| Demand {
-            pending: sequence.pending(),
-            drafted: drafts.len(),
-        };
+        let demand =
+            |(sequence, drafts): (&Sequence, &Vec<u32>)| Demand { pending: sequence.pending(), drafted: drafts.len() };
         let demands: Vec<Demand> = self.running.iter().zip(&drafts).map(demand).collect();
         let shares = plan(&demands, &self.budget);
         let mut rows = Vec::with_capacity(shares.len());
@@ -256,14 +311,19 @@ impl Scheduler {
             if share.pending == 0 {
                 continue;
             }
-            let end = sequence.position + share.pending;
+            let mut places = gaps(&sequence.filled, sequence.position, sequence.tokens.len(), share.pending);
+            let end = behind(&sequence.filled, places.last().map_or(sequence.position, |place| place.end));
             // Nobody is preempted for a guess.
             sequence.table.grow(&mut self.cache, end + share.drafted);
             let drafted = share.drafted.min(sequence.table.room(&self.cache).saturating_sub(end));
-            let mut tokens = sequence.tokens[sequence.position..end].to_vec();
+            let mut tokens: Vec<u32> =
+                places.iter().flat_map(|place| &sequence.tokens[place.clone()]).copied().collect();
             tokens.extend_from_slice(&drafts[..drafted]);
+            if let Some(last) = places.last_mut() {
+                last.end += drafted;
+            }
             let logits = if end == sequence.tokens.len() { 1 + drafted } else { 0 };
-            rows.push(Row { index, tokens, drafted, logits });
+            rows.push(Row { index, tokens, places, end, drafted, logits });
         }
         rows
     }
@@ -273,8 +333,14 @@ impl Scheduler {
         let running = &self.running;
         let mut chunks = Vec::with_capacity(rows.len());
         for row in rows {
-            let Sequence { position, table, .. } = &running[row.index];
-            chunks.push(Chunk { tokens: &row.tokens, position: *position, blocks: table.blocks(), logits: row.logits });
+            let mut rest = row.tokens.as_slice();
+            for (index, place) in row.places.iter().enumerate() {
+                let (tokens, later) = rest.split_at(place.len());
+                rest = later;
+                let logits = if index + 1 == row.places.len() { row.logits } else { 0 };
+                let blocks = running[row.index].table.blocks();
+                chunks.push(Chunk { tokens, position: place.start, blocks, logits });
+            }
         }
         let mut proceed = || rows.iter().any(|row| running[row.index].is_open());
         self.logits.clear();
@@ -292,22 +358,26 @@ impl Scheduler {
     /// Passes the logits on and lets finished sequences go.
     fn apply(&mut self, rows: &[Row]) {
         let mut logits = std::mem::take(&mut self.logits);
-        let mut all = logits.chunks_exact_mut(self.model.vocabulary().max(1));
+        let vocabulary = self.model.vocabulary().max(1);
+        let mut rest = logits.as_mut_slice();
         let mut ended = Vec::new();
         for row in rows {
             let sequence = &mut self.running[row.index];
             if row.logits == 0 {
-                sequence.position += row.tokens.len();
+                sequence.position = row.end;
                 sequence.tell_reading();
             } else {
                 let drafts = &row.tokens[row.tokens.len() - row.drafted..];
-                let wanted = all.by_ref().take(row.logits);
+                let (own, others) = std::mem::take(&mut rest).split_at_mut(row.logits * vocabulary);
+                rest = others;
                 let before = sequence.tokens.len();
-                let advanced = catch_unwind(AssertUnwindSafe(|| sequence.advance(drafts, wanted)));
+                let advanced =
+                    catch_unwind(AssertUnwindSafe(|| sequence.advance(drafts, own.chunks_exact_mut(vocabulary))));
                 self.state.new_tokens += (sequence.tokens.len() - before) as u64;
                 match advanced {
-                    Ok(None) => {}
-                    Ok(Some(usage)) => ended.push((row.index, Ok(usage))),
+                    Ok(Ok(None)) => {}
+                    Ok(Ok(Some(usage))) => ended.push((row.index, Ok(usage))),
+                    Ok(Err(error)) => ended.push((row.index, Err(error))),
                     Err(_) => ended.push((row.index, Err(panicked()))),
                 }
             }

@@ -17,7 +17,8 @@ pub(super) fn text_vocabulary(vocabulary: &Vocabulary) -> Vocab {
     tokens
 }
 
-fn looks_structural(token: &str) -> bool {
+/// Whether `token` looks like a tag or a marker rather than like text.
+pub(super) fn looks_structural(token: &str) -> bool {
     (token.starts_with('<') && token.ends_with('>')) || (token.starts_with('[') && token.ends_with(']'))
 }
 

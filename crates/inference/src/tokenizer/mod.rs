@@ -12,6 +12,7 @@ pub(crate) use stream::TextStream;
 
 use crate::ModelError;
 use crate::gguf::GgufFile;
+use std::ops::Range;
 use tokenizers::models::bpe::BPE;
 use tokenizers::normalizers::{NFC, Prepend, Replace, Sequence as Normalizers};
 use tokenizers::pre_tokenizers::PreTokenizerWrapper;
@@ -42,6 +43,8 @@ pub(crate) enum Piece<'a> {
     Template(&'a str),
     /// Written by anyone: only text.
     Content(&'a str),
+    /// As content, with the same tokens wherever it stands.
+    Passage(&'a str),
 }
 
 /// A model's tokenizer.
@@ -117,11 +120,28 @@ impl TextTokenizer {
     /// The tokens of a prompt. Text runs on across pieces, as it did in training; control tokens are found in
     /// [`Piece::Template`] only.
     pub(crate) fn encode_prompt(&self, pieces: &[Piece<'_>]) -> Result<Vec<u32>, ModelError> {
+        self.encode_with_passages(pieces).map(|(tokens, _)| tokens)
+    }
+
+    /// As [`Self::encode_prompt`], with the places of the passages. These are tokenized apart, so that they are the
+    /// same tokens wherever they stand.
+    pub(crate) fn encode_with_passages(
+        &self,
+        pieces: &[Piece<'_>],
+    ) -> Result<(Vec<u32>, Vec<Range<usize>>), ModelError> {
         let mut tokens = Vec::new();
+        let mut passages: Vec<Range<usize>> = Vec::new();
         let mut run = String::new();
         for piece in pieces {
             match piece {
                 Piece::Content(text) => run.push_str(text),
+                Piece::Passage(text) => {
+                    tokens.extend(self.encode_text(&run)?);
+                    run.clear();
+                    let start = tokens.len();
+                    tokens.extend(self.encode_text(text)?);
+                    passages.push(start..tokens.len());
+                }
                 Piece::Template(text) => {
                     let mut rest = *text;
                     while let Some((before, marker, after)) = self.next_marker(rest) {
@@ -141,8 +161,9 @@ impl TextTokenizer {
             && tokens.first() != Some(&begin)
         {
             tokens.insert(0, begin);
+            passages.iter_mut().for_each(|place| *place = place.start + 1..place.end + 1);
         }
-        Ok(tokens)
+        Ok((tokens, passages))
     }
 
     /// The first marker in `text`, the longest one of those that begin there: what is before, its id, what is after.
@@ -152,6 +173,16 @@ impl TextTokenizer {
             let found = |(token, id): &(String, u32)| rest.strip_prefix(token.as_str()).map(|after| (*id, after));
             self.markers.iter().find_map(found).map(|(id, after)| (before, id, after))
         })
+    }
+
+    /// Tokens of the vocabulary.
+    pub(crate) fn size(&self) -> usize {
+        self.vocabulary.tokens.len()
+    }
+
+    /// The tokens that end an answer, in order; at least one.
+    pub(crate) fn ends(&self) -> &[u32] {
+        &self.ends
     }
 
     /// Whether `token` ends an answer.
@@ -164,6 +195,13 @@ impl TextTokenizer {
         self.vocabulary.bytes(token)
     }
 
+    /// As [`Self::bytes`], but none for markers that happen to be spelled out, such as `<tool_call>`.
+    pub(crate) fn text_bytes(&self, token: u32) -> &[u8] {
+        let marker = self.vocabulary.kinds.get(token as usize) == Some(&TokenKind::UserDefined)
+            && self.token(token).is_some_and(merges::looks_structural);
+        if marker { &[] } else { self.bytes(token) }
+    }
+
     /// Whether an answer begins with a space that stands for none.
     pub(crate) fn adds_space(&self) -> bool {
         self.adds_space
@@ -174,9 +212,9 @@ impl TextTokenizer {
         self.vocabulary.tokens.get(id as usize).map(String::as_str)
     }
 
-    /// Whether the vocabulary has `token` as a marker.
-    pub(crate) fn has_marker(&self, token: &str) -> bool {
-        self.markers.iter().any(|(marker, _)| marker == token)
+    /// The control or user-defined token with that text.
+    pub(crate) fn marker(&self, token: &str) -> Option<u32> {
+        self.markers.iter().find(|(marker, _)| marker == token).map(|(_, id)| *id)
     }
 
     /// The token that begins a sequence.

@@ -90,6 +90,9 @@ impl Follower {
         };
         let sent = match event {
             Event::Status(status) => Ok(self.status(&status)),
+            Event::Thinking(delta) => {
+                Ok(sse::Event::default().event("thinking").data(json!({ "delta": delta }).to_string()))
+            }
             Event::Text(delta) => Ok(sse::Event::default().event("text").data(json!({ "delta": delta }).to_string())),
             Event::Sources(sources) => {
                 self.reading = sources.len();

@@ -4,12 +4,14 @@ use super::rope::Rope;
 use super::weight::{Input, Weight};
 use crate::ModelError;
 use crate::decoder::architecture::Activation;
-use crate::decoder::model::Chunk;
+use crate::decoder::model::{BlockId, Chunk};
 use crate::decoder::shape::Shape;
 use crate::gguf::GgufFile;
 use crate::kernels::{
     BLOCK_TOKENS, KvLayer, Scores, Span, add, attend, for_rows, gelu_gate, rms_norm, silu_gate,
 };
+use half::f16;
+use std::ops::Range;
 use std::sync::Arc;
 
 enum QueryKeyValue {
@@ -131,6 +133,33 @@ impl Layer {
 
     pub(super) fn kv_mut(&mut self) -> &mut KvLayer {
         &mut self.kv
+    }
+
+    /// Whether keys can be moved to other places.
+    pub(super) fn can_move(&self) -> bool {
+        self.rope.can_move()
+    }
+
+    /// Appends the keys and values at `places` to `out`, f16.
+    pub(super) fn save(&self, blocks: &[BlockId], places: Range<usize>, out: &mut Vec<u16>) {
+        let width = self.kv.heads() * self.kv.dimension();
+        let mut both = vec![0f32; 2 * width];
+        for place in places {
+            let (keys, values) = both.split_at_mut(width);
+            self.kv.read(blocks[place / BLOCK_TOKENS], place % BLOCK_TOKENS, keys, values);
+            out.extend(both.iter().map(|x| f16::from_f32(*x).to_bits()));
+        }
+    }
+
+    /// Puts what was saved at `position` on, keys rotated by `by` positions.
+    pub(super) fn restore(&mut self, numbers: &[u16], blocks: &[BlockId], position: usize, by: isize) {
+        let width = self.kv.heads() * self.kv.dimension();
+        for (place, numbers) in (position..).zip(numbers.chunks_exact(2 * width)) {
+            let mut both: Vec<f32> = numbers.iter().map(|bits| f16::from_bits(*bits).to_f32()).collect();
+            let (keys, values) = both.split_at_mut(width);
+            self.rope.shift(keys, self.kv.dimension(), by);
+            self.kv.write(blocks[place / BLOCK_TOKENS], place % BLOCK_TOKENS, keys, values);
+        }
     }
 
     /// Bytes of the weights in memory.

@@ -4,13 +4,14 @@ mod layer;
 mod rope;
 mod weight;
 
-use super::model::{BlockId, Chunk, DecoderModel};
+use super::model::{BlockId, Chunk, DecoderModel, SavedKv};
 use super::shape::Shape;
 use crate::gguf::GgufFile;
 use crate::kernels::{BLOCK_TOKENS, rms_norm};
 use crate::{ModelError, math};
 use layer::{Layer, Workspace};
 use rope::Rope;
+use std::ops::Range;
 use std::sync::Arc;
 use weight::{Input, Weight};
 
@@ -121,6 +122,25 @@ impl DecoderModel for Decoder {
         self.layers.iter_mut().for_each(|layer| layer.kv_mut().allocate(blocks));
         self.blocks = blocks;
         Ok(())
+    }
+
+    fn save(&self, blocks: &[BlockId], places: Range<usize>) -> Option<SavedKv> {
+        if !self.layers.iter().all(Layer::can_move) {
+            return None;
+        }
+        let mut numbers = Vec::new();
+        self.layers.iter().for_each(|layer| layer.save(blocks, places.clone(), &mut numbers));
+        Some(SavedKv { position: places.start, tokens: places.len(), numbers })
+    }
+
+    fn restore(&mut self, saved: &SavedKv, skip: usize, blocks: &[BlockId], position: usize) -> bool {
+        let by = position as isize - (saved.position + skip) as isize;
+        let per_layer = saved.numbers.len() / self.layers.len();
+        let per_token = per_layer / saved.tokens;
+        for (layer, numbers) in self.layers.iter_mut().zip(saved.numbers.chunks_exact(per_layer)) {
+            layer.restore(&numbers[skip * per_token..], blocks, position, by);
+        }
+        true
     }
 
     fn copy(&mut self, from: BlockId, to: BlockId) -> Result<bool, ModelError> {

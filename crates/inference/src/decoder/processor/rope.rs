@@ -50,4 +50,52 @@ impl Rope {
             }
         }
     }
+
+    /// Whether a rotated head can be rotated on: not where rotation also stretches.
+    pub(super) fn can_move(&self) -> bool {
+        self.cos.first() == Some(&1.0)
+    }
+
+    /// Rotates heads that are rotated already by `by` more positions.
+    pub(super) fn shift(&self, heads: &mut [f32], dimension: usize, by: isize) {
+        let pairs = self.rotated / 2;
+        let row = by.unsigned_abs() * pairs..(by.unsigned_abs() + 1) * pairs;
+        let cos = &self.cos[row.clone()];
+        let sin: Vec<f32> = self.sin[row].iter().map(|sin| if by < 0 { -sin } else { *sin }).collect();
+        for head in heads.chunks_exact_mut(dimension) {
+            match self.style {
+                RopeStyle::Halves => rotate_halves(&mut head[..self.rotated], cos, &sin),
+                RopeStyle::Interleaved => rotate_neighbours(&mut head[..self.rotated], cos, &sin),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shifted_head_is_the_head_rotated_there() {
+        for style in [RopeStyle::Halves, RopeStyle::Interleaved] {
+            let angles = |function: fn(f64) -> f64| -> Vec<f32> {
+                (0..100).flat_map(|p| [1.0, 0.1, 0.01].map(|f| function(f64::from(p) * f) as f32)).collect()
+            };
+            let rope = Rope { cos: angles(f64::cos), sin: angles(f64::sin), style, rotated: 6 };
+            assert!(rope.can_move());
+            let head: Vec<f32> = (0..8).map(|i| (i as f32 * 1.7).sin()).collect();
+            for (from, to) in [(10, 70), (70, 10), (5, 5)] {
+                let rotated = |position| {
+                    let mut head = head.clone();
+                    rope.apply(&mut head, 8, position);
+                    head
+                };
+                let mut moved = rotated(from);
+                rope.shift(&mut moved, 8, to as isize - from as isize);
+                for (found, expected) in moved.iter().zip(rotated(to)) {
+                    assert!((found - expected).abs() < 1e-5, "{style:?}: {found} {expected}");
+                }
+            }
+        }
+    }
 }

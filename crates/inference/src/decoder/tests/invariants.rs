@@ -111,3 +111,25 @@ fn what_does_not_fit_is_refused() {
     assert!(refused(&[1], 4096, &[0; 200]), "more than the context");
     assert!(!refused(&[1], 31, &[0]));
 }
+
+#[test]
+fn saved_keys_and_values_serve_in_other_blocks() {
+    for model in models() {
+        let file = model.write();
+        let mut decoder = decoder(file.path());
+        let prompt = tokens(90);
+        let fresh = logits(&mut decoder, &prompt, 90);
+        let (own, other) = ([5, 6, 7], [1, 9, 3]);
+        let step = |decoder: &mut crate::decoder::Decoder, blocks: &[BlockId], range: std::ops::Range<usize>| {
+            let mut logits = Vec::new();
+            let chunk = Chunk { tokens: &prompt[range.clone()], position: range.start, blocks, logits: 1 };
+            decoder.step(&[chunk], &mut logits, &mut || true).unwrap();
+            logits
+        };
+        step(&mut decoder, &own, 0..80);
+        let saved = decoder.save(&own, 20..80).expect("this model rotates without stretching");
+        step(&mut decoder, &other, 0..33);
+        assert!(decoder.restore(&saved, 13, &other, 33));
+        assert_eq!(step(&mut decoder, &other, 80..90), fresh);
+    }
+}

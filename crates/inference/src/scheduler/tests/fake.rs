@@ -127,9 +127,8 @@ impl DecoderModel for FakeModel {
         }
         for chunk in chunks {
             let end = chunk.position + chunk.tokens.len();
-            let read = |position: usize| {
-                self.memory[chunk.blocks[position / BLOCK_TOKENS] as usize][position % BLOCK_TOKENS]
-            };
+            let read =
+                |position: usize| self.memory[chunk.blocks[position / BLOCK_TOKENS] as usize][position % BLOCK_TOKENS];
             let history: Vec<u32> = (0..end).map(read).collect();
             for length in end + 1 - chunk.logits..=end {
                 logits.extend(logits_behind(&history[..length]));
@@ -177,11 +176,11 @@ pub(super) struct FakeWriter {
 }
 
 impl Writer for FakeWriter {
-    fn accept(&mut self, logits: &mut [f32]) -> (u32, Option<FinishReason>) {
-        let token = self.sampler.sample(logits);
+    fn accept(&mut self, logits: &mut [f32]) -> Result<(u32, Option<FinishReason>), ModelError> {
+        let token = self.sampler.sample(logits)?.token;
         locked(&self.outcome.tokens).push(token);
         logits.fill(f32::NAN);
-        (token, (token == END).then_some(FinishReason::Stop))
+        Ok((token, (token == END).then_some(FinishReason::Stop)))
     }
 
     fn is_open(&self) -> bool {

@@ -70,14 +70,12 @@ impl Bench {
         let limits = Limits {
             kv_memory_bytes: setup.blocks * BLOCK_BYTES,
             max_running: setup.max_running,
+            passage_memory_bytes: 0,
             speculate: setup.speculate,
         };
         let mut scheduler = Scheduler::new(Box::new(model), limits).unwrap();
-        scheduler.budget = Budget {
-            prefill: setup.prefill,
-            prefill_while_writing: setup.prefill_while_writing,
-            ..Budget::DEFAULT
-        };
+        scheduler.budget =
+            Budget { prefill: setup.prefill, prefill_while_writing: setup.prefill_while_writing, ..Budget::DEFAULT };
         fake::locked(&wires.steps).clear();
         Self { scheduler, queue: FairQueue::default(), wires, steps: 0 }
     }
@@ -90,6 +88,7 @@ impl Bench {
             limit: ask.limit,
             user: ask.user,
             cache_key: ask.key,
+            passages: Vec::new(),
             writer: Box::new(writer),
             told: None,
         };

@@ -25,7 +25,7 @@ fn ask() -> impl Strategy<Value = Ask> {
     ];
     let sampling = prop_oneof![
         Just(Sampling::default()),
-        (0u64..5).prop_map(|seed| Sampling { temperature: 0.5, top_p: 0.95, seed, ..Sampling::default() }),
+        (0u64..5).prop_map(|seed| Sampling { temperature: 0.5, top_p: 0.95, seed }),
     ];
     let user = proptest::option::of(0u64..3);
     (vec(piece, 1..4), 1usize..30, user, proptest::option::of(0u64..2), sampling).prop_map(
