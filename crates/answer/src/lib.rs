@@ -18,6 +18,7 @@ pub use ask::{AskError, Event, Question, Status};
 pub use cite::{Sentence, Support};
 pub use live::{Live, Subscription};
 pub use pack::Source;
+pub use prompt::messages;
 pub use record::{Answer, Timings};
 pub use retrieve::{Candidate, Retrieved};
 

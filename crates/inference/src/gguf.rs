@@ -163,9 +163,19 @@ impl GgufFile {
 
     /// Reads a quantised tensor, which must have exactly `dimensions`.
     pub(crate) fn tensor(&mut self, name: &str, dimensions: &[usize]) -> Result<QTensor, ModelError> {
+        self.tensor_on(name, dimensions, &Device::Cpu)
+    }
+
+    /// As [`Self::tensor`], onto `device`.
+    pub(crate) fn tensor_on(
+        &mut self,
+        name: &str,
+        dimensions: &[usize],
+        device: &Device,
+    ) -> Result<QTensor, ModelError> {
         self.require_dimensions(name, dimensions)?;
         self.content
-            .tensor(&mut self.reader, name, &Device::Cpu)
+            .tensor(&mut self.reader, name, device)
             .map_err(|error| ModelError::damaged(&self.path, format!("tensor {name}: {error}")))
     }
 

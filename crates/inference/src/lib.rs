@@ -6,6 +6,10 @@
 //! models from disk only.
 
 mod chat_template;
+// Chosen by configuration once the scheduler drives decoders; until then only its tests use it.
+#[cfg(any(test, feature = "cuda"))]
+#[cfg_attr(not(test), allow(dead_code))]
+mod cuda;
 mod decoder;
 mod embedder;
 mod error;

@@ -2,6 +2,7 @@
 
 use crate::chat_template::ChatTemplate;
 use crate::decoder::family;
+use crate::decoder::shape::Shape;
 use crate::embedder;
 use crate::error::ModelError;
 use crate::gguf::GgufFile;
@@ -100,6 +101,20 @@ fn inspect_gguf(path: &Path) -> Result<ModelInfo, ModelError> {
     let tokenizer = TextTokenizer::read(&gguf)?;
     ChatTemplate::read(&gguf, &tokenizer)?;
     describe_gguf(&gguf)
+}
+
+/// Bytes that the keys and values of one token take in 16 bits a number, over all layers of the GGUF file at `path`: the
+/// measure that an engine's memory is held against, whatever format it keeps them in.
+///
+/// # Errors
+/// As [`inspect`], for the header only.
+pub fn kv_bytes_per_token(path: &Path) -> Result<u64, ModelError> {
+    let read = || -> Result<u64, ModelError> {
+        let shape = Shape::read(&mut GgufFile::open(path)?, usize::MAX)?;
+        let numbers = 2 * shape.layers * shape.kv_heads * shape.head_dimension;
+        Ok(2 * numbers as u64)
+    };
+    catch_unwind(read).map_err(|_| ModelError::damaged(path, "it contradicts itself"))?
 }
 
 /// As [`inspect`], for an open file whose tokenizer is known to work.

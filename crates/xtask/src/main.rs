@@ -27,8 +27,9 @@ cargo xtask COMMAND
         everything that must pass; --list names the steps
   fetch [--role ROLE]... [--verify] [--list]
         fetch the models of models.lock (all, or those of the given roles) and check them
-  bench [NAME]... [--runs N] [--dataset DIR] [--list]
-        measure, keep the figures in docs/benchmarks.json and write docs/benchmarks.md
+  bench [NAME]... [--runs N] [--dataset DIR] [--no-peers] [--prepare] [--list]
+        measure, each in turn with the programs it is held against (--prepare only builds those),
+        keep the figures in docs/benchmarks.json and write docs/benchmarks.md
   image
         build the offline installer image (not there yet)
 

@@ -4,6 +4,8 @@ mod answers;
 mod beir;
 mod retrieval;
 
+pub(crate) use beir::lines;
+
 use crate::Outcome;
 use crate::config::Configuration;
 

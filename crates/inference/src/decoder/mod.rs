@@ -1,9 +1,9 @@
 //! The decoder: tokens in, logits out, over keys and values in blocks.
 
-mod architecture;
+pub(crate) mod architecture;
 pub(crate) mod model;
 mod processor;
-mod shape;
+pub(crate) mod shape;
 
 pub(crate) use processor::Decoder;
 pub(crate) use shape::family;

@@ -1,73 +1,14 @@
 //! The benchmarks: which commands of the server are run, and which figures are read from the JSON they print.
-//!
-//! In a command, `{data}` is an empty data directory of the benchmark's own; `{embed}`, `{generate}`, `{samples}` and
-//! `{dataset}` are the default models, the sample documents and the retrieval set.
 
-/// A group of commands that share their preparation.
-#[derive(Debug)]
-pub struct Benchmark {
-    /// What it is called on the command line.
-    pub name: &'static str,
-    /// One sentence for a reader.
-    pub about: &'static str,
-    /// Commands that make the data directory ready; their time does not count.
-    pub prepare: &'static [&'static str],
-    /// Whether each run gets a data directory of its own, or all share one.
-    pub fresh: bool,
-    /// What is measured.
-    pub cases: &'static [Case],
-}
+use super::benchmark::{Benchmark, Case, Measure, Peer};
+use super::engine;
 
-/// One command.
-#[derive(Debug)]
-pub struct Case {
-    /// What its figures' names begin with; empty when there is only one.
-    pub label: &'static str,
-    /// The words after `carrel`.
-    pub command: &'static str,
-    /// What is read from its output.
-    pub measures: &'static [Measure],
-}
-
-/// One figure.
-#[derive(Debug)]
-pub struct Measure {
-    /// What it is called.
-    pub name: &'static str,
-    /// Where it stands in the JSON output (RFC 6901).
-    pub pointer: &'static str,
-    /// Its unit; empty for a share.
-    pub unit: &'static str,
-    /// The printed number times this is in that unit.
-    pub scale: f64,
-    /// What others reach, on the retrieval set of this name.
-    pub peer: Option<Peer>,
-}
-
-/// Somebody else's figure.
-#[derive(Debug, Clone, Copy)]
-pub struct Peer {
-    /// Whose.
-    pub name: &'static str,
-    /// In the measure's unit.
-    pub figure: f64,
-    /// The retrieval set that it holds for.
-    pub dataset: &'static str,
-}
-
-impl Benchmark {
-    /// Whether it can run only with a retrieval set.
-    pub fn needs_dataset(&self) -> bool {
-        self.cases.iter().any(|case| case.command.contains("{dataset}"))
-    }
-}
-
-const fn measure(name: &'static str, pointer: &'static str, unit: &'static str) -> Measure {
+pub const fn measure(name: &'static str, pointer: &'static str, unit: &'static str) -> Measure {
     Measure { name, pointer, unit, scale: 1.0, peer: None }
 }
 
 const fn compared(name: &'static str, pointer: &'static str, peer: &'static str, figure: f64) -> Measure {
-    let peer = Some(Peer { name: peer, figure, dataset: "scifact" });
+    let peer = Some(Peer::Published { name: peer, figure, dataset: "scifact" });
     Measure { name, pointer, unit: "", scale: 1.0, peer }
 }
 
@@ -85,6 +26,7 @@ pub const BENCHMARKS: &[Benchmark] = &[
         fresh: false,
         cases: &[
             Case {
+                rivals: &[],
                 label: "lexical",
                 command: "eval retrieval --dataset {dataset} --mode lexical --json --data {data}",
                 measures: &[
@@ -96,6 +38,7 @@ pub const BENCHMARKS: &[Benchmark] = &[
                 ],
             },
             Case {
+                rivals: &[],
                 label: "dense",
                 command: "eval retrieval --dataset {dataset} --mode dense --json --data {data}",
                 measures: &[
@@ -107,6 +50,7 @@ pub const BENCHMARKS: &[Benchmark] = &[
                 ],
             },
             Case {
+                rivals: &[],
                 label: "hybrid",
                 command: "eval retrieval --dataset {dataset} --mode hybrid --json --data {data}",
                 measures: &[
@@ -119,42 +63,20 @@ pub const BENCHMARKS: &[Benchmark] = &[
             },
         ],
     },
-    Benchmark {
-        name: "generate",
-        about: "the default model answering a prompt of 1,500 tokens with 128",
-        prepare: &[],
-        fresh: false,
-        cases: &[Case {
-            label: "",
-            command: "bench generate --model {generate} --prompt-tokens 1500 --new-tokens 128 --concurrency 1 --json",
-            measures: &[
-                measure("time to first token", "/ttft_ms", "ms"),
-                measure("prefill", "/prefill_tokens_per_s", "tokens/s"),
-                measure("decode", "/decode_tokens_per_s", "tokens/s"),
-                Measure { scale: 1.0 / 1_048_576.0, ..measure("peak memory", "/peak_rss_bytes", "MiB") },
-            ],
-        }],
-    },
-    Benchmark {
-        name: "embed",
-        about: "the default embedder on texts of one length",
-        prepare: &[],
-        fresh: false,
-        cases: &[Case {
-            label: "",
-            command: "bench embed --model {embed} --json",
-            measures: &[
-                measure("texts of 128 tokens", "/sentences_per_s/128", "texts/s"),
-                measure("texts of 256 tokens", "/sentences_per_s/256", "texts/s"),
-            ],
-        }],
-    },
+    engine::PREFILL,
+    engine::DECODE,
+    engine::LOOKUP,
+    engine::BATCH,
+    engine::SECOND_QUESTION,
+    engine::MEMORY,
+    engine::EMBED,
     Benchmark {
         name: "import",
         about: "sample documents into an empty data directory",
         prepare: &["model import {embed} --data {data}", "collection create Samples --data {data}"],
         fresh: true,
         cases: &[Case {
+            rivals: &[],
             label: "",
             command: "import {samples}/handbook {samples}/it {samples}/safety {samples}/procurement \
                       --collection Samples --json --data {data}",
@@ -169,7 +91,12 @@ pub const BENCHMARKS: &[Benchmark] = &[
         about: "searches in the sample documents, each embedded and searched in both indexes",
         prepare: &[DEMO],
         fresh: false,
-        cases: &[Case { label: "", command: "bench search --user ada --json --data {data}", measures: &[P50, P95] }],
+        cases: &[Case {
+            rivals: &[],
+            label: "",
+            command: "bench search --user ada --json --data {data}",
+            measures: &[P50, P95],
+        }],
     },
     Benchmark {
         name: "answers",
@@ -177,6 +104,7 @@ pub const BENCHMARKS: &[Benchmark] = &[
         prepare: &[DEMO],
         fresh: false,
         cases: &[Case {
+            rivals: &[],
             label: "",
             command: "eval answers --dataset {samples}/questions.jsonl --user frida --json --data {data}",
             measures: &[
@@ -193,4 +121,4 @@ pub const BENCHMARKS: &[Benchmark] = &[
 ];
 
 /// Models, sample documents and people as the demo has them.
-const DEMO: &str = "demo --load-only --samples {samples} --generate {generate} --embed {embed} --data {data}";
+pub const DEMO: &str = "demo --load-only --samples {samples} --generate {generate} --embed {embed} --data {data}";

@@ -1,73 +1,15 @@
-//! Runs a benchmark: prepares, repeats, reads the figures, takes medians.
+//! Runs a benchmark: prepares, runs Carrel and its rivals in turns, reads the figures, takes medians.
 
-use super::catalogue::{Benchmark, Case, Measure};
+use super::benchmark::{Benchmark, Case, Measure, Peer, Rival};
 use super::place::Place;
 use super::results::{PeerFigure, Row};
+use super::setting::Setting;
 use crate::failure::{Context, Failure, Result};
 use serde_json::Value;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
 
-/// What the placeholders in commands stand for.
-#[derive(Debug)]
-pub struct Setting {
-    /// The server's release binary.
-    pub carrel: PathBuf,
-    /// A folder of our own for data directories.
-    pub scratch: PathBuf,
-    /// The sample documents.
-    pub samples: PathBuf,
-    /// The default generator.
-    pub generate: PathBuf,
-    /// The default embedder.
-    pub embed: PathBuf,
-    /// A retrieval set in BEIR's format.
-    pub dataset: PathBuf,
-}
-
-impl Setting {
-    /// Whether there is a retrieval set to measure with.
-    pub fn has_dataset(&self) -> bool {
-        self.dataset.join("corpus.jsonl").is_file()
-    }
-
-    fn dataset_name(&self) -> String {
-        file_name(&self.dataset)
-    }
-
-    /// The command's words with every placeholder filled in.
-    fn words(&self, command: &str, data: &Path) -> Vec<PathBuf> {
-        let fill = |word: &str| match word {
-            "{data}" => data.to_owned(),
-            "{generate}" => self.generate.clone(),
-            "{embed}" => self.embed.clone(),
-            "{dataset}" => self.dataset.clone(),
-            word => match word.strip_prefix("{samples}") {
-                Some(below) => self.samples.join(below.trim_start_matches('/')),
-                None => PathBuf::from(word),
-            },
-        };
-        command.split_whitespace().map(fill).collect()
-    }
-
-    /// The command as a reader would type it: without this machine's folders.
-    fn shown(&self, command: &str) -> String {
-        let shown = command.replace("{samples}", "tests/samples").replace("{data}", "DIR");
-        let shown = shown.replace("{generate}", &file_name(&self.generate)).replace("{embed}", &file_name(&self.embed));
-        format!("carrel {}", shown.replace("{dataset}", &self.dataset_name()))
-    }
-
-    fn run(&self, command: &str, data: &Path) -> Result<Vec<u8>> {
-        let mut process = Command::new(&self.carrel);
-        process.args(self.words(command, data)).stdin(Stdio::null()).stderr(Stdio::inherit());
-        let output = process.output().context(|| format!("cannot run {}", self.carrel.display()))?;
-        if output.status.success() {
-            Ok(output.stdout)
-        } else {
-            Err(Failure::new(format!("{} failed ({})", self.shown(command), output.status)))
-        }
-    }
-}
+/// Vectors of one text from two engines have at least this cosine, rounding to 8 bits included.
+const AGREEMENT: f64 = 0.99;
 
 /// A data directory that is gone when this is dropped.
 struct DataDirectory(PathBuf);
@@ -79,7 +21,7 @@ impl DataDirectory {
         made.context(|| format!("cannot make {}", path.display()))?;
         let directory = Self(path);
         for command in benchmark.prepare {
-            setting.run(command, &directory.0)?;
+            setting.run(&format!("carrel {command}"), &directory.0)?;
         }
         Ok(directory)
     }
@@ -92,13 +34,31 @@ impl Drop for DataDirectory {
     }
 }
 
-/// The medians of so many runs of every command of the benchmark.
-pub fn measure(benchmark: &Benchmark, setting: &Setting, place: &Place, runs: usize) -> Result<Vec<Row>> {
+/// What the runs of one case printed, run by run.
+#[derive(Debug, Default)]
+struct Outputs {
+    ours: Vec<Value>,
+    /// One list a rival; an output is the array of its commands' outputs.
+    rivals: Vec<Vec<Value>>,
+}
+
+/// The medians of so many runs of every command of the benchmark. Without `peers` only Carrel is run.
+pub fn measure(
+    benchmark: &Benchmark,
+    setting: &mut Setting,
+    place: &Place,
+    runs: usize,
+    peers: bool,
+) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     let mut data = None;
     for case in benchmark.cases {
-        println!("  {}", setting.shown(case.command));
-        let mut outputs = Vec::new();
+        let rivals = if peers { case.rivals } else { &[] };
+        for rival in rivals {
+            setting.provide(rival.commands)?;
+        }
+        println!("  {}", shown(setting, case));
+        let mut outputs = Outputs { ours: Vec::new(), rivals: vec![Vec::new(); rivals.len()] };
         for _ in 0..runs {
             if benchmark.fresh {
                 // Gone before the next one is made: they have the same path.
@@ -108,49 +68,108 @@ pub fn measure(benchmark: &Benchmark, setting: &Setting, place: &Place, runs: us
                 data = Some(DataDirectory::new(setting, benchmark)?);
             }
             let Some(DataDirectory(path)) = &data else { continue };
-            outputs.push(parse(&setting.run(case.command, path)?, &setting.shown(case.command))?);
+            // In turns: whatever else slows this machine for a while slows all of them.
+            outputs.ours.push(setting.figures(&format!("carrel {}", case.command), path)?);
+            for (rival, outputs) in rivals.iter().zip(&mut outputs.rivals) {
+                let figures = rival.commands.iter().map(|command| setting.figures(command, path));
+                outputs.push(Value::Array(figures.collect::<Result<_>>()?));
+            }
+        }
+        for (rival, theirs) in rivals.iter().zip(&outputs.rivals) {
+            check_agreement(rival, &outputs.ours, theirs)?;
         }
         for measure in case.measures {
             let row = row(benchmark, case, measure, &outputs, setting, place)?;
-            println!("    {}: {} {}", row.measure, super::table::number(row.figure), row.unit);
+            let number = super::table::number;
+            let peer = row.peer.as_ref().map_or_else(String::new, |p| format!(" ({}: {})", p.name, number(p.figure)));
+            println!("    {}: {} {}{peer}", row.measure, number(row.figure), row.unit);
             rows.push(row);
         }
     }
     Ok(rows)
 }
 
-fn parse(output: &[u8], shown: &str) -> Result<Value> {
-    serde_json::from_slice(output).context(|| format!("the output of `{shown}` is not one JSON object"))
+fn shown(setting: &Setting, case: &Case) -> String {
+    setting.shown(&format!("carrel {}", case.command))
 }
 
 fn row(
     benchmark: &Benchmark,
     case: &Case,
     measure: &Measure,
-    outputs: &[Value],
+    outputs: &Outputs,
     setting: &Setting,
     place: &Place,
 ) -> Result<Row> {
-    let shown = setting.shown(case.command);
-    let read = |output: &Value| output.pointer(measure.pointer).and_then(Value::as_f64);
-    let figures: Option<Vec<f64>> = outputs.iter().map(read).collect();
-    let figure = figures.and_then(median);
+    let shown = shown(setting, case);
+    let figure = median_at(&outputs.ours, measure.pointer);
     let figure = figure.ok_or_else(|| Failure::new(format!("`{shown}` printed no number at {}", measure.pointer)))?;
     let dataset = if benchmark.needs_dataset() { setting.dataset_name() } else { String::new() };
     let name = [dataset.as_str(), case.label, measure.name];
-    let peer = measure.peer.filter(|peer| peer.dataset == dataset);
     Ok(Row {
         benchmark: benchmark.name.to_owned(),
         measure: name.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" "),
         figure: figure * measure.scale,
         unit: measure.unit.to_owned(),
-        peer: peer.map(|peer| PeerFigure { name: peer.name.to_owned(), figure: peer.figure }),
+        peer: peer(case, measure, outputs, setting, &dataset)?,
         command: shown,
-        runs: outputs.len(),
+        runs: outputs.ours.len(),
         date: place.date.clone(),
         machine: place.machine.clone(),
         versions: place.versions.clone(),
     })
+}
+
+fn peer(
+    case: &Case,
+    measure: &Measure,
+    outputs: &Outputs,
+    setting: &Setting,
+    dataset: &str,
+) -> Result<Option<PeerFigure>> {
+    let named = |name: &str, figure: f64, command| Some(PeerFigure { name: name.to_owned(), figure, command });
+    Ok(match measure.peer {
+        Some(Peer::Published { name, figure, dataset: of }) if of == dataset => named(name, figure, None),
+        Some(Peer::Same { name, pointer }) => {
+            let missing = || Failure::new(format!("no number at {pointer}"));
+            named(name, median_at(&outputs.ours, pointer).ok_or_else(missing)? * measure.scale, None)
+        }
+        Some(Peer::Rival { number, pointers }) => match (case.rivals.get(number), outputs.rivals.get(number)) {
+            (Some(rival), Some(theirs)) => {
+                let best = pointers.iter().filter_map(|pointer| median_at(theirs, pointer)).max_by(f64::total_cmp);
+                let missing = || Failure::new(format!("{} printed no number at {}", rival.name, pointers.join(" or ")));
+                let command: Vec<String> = rival.commands.iter().map(|command| setting.shown(command)).collect();
+                named(rival.name, best.ok_or_else(missing)? * measure.scale, Some(command.join("; ")))
+            }
+            _ => None,
+        },
+        Some(Peer::Published { .. }) | None => None,
+    })
+}
+
+/// Fails when the rival computed something else than Carrel did.
+fn check_agreement(rival: &Rival, ours: &[Value], theirs: &[Value]) -> Result<()> {
+    let Some((our_pointer, their_pointer)) = rival.agreement else { return Ok(()) };
+    let vector = |outputs: &[Value], pointer: &str| -> Option<Vec<f64>> {
+        outputs.first()?.pointer(pointer)?.as_array()?.iter().map(Value::as_f64).collect()
+    };
+    let cosine = match (vector(ours, our_pointer), vector(theirs, their_pointer)) {
+        (Some(a), Some(b)) if a.len() == b.len() => {
+            let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>();
+            dot(&a, &b) / (dot(&a, &a) * dot(&b, &b)).sqrt()
+        }
+        _ => f64::NAN,
+    };
+    if cosine >= AGREEMENT {
+        return Ok(());
+    }
+    let what = "the figures would compare different work";
+    Err(Failure::new(format!("Carrel's vector and that of {} have the cosine {cosine}: {what}", rival.name)))
+}
+
+/// The median over the runs; `None` when one run has no number there.
+fn median_at(outputs: &[Value], pointer: &str) -> Option<f64> {
+    median(outputs.iter().map(|output| output.pointer(pointer).and_then(Value::as_f64)).collect::<Option<_>>()?)
 }
 
 fn median(mut figures: Vec<f64>) -> Option<f64> {
@@ -160,65 +179,5 @@ fn median(mut figures: Vec<f64>) -> Option<f64> {
     if figures.len() % 2 == 1 { Some(*upper) } else { Some((figures.get(middle - 1)? + upper) / 2.0) }
 }
 
-fn file_name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::bench::catalogue::BENCHMARKS;
-    use serde_json::json;
-
-    fn setting() -> Setting {
-        Setting {
-            carrel: "/t/release/carrel".into(),
-            scratch: "/t/bench".into(),
-            samples: "/r/tests/samples".into(),
-            generate: "/m/big model.gguf".into(),
-            embed: "/m/mini".into(),
-            dataset: "/e/scifact".into(),
-        }
-    }
-
-    fn place() -> Place {
-        Place { date: "2026-01-31".into(), machine: "a machine".into(), versions: "carrel 0.1.0".into() }
-    }
-
-    fn row_of(benchmark: &str, outputs: &[Value]) -> Result<Row> {
-        let benchmark = BENCHMARKS.iter().find(|b| b.name == benchmark).unwrap();
-        let case = &benchmark.cases[0];
-        row(benchmark, case, &case.measures[0], outputs, &setting(), &place())
-    }
-
-    #[test]
-    fn the_median_is_taken_and_the_peer_put_beside_it() {
-        let outputs = [json!({"ndcg_at_10": 0.5}), json!({"ndcg_at_10": 0.7}), json!({"ndcg_at_10": 0.6})];
-        let row = row_of("retrieval", &outputs).unwrap();
-        assert_eq!((row.measure.as_str(), row.figure, row.runs), ("scifact lexical nDCG@10", 0.6, 3));
-        assert_eq!(row.peer.unwrap().figure, 0.679);
-        assert_eq!(row.command, "carrel eval retrieval --dataset scifact --mode lexical --json --data DIR");
-        assert_eq!(median(vec![4.0, 1.0]), Some(2.5));
-        assert_eq!(median(vec![]), None);
-    }
-
-    #[test]
-    fn a_figure_that_one_run_did_not_print_is_a_failure_not_a_zero() {
-        let fault = row_of("generate", &[json!({"ttft_ms": 9}), json!({})]).unwrap_err().to_string();
-        assert!(fault.contains("/ttft_ms"), "{fault}");
-    }
-
-    #[test]
-    fn placeholders_become_one_word_each_and_none_is_left() {
-        let setting = setting();
-        for benchmark in BENCHMARKS {
-            for command in benchmark.cases.iter().map(|case| case.command).chain(benchmark.prepare.iter().copied()) {
-                let words = setting.words(command, Path::new("/t/bench/data"));
-                assert_eq!(words.len(), command.split_whitespace().count());
-                let left: String =
-                    words.iter().map(|word| word.to_string_lossy()).chain([setting.shown(command).into()]).collect();
-                assert!(!left.contains(['{', '}']), "{left}");
-            }
-        }
-    }
-}
+mod tests;

@@ -1,20 +1,27 @@
-//! `cargo xtask bench`: measures the release binary from outside, keeps each figure with its command, date, machine and
-//! versions in docs/benchmarks.json, and writes the tables of docs/benchmarks.md from it.
+//! `cargo xtask bench`: measures the release binary from outside, other engines in turn with it, keeps each figure with
+//! its command, date, machine and versions in docs/benchmarks.json, and writes the tables of docs/benchmarks.md from it.
 
+mod benchmark;
 mod catalogue;
+mod engine;
 mod measure;
+mod peers;
 mod place;
 mod results;
+mod setting;
 mod table;
 
 use crate::arguments::Arguments;
 use crate::failure::{Failure, Result};
 use crate::models::{ModelsFolder, fetch};
 use crate::workspace::Workspace;
-use catalogue::{BENCHMARKS, Benchmark};
-use measure::Setting;
+use benchmark::Benchmark;
+use catalogue::BENCHMARKS;
+use peers::Peers;
 use place::Place;
 use results::Results;
+use setting::{CARREL, Setting};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// Where retrieval sets lie when neither `--dataset` nor `$CARREL_EVAL` says so, seen from the repository.
@@ -26,7 +33,8 @@ pub fn run(mut arguments: Arguments) -> Result<()> {
     let runs = runs.parse().ok().filter(|&runs: &usize| runs > 0);
     let runs = runs.ok_or_else(|| Failure::usage("--runs needs a number from 1 on"))?;
     let dataset = arguments.option("--dataset")?.map(PathBuf::from);
-    let list = arguments.flag("--list");
+    let (list, peers) = (arguments.flag("--list"), !arguments.flag("--no-peers"));
+    let prepare = arguments.flag("--prepare");
     let named: Vec<String> = std::iter::from_fn(|| arguments.word()).collect();
     arguments.finish()?;
 
@@ -37,8 +45,11 @@ pub fn run(mut arguments: Arguments) -> Result<()> {
         }
         return Ok(());
     }
+    if prepare {
+        return make_peers_ready(&chosen);
+    }
     let workspace = Workspace::open()?;
-    let setting = Setting::new(&workspace, dataset.unwrap_or_else(|| default_dataset(&workspace)))?;
+    let mut setting = Setting::new(&workspace, dataset.unwrap_or_else(|| default_dataset(&workspace)))?;
     let mut results = Results::read(&workspace.path("docs/benchmarks.json"))?;
     let place = Place::here(&workspace);
     for benchmark in chosen {
@@ -54,12 +65,25 @@ pub fn run(mut arguments: Arguments) -> Result<()> {
             return Err(Failure::new(missing));
         }
         println!("{}: {}", benchmark.name, benchmark.about);
-        results.merge(measure::measure(benchmark, &setting, &place, runs)?);
+        results.merge(measure::measure(benchmark, &mut setting, &place, runs, peers)?);
         // After each benchmark, so that a later one that fails costs nothing.
         results.write(&workspace.path("docs/benchmarks.json"))?;
         table::write(&workspace.path("docs/benchmarks.md"), results.rows())?;
     }
     println!("docs/benchmarks.md is written");
+    Ok(())
+}
+
+/// Builds and installs the peers of these benchmarks, and measures nothing.
+fn make_peers_ready(benchmarks: &[&Benchmark]) -> Result<()> {
+    let peers = Peers::open()?;
+    let rivals = benchmarks.iter().flat_map(|benchmark| benchmark.cases).flat_map(|case| case.rivals);
+    let words: BTreeSet<&str> =
+        rivals.flat_map(|rival| rival.commands).filter_map(|command| command.split_whitespace().next()).collect();
+    for word in words.into_iter().filter(|word| *word != CARREL) {
+        peers.provide(word)?;
+        println!("{word}: ready");
+    }
     Ok(())
 }
 
@@ -92,6 +116,8 @@ impl Setting {
             generate,
             embed,
             dataset,
+            threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            peers: BTreeMap::new(),
         })
     }
 }

@@ -46,6 +46,9 @@ pub struct PeerFigure {
     pub name: String,
     /// In the row's unit.
     pub figure: f64,
+    /// The command that gives it, run in turn with the row's; none for a published figure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
 }
 
 impl Results {
@@ -125,7 +128,7 @@ mod tests {
         assert!(Results::read(&file).unwrap().rows().is_empty());
 
         let mut results = Results::default();
-        let peer = Some(PeerFigure { name: "other".to_owned(), figure: 0.679 });
+        let peer = Some(PeerFigure { name: "other".to_owned(), figure: 0.679, command: Some("other -x".to_owned()) });
         results.merge(vec![Row { peer, ..example("retrieval", "nDCG@10", 0.6763) }]);
         results.write(&file).unwrap();
         assert_eq!(Results::read(&file).unwrap().rows(), results.rows());

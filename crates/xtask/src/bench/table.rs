@@ -46,6 +46,10 @@ fn render(rows: &[Row]) -> String {
         for command in distinct(rows().map(|row| (row.command.as_str(), row.runs))) {
             let _ = writeln!(text, "- `{}`, {}", command.0, runs(command.1));
         }
+        let peers = rows().filter_map(|row| row.peer.as_ref());
+        for (name, command) in distinct(peers.filter_map(|peer| Some((&peer.name, peer.command.as_ref()?)))) {
+            let _ = writeln!(text, "- in turn with it, {name}: `{command}`");
+        }
         text.push('\n');
     }
     if !places.is_empty() {
@@ -97,7 +101,7 @@ mod tests {
 
     #[test]
     fn a_row_shows_figure_peer_ratio_date_and_place() {
-        let peer = Some(PeerFigure { name: "BM25 a|b".to_owned(), figure: 0.679 });
+        let peer = Some(PeerFigure { name: "BM25 a|b".to_owned(), figure: 0.679, command: Some("other -x".into()) });
         let other_machine = "another machine".to_owned();
         let text = render(&[
             Row { peer, ..example("retrieval", "lexical nDCG@10", 0.6763) },
@@ -113,6 +117,7 @@ mod tests {
 | latency p50 | 12.3 | ms | – | – | – | 2026-01-31 | 1 |
 
 - `carrel bench retrieval --json`, median of 3 runs
+- in turn with it, BM25 a|b: `other -x`
 
 ## embed
 

@@ -19,10 +19,7 @@ pub struct ModelsFolder {
 impl ModelsFolder {
     /// `$CARREL_MODELS`, or else `carrel/models` in the user's cache folder. Made when it is not there.
     pub fn open() -> Result<Self> {
-        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let cache = || set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
-        let path = set("CARREL_MODELS").or_else(|| cache().map(|cache| cache.join("carrel/models")));
-        Self::at(&path.ok_or_else(|| Failure::new("no place for models: set CARREL_MODELS to a folder"))?)
+        Self::at(&cache_folder("CARREL_MODELS", "models")?)
     }
 
     /// A folder of the caller's choice.
@@ -93,6 +90,14 @@ impl ModelsFolder {
     fn stamp(&self, model: &Model) -> PathBuf {
         self.path.join(format!("{}.sha256", model.archive))
     }
+}
+
+/// The folder that the environment variable `named` names, or else `carrel/NAME` in the user's cache folder.
+pub fn cache_folder(named: &str, name: &str) -> Result<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let cache = || set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
+    let path = set(named).or_else(|| cache().map(|cache| cache.join("carrel").join(name)));
+    path.ok_or_else(|| Failure::new(format!("no place for {name}: set {named} to a folder")))
 }
 
 fn inside(model: &Model, file: &str) -> String {

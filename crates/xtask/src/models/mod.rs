@@ -7,4 +7,4 @@ mod lock;
 mod package_client;
 
 pub use assemble::remove;
-pub use folder::ModelsFolder;
+pub use folder::{ModelsFolder, cache_folder};

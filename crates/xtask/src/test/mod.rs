@@ -3,6 +3,7 @@
 //! The tests run under plain `cargo test`, one step a test file: the tests of one file share a process, and with it the
 //! models they load, and each file's time is seen.
 
+mod cuda;
 mod tally;
 mod tools;
 
@@ -30,6 +31,7 @@ enum Action {
     Models,
     Tools,
     Dependencies,
+    Cuda,
 }
 
 enum Outcome {
@@ -82,6 +84,7 @@ fn steps(integration_tests: &[String]) -> Vec<Step> {
             "clippy has nothing to say",
             Action::Cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-D", "warnings"]),
         ),
+        step("cuda", "the decoder for GPUs type-checks, without CUDA", Action::Cuda),
         step("dependencies", "licences and banned crates, by cargo-deny where it is installed", Action::Dependencies),
         step("unit", "the tests inside the crates", tests(&["--lib", "--bins"])),
     ];
@@ -110,6 +113,7 @@ impl Action {
             match self {
                 Self::Tests(targets) => return run_tests(workspace, targets).map(Outcome::Passed),
                 Self::Cargo(arguments) => whole(workspace::run(&mut workspace.cargo(arguments))),
+                Self::Cuda => whole(cuda::check(workspace)),
                 Self::Tools => whole(tools::provide()),
                 Self::Models => whole(ModelsFolder::open().and_then(|folder| {
                     fetch::fetch(workspace, &folder, &["generate-tests", "embed-default"]).map(|_| ())
@@ -163,7 +167,7 @@ mod tests {
     #[test]
     fn every_test_file_is_a_step_that_can_be_run_alone() {
         let all = || steps(&["browser".to_owned(), "faults".to_owned()]);
-        assert_eq!(select(all(), &[]).unwrap().len(), 9);
+        assert_eq!(select(all(), &[]).unwrap().len(), 10);
 
         let alone = select(all(), &["faults".to_owned()]).unwrap();
         assert_eq!(alone.len(), 1);

@@ -5,7 +5,7 @@ mod invariants;
 mod reference;
 #[path = "../../../tests/support/mod.rs"]
 mod support;
-mod tiny;
+pub(crate) mod tiny;
 
 pub(crate) use support::test_model;
 
@@ -60,7 +60,7 @@ fn best(logits: &[f32]) -> u32 {
 }
 
 /// The difference of two vectors, relative to the first one's spread.
-pub(super) fn difference(a: &[f32], b: &[f32]) -> f32 {
+pub(crate) fn difference(a: &[f32], b: &[f32]) -> f32 {
     assert_eq!(a.len(), b.len());
     let norm = |values: &mut dyn Iterator<Item = f32>| values.map(|x| x * x).sum::<f32>().sqrt();
     norm(&mut a.iter().zip(b).map(|(x, y)| x - y)) / norm(&mut a.iter().copied())

@@ -5,14 +5,14 @@ use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};
 use tempfile::NamedTempFile;
 
-pub(super) const VOCABULARY: usize = 96;
+pub(crate) const VOCABULARY: usize = 96;
 const HIDDEN: usize = 256;
 const HEADS: usize = 4;
 const KV_HEADS: usize = 2;
 const INNER: usize = 512;
 
 /// What is written.
-pub(super) struct TinyModel {
+pub(crate) struct TinyModel {
     family: &'static str,
     layers: usize,
     head_dimension: usize,
@@ -45,17 +45,17 @@ impl TinyModel {
         model
     }
 
-    pub(super) fn llama() -> Self {
+    pub(crate) fn llama() -> Self {
         Self::new("llama")
     }
 
-    pub(super) fn qwen2() -> Self {
+    pub(crate) fn qwen2() -> Self {
         let mut model = Self::new("qwen2");
         model.tied = true;
         model
     }
 
-    pub(super) fn qwen3() -> Self {
+    pub(crate) fn qwen3() -> Self {
         let mut model = Self::new("qwen3");
         // A head longer than its share of the hidden size, as Qwen3 has it.
         model.head_dimension = 96;
@@ -66,11 +66,11 @@ impl TinyModel {
         model
     }
 
-    pub(super) fn phi3() -> Self {
+    pub(crate) fn phi3() -> Self {
         Self::new("phi3")
     }
 
-    pub(super) fn gemma2() -> Self {
+    pub(crate) fn gemma2() -> Self {
         let mut model = Self::new("gemma2");
         model.tied = true;
         model.number("attention.key_length", 64);
@@ -80,7 +80,7 @@ impl TinyModel {
         model
     }
 
-    pub(super) fn gemma3() -> Self {
+    pub(crate) fn gemma3() -> Self {
         let mut model = Self::new("gemma3");
         model.tied = true;
         model.layers = 7;
@@ -91,27 +91,27 @@ impl TinyModel {
         model
     }
 
-    pub(super) fn with_weights(mut self, weights: GgmlDType) -> Self {
+    pub(crate) fn with_weights(mut self, weights: GgmlDType) -> Self {
         self.weights = weights;
         self
     }
 
-    pub(super) fn with_number(mut self, key: &str, value: usize) -> Self {
+    pub(crate) fn with_number(mut self, key: &str, value: usize) -> Self {
         self.number(key, value);
         self
     }
 
-    pub(super) fn with_float(mut self, key: &str, value: f32) -> Self {
+    pub(crate) fn with_float(mut self, key: &str, value: f32) -> Self {
         self.float(key, value);
         self
     }
 
-    pub(super) fn with_text(mut self, key: &str, value: &str) -> Self {
+    pub(crate) fn with_text(mut self, key: &str, value: &str) -> Self {
         self.set(key, Value::String(value.to_owned()));
         self
     }
 
-    pub(super) fn with_vector(mut self, name: &str, values: Vec<f32>) -> Self {
+    pub(crate) fn with_vector(mut self, name: &str, values: Vec<f32>) -> Self {
         self.extra.push((name.to_owned(), values));
         self
     }
@@ -131,7 +131,7 @@ impl TinyModel {
     }
 
     /// Writes the file; it goes when the returned value does.
-    pub(super) fn write(mut self) -> NamedTempFile {
+    pub(crate) fn write(mut self) -> NamedTempFile {
         self.number("block_count", self.layers);
         let mut random = Random(42);
         let mut tensors: Vec<(String, QTensor)> = Vec::new();
@@ -203,7 +203,7 @@ fn dense(values: Vec<f32>) -> QTensor {
 }
 
 /// Some tokens of the tiny vocabulary.
-pub(super) fn tokens(count: usize) -> Vec<u32> {
+pub(crate) fn tokens(count: usize) -> Vec<u32> {
     let mut random = Random(5);
     (0..count).map(|_| ((random.unit() + 1.0) * 0.5 * (VOCABULARY - 1) as f32) as u32).collect()
 }

@@ -201,7 +201,7 @@ impl Writer for FakeWriter {
 
 /// The text of a request alone, without blocks, steps, drafts or neighbours.
 pub(super) fn plain_text(prompt: &[u32], limit: usize, sampling: Sampling) -> Vec<u32> {
-    let mut sampler = Sampler::new(sampling);
+    let mut sampler = Sampler::new(&sampling, None, &[], None);
     let mut history = prompt.to_vec();
     while history.len() < prompt.len() + limit {
         let token = sampler.sample(&logits_behind(&history));

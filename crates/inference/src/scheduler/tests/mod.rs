@@ -82,7 +82,7 @@ impl Bench {
 
     fn ask(&mut self, ask: &Ask) -> Arc<Outcome> {
         let outcome = Arc::new(Outcome::default());
-        let writer = FakeWriter { sampler: Sampler::new(ask.sampling), outcome: Arc::clone(&outcome) };
+        let writer = FakeWriter { sampler: Sampler::new(&ask.sampling, None, &[], None), outcome: Arc::clone(&outcome) };
         let request = Request {
             prompt: ask.prompt.clone(),
             limit: ask.limit,
