@@ -64,7 +64,7 @@ impl Writer for Answer {
     fn end(&mut self, outcome: Result<Usage, ModelError>) {
         if outcome.is_ok()
             && !self.stopped
-            && let Some(text) = self.text.take()
+            && let Some(mut text) = self.text.take()
         {
             text.finish().into_iter().for_each(|step| self.send(step));
         }
