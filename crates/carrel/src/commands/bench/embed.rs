@@ -14,9 +14,9 @@ pub(crate) struct Arguments {
     /// Embedding model [default: the one in use]
     #[arg(long, value_name = "DIR")]
     model: Option<PathBuf>,
-    /// Number format of the weights while computing
-    #[arg(long, default_value_t = Precision::F32)]
-    precision: Precision,
+    /// What to compute in, f32 or int8 [default: as configured]
+    #[arg(long)]
+    precision: Option<Precision>,
     /// Texts at a time
     #[arg(long, default_value_t = 32)]
     batch: usize,
@@ -50,19 +50,21 @@ pub(super) async fn run(arguments: Arguments, configuration: &Configuration) -> 
         }
     };
     let words = Words::read(&arguments.text)?;
-    let figures = move || figures(&arguments, &directory, &words).map_err(|error| error.to_string());
+    let options = EmbedderOptions { precision: arguments.precision.unwrap_or(configuration.embed.precision) };
+    let figures = move || figures(&arguments, &directory, options, &words).map_err(|error| error.to_string());
     Ok(tokio::task::spawn_blocking(figures).await??)
 }
 
-fn load(directory: &std::path::Path, precision: Precision) -> Result<Embedder, Failure> {
-    Ok(Embedder::load_with(directory, EmbedderOptions { precision })?)
-}
-
-fn figures(arguments: &Arguments, directory: &std::path::Path, words: &Words) -> Result<Value, Failure> {
-    let embedder = load(directory, arguments.precision)?;
+fn figures(
+    arguments: &Arguments,
+    directory: &std::path::Path,
+    options: EmbedderOptions,
+    words: &Words,
+) -> Result<Value, Failure> {
+    let embedder = Embedder::load_with(directory, options)?;
     let lengths = if arguments.tokens.is_empty() { vec![128, 256] } else { arguments.tokens.clone() };
     let mut figures = json!({
-        "precision": if arguments.precision == Precision::F32 { "f32" } else { "int8" },
+        "precision": embedder.precision(),
         "batch": arguments.batch,
         "sentences_per_s": {},
     });
