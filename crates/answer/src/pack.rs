@@ -41,12 +41,6 @@ pub(crate) fn pack(candidates: Vec<Candidate>, settings: &Settings, count: impl 
         let rank = u32::try_from(sources.len() + 1).unwrap_or(u32::MAX);
         sources.push(Source { rank, passage, document, score: hit.cosine.unwrap_or(hit.score).clamp(0.0, 1.0) });
     }
-    // In an order of their own: the same passages make the same prompt, which the engine then has read already, and
-    // passages of one document stand as they do there.
-    sources.sort_by_key(|source| (source.document.id, source.passage.ordinal));
-    for (rank, source) in (1..).zip(&mut sources) {
-        source.rank = rank;
-    }
     sources
 }
 
