@@ -100,7 +100,8 @@ fn counts() {
     check(false, &json!({"allOf": list(12, |index| json!({"type": "integer", "multipleOf": 89 + index}))}));
     check(false, &json!({"type": "number", "multipleOf": 0}));
     check(true, &json!({"type": "integer", "multipleOf": 4999}));
-    check(true, &json!({"allOf": [{"type": "number", "multipleOf": 0.0025}, {"multipleOf": 7}], "maximum": 1e300}));
+    check(true, &json!({"allOf": [{"type": "number", "multipleOf": 0.25}, {"type": "number", "multipleOf": 7}]}));
+    survives(&json!({"type": "number", "multipleOf": 0.0025, "maximum": 1e300}));
     survives(&json!({"type": "number", "minimum": 1e-300, "maximum": 1.000_000_000_000_1e-300}));
 }
 
