@@ -9,6 +9,7 @@ mod access;
 mod browser;
 mod cli;
 mod documents;
+mod remote;
 mod routes;
 mod sign_in;
 mod story;

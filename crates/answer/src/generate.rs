@@ -32,8 +32,8 @@ pub(crate) async fn generate(
         messages,
         max_new_tokens: settings.answer_tokens,
         sampling: SAMPLING,
-        stop: Vec::new(),
         cache_key: Some(hasher.finish()),
+        ..GenerateRequest::default()
     };
     let mut stream = named.generator.generate(request)?;
     let mut text = String::new();

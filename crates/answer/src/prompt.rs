@@ -2,7 +2,7 @@
 //! beginning for every question, so that the engine can reuse what it has computed.
 
 use crate::pack::Source;
-use inference::{Message, MessageRole};
+use inference::Message;
 use std::fmt::Write;
 
 const SYSTEM: &str = "You answer questions from numbered passages of an organisation's documents. \
@@ -19,8 +19,5 @@ pub(crate) fn messages(question: &str, sources: &[Source]) -> Vec<Message> {
         let _ = writeln!(user, "\n[{}] {}{above}\n{}", source.rank, source.document.title, source.passage.text);
     }
     let _ = write!(user, "\nQuestion: {question}");
-    vec![
-        Message { role: MessageRole::System, content: SYSTEM.to_owned() },
-        Message { role: MessageRole::User, content: user },
-    ]
+    vec![Message::system(SYSTEM), Message::user(user)]
 }

@@ -164,7 +164,7 @@ fn others_wait_their_turn_and_too_many_are_refused() {
     while !matches!(running.blocking_next(), Some(Ok(Progress::Prefill { .. }))) {}
     let mut waiting: Vec<TokenStream> = (0..MAX_WAITING).map(|_| generator.generate(long()).unwrap()).collect();
     let refused = generator.generate(long()).unwrap_err();
-    assert!(matches!(refused, ModelError::Overloaded { waiting: MAX_WAITING }), "{refused}");
+    assert!(matches!(refused, ModelError::Overloaded { waiting: MAX_WAITING, .. }), "{refused}");
     for (index, stream) in waiting.iter_mut().enumerate() {
         let step = stream.blocking_next().unwrap().unwrap();
         assert_eq!(step, Progress::Waiting { ahead: index + 1 });

@@ -10,8 +10,10 @@
 
 mod browser;
 mod models;
+mod upstream;
 mod world;
 
 pub use browser::{Browser, Page};
 pub use models::{embedder, generator, model_directory};
+pub use upstream::{Behaviour, Received, Upstream};
 pub use world::{PASSWORD, TestApp};

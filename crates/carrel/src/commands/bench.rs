@@ -125,7 +125,7 @@ async fn one(generator: &Generator, messages: Vec<Message>, new: usize) -> Resul
     let begin = Instant::now();
     let mut first_word_ms = None;
     let sampling = Sampling { temperature: 0.0, top_p: 1.0, seed: 0 };
-    let request = GenerateRequest { messages, max_new_tokens: new, sampling, stop: Vec::new(), cache_key: None };
+    let request = GenerateRequest { messages, max_new_tokens: new, sampling, ..GenerateRequest::default() };
     let mut stream = generator.generate(request)?;
     loop {
         match stream.next().await {
@@ -147,7 +147,7 @@ fn prompt_of(generator: &Generator, tokens: usize) -> Result<Vec<Message>, Failu
     let ask = "Continue this report with as much detail as you can:\n\n";
     let message = |words: usize| {
         let text: Vec<&str> = WORDS.split_whitespace().cycle().take(words).collect();
-        vec![Message { role: MessageRole::User, content: format!("{ask}{}", text.join(" ")) }]
+        vec![Message::user(format!("{ask}{}", text.join(" ")))]
     };
     let (mut low, mut high) = (0, tokens * 2);
     while low < high {

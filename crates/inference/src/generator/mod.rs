@@ -1,4 +1,4 @@
-//! The generator: a handle to a model that lives on its own thread.
+//! The generator: a handle to a model that lives on its own thread, or to an engine elsewhere in the enclave.
 //!
 //! One sequence is decoded at a time, first come first served; the others wait and are told how many are ahead.
 //! Batching of several sequences comes with the scheduler; this surface stays.
@@ -9,13 +9,15 @@ mod worker;
 
 pub use stream::{FinishReason, Progress, TokenStream, Usage};
 
-use crate::chat_template::{ChatTemplate, Message};
+use crate::chat_template::ChatTemplate;
 use crate::decoder::{self, Decoder};
 use crate::gguf::GgufFile;
+use crate::message::Message;
 use crate::pack::ModelInfo;
+use crate::remote::{Remote, RemoteOptions};
 use crate::sampler::Sampling;
 use crate::tokenizer::TextTokenizer;
-use crate::{ModelError, pack};
+use crate::{ModelError, pack, remote};
 use std::panic::catch_unwind;
 use std::path::Path;
 use std::sync::Arc;
@@ -50,18 +52,30 @@ pub struct GenerateRequest {
     pub sampling: Sampling,
     /// Texts that end the answer; they aren't part of it.
     pub stop: Vec<String>,
+    /// The JSON schema that the text must obey.
+    pub schema: Option<serde_json::Value>,
+    /// Functions that the model may call, as OpenAI's interface describes them. It calls one by writing
+    /// `<tool_call>{"name": …, "arguments": …}</tool_call>`. With a `schema` beside them a call is all that may come.
+    pub tools: Vec<serde_json::Value>,
     /// Whose computed prefix may be used again. Time to the first word tells whether a prefix was seen before, so two
     /// requests share one only when their keys are equal; `None` shares with nobody.
     pub cache_key: Option<u64>,
 }
 
-/// A loaded model; clones share it. When the last clone is gone, the model finishes what waits and leaves memory.
+/// A model to write with; clones share it. When the last clone is gone, what waits is finished, and a model of this
+/// machine leaves memory.
 #[derive(Clone)]
 pub struct Generator {
-    worker: Arc<Worker>,
-    text: Arc<PromptText>,
+    engine: Engine,
     info: Arc<ModelInfo>,
     context: usize,
+}
+
+/// Where the model runs.
+#[derive(Clone)]
+enum Engine {
+    Local { worker: Arc<Worker>, text: Arc<PromptText> },
+    Remote(Arc<Remote>),
 }
 
 /// How a model reads and writes text.
@@ -84,7 +98,16 @@ impl Generator {
             .map_err(|_| ModelError::damaged(file, "it contradicts itself"))??;
         let (text, context) = (Arc::new(text), decoder.context());
         let worker = Arc::new(Worker::start(decoder, Arc::clone(&text), options.max_waiting)?);
-        Ok(Self { worker, text, info: Arc::new(info), context })
+        Ok(Self { engine: Engine::Local { worker, text }, info: Arc::new(info), context })
+    }
+
+    /// A model of another engine in the enclave. Nothing is sent before the first request.
+    ///
+    /// # Errors
+    /// [`ModelError::RemoteOptions`] for options that can't be used, [`ModelError::Unreadable`] for the key's file.
+    pub fn remote(options: RemoteOptions) -> Result<Self, ModelError> {
+        let (info, context) = (Arc::new(options.info()), options.context_tokens);
+        Ok(Self { engine: Engine::Remote(Arc::new(Remote::start(options)?)), info, context })
     }
 
     /// What was loaded.
@@ -99,25 +122,32 @@ impl Generator {
         self.context
     }
 
-    /// Tokens of `text` alone, without the template around it. 0 if it can't be tokenized.
+    /// Tokens of `text` alone, without the template around it. 0 if it can't be tokenized. Of a remote model, whose
+    /// tokenizer isn't here, an estimate that is rather too high than too low.
     #[must_use]
     pub fn count_tokens(&self, text: &str) -> usize {
-        self.text.tokenizer.encode_text(text).map_or(0, |tokens| tokens.len())
+        match &self.engine {
+            Engine::Local { text: prompt, .. } => prompt.tokenizer.encode_text(text).map_or(0, |tokens| tokens.len()),
+            Engine::Remote(_) => remote::estimated_tokens(text),
+        }
     }
 
-    /// Tokens of the whole prompt for `messages`.
+    /// Tokens of the whole prompt for `messages`; estimated as [`Self::count_tokens`] is.
     ///
     /// # Errors
     /// [`ModelError::Template`] when the model's template refuses the messages.
     pub fn count_prompt_tokens(&self, messages: &[Message]) -> Result<usize, ModelError> {
-        Ok(self.text.template.encode(messages, &self.text.tokenizer)?.len())
+        match &self.engine {
+            Engine::Local { text, .. } => Ok(text.template.encode(messages, &[], &text.tokenizer)?.len()),
+            Engine::Remote(_) => Ok(remote::estimated_prompt_tokens(messages, &[])),
+        }
     }
 
     /// Queues a request and returns at once; the stream tells how it goes.
     ///
     /// # Errors
     /// [`ModelError::Overloaded`], [`ModelError::PromptTooLong`], [`ModelError::InvalidRequest`],
-    /// [`ModelError::Template`], [`ModelError::Stopped`].
+    /// [`ModelError::Template`], [`ModelError::Stopped`], of a remote engine [`ModelError::RemoteUnreachable`].
     pub fn generate(&self, request: GenerateRequest) -> Result<TokenStream, ModelError> {
         request.sampling.check()?;
         let invalid = |reason: &str| Err(ModelError::InvalidRequest { reason: reason.to_owned() });
@@ -127,12 +157,16 @@ impl Generator {
         if request.max_new_tokens == 0 {
             return invalid("max_new_tokens must be 1 or more");
         }
-        let prompt = self.text.template.encode(&request.messages, &self.text.tokenizer)?;
+        let (worker, text) = match &self.engine {
+            Engine::Local { worker, text } => (worker, text),
+            Engine::Remote(remote) => return remote.generate(request),
+        };
+        let prompt = text.template.encode(&request.messages, &request.tools, &text.tokenizer)?;
         if prompt.is_empty() || prompt.len() >= self.context {
             return Err(ModelError::PromptTooLong { tokens: prompt.len(), context: self.context });
         }
         let limit = request.max_new_tokens.min(self.context - prompt.len());
-        self.worker.queue(prompt, limit, request)
+        worker.queue(prompt, limit, request)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::tokenizer::TextStream;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 
 /// Prompt tokens read in one go; between two goes progress is told. Larger gains no speed on a CPU.
@@ -104,7 +104,7 @@ impl Worker {
         queue.jobs.retain(|job| !job.sender.is_closed());
         // With nothing running the first of the queue is as good as served.
         if queue.jobs.len() >= self.max_waiting + usize::from(!queue.running) {
-            return Err(ModelError::Overloaded { waiting: queue.jobs.len() });
+            return Err(ModelError::Overloaded { waiting: queue.jobs.len(), retry_after: Duration::from_secs(5) });
         }
         let ahead = queue.jobs.len() + usize::from(queue.running);
         if ahead > 0 {
