@@ -9,10 +9,13 @@ mod access;
 mod browser;
 mod cli;
 mod documents;
+mod openai;
+mod openai_client;
 mod remote;
 mod routes;
 mod sign_in;
 mod story;
+mod tokens;
 
 use domain::{Collection, Permission};
 use testkit::TestApp;

@@ -7,11 +7,12 @@ use crate::pack::{Source, label, pack};
 use crate::record::Answer;
 use crate::retrieve::Retrieved;
 use crate::rewrite::{Turn, standalone};
-use crate::{Answering, prompt};
+use crate::{Answering, NamedGenerator, Wishes, calls, prompt};
 use audit::Actor;
 use domain::{AccessScope, AnswerId, ConversationId, OperationId, UserId};
 use index::{IndexError, Mode};
-use inference::ModelError;
+use inference::{Message, MessageRole, ModelError, TokenLogprob};
+use serde_json::Value;
 use std::time::Instant;
 use storage::{AnswerState, StorageError};
 use tokio_util::sync::CancellationToken;
@@ -33,6 +34,8 @@ pub struct Question {
     pub actor: Actor,
     /// The request that asked.
     pub operation: OperationId,
+    /// What a program asks for beyond that.
+    pub wishes: Wishes,
 }
 
 /// What an answer in the making is doing.
@@ -63,6 +66,10 @@ pub enum Event {
     Status(Status),
     /// The passages that the answer will rest on.
     Sources(Vec<Source>),
+    /// More of what the model thinks before it answers: not part of the answer, not recorded.
+    Thinking(String),
+    /// How likely the tokens of the next text were, if the question asked for it.
+    Logprobs(Vec<TokenLogprob>),
     /// More of the text, as the model writes it.
     Text(String),
     /// The end: the answer as it was recorded.
@@ -127,6 +134,62 @@ impl Answering {
         report: &mut impl FnMut(Event),
     ) -> Result<Answer, AskError> {
         let begin = Instant::now();
+        let mut answer = Answer::empty(question, AnswerState::Refused);
+        let (named, messages) = if question.wishes.without_documents {
+            (self.generator().ok_or(AskError::NoModel)?, prompt::without_documents(&question.wishes))
+        } else {
+            match self.find(question, &mut answer, report).await? {
+                (named, Some(messages)) => (named, messages),
+                (_, None) => {
+                    answer.timings.total = begin.elapsed();
+                    return Ok(answer);
+                }
+            }
+        };
+        answer.model.clone_from(&named.name);
+        answer.model_hash.clone_from(&named.generator.info().sha256);
+        answer.messages.clone_from(&messages);
+        let mut first_word = None;
+        let reader = (question.owner, &question.scope);
+        let asked = (&*self.settings, &question.wishes);
+        let generated = generate(&named, messages, asked, &reader, stop, |event| {
+            if matches!(event, Event::Text(_)) {
+                first_word.get_or_insert_with(|| begin.elapsed());
+            }
+            report(event);
+        })
+        .await?;
+
+        (answer.text, answer.calls) = calls::split(&generated.text, &question.wishes, question.id);
+        let said = question.wishes.text_schema().and_then(|_| leaves(&answer.text));
+        answer.sentences = cite(&self.index, said.as_deref().unwrap_or(&answer.text), &answer.sources);
+        answer.logprobs = generated.logprobs;
+        answer.timings.first_word = first_word;
+        answer.timings.total = begin.elapsed();
+        answer.state = match &generated.usage {
+            None => AnswerState::Stopped,
+            Some(_) if question.wishes.without_documents || !answer.calls.is_empty() => AnswerState::Finished,
+            // An answer of which no sentence stands in the passages is no answer; nor is one that says so itself.
+            Some(_)
+                if answer.sentences.iter().all(|sentence| sentence.support == Support::NotFound)
+                    || answer.sentences.first().is_some_and(|sentence| declines(&sentence.text)) =>
+            {
+                AnswerState::Refused
+            }
+            Some(_) => AnswerState::Finished,
+        };
+        answer.usage = generated.usage;
+        Ok(answer)
+    }
+
+    /// Finds what the answer will rest on; without anything good enough there is no prompt. A model that may call
+    /// functions is asked in any case: they may know what the documents don't.
+    async fn find(
+        &self,
+        question: &Question,
+        answer: &mut Answer,
+        report: &mut impl FnMut(Event),
+    ) -> Result<(NamedGenerator, Option<Vec<Message>>), AskError> {
         report(Event::Status(Status::Searching));
         let history = self.history(question).await?;
         let query = standalone(&question.text, &history);
@@ -140,48 +203,16 @@ impl Answering {
         // What is about to be shown is recorded first: if that cannot be written, nothing is shown.
         self.record_shown(question, &query, &sources).await?;
         report(Event::Sources(sources.clone()));
-        let mut answer = Answer::empty(question, AnswerState::Refused);
         answer.label = label(&sources);
-        answer.sources.clone_from(&sources);
         answer.timings.retrieval = took;
         answer.confidence = confidence;
         answer.query = query;
-        if !enough || sources.is_empty() {
-            answer.timings.total = begin.elapsed();
-            return Ok(answer);
+        answer.sources = sources;
+        if (!enough || answer.sources.is_empty()) && question.wishes.tools.is_empty() {
+            return Ok((named, None));
         }
-
-        let messages = prompt::messages(&question.text, &sources);
-        answer.model.clone_from(&named.name);
-        answer.model_hash.clone_from(&named.generator.info().sha256);
-        answer.messages.clone_from(&messages);
-        let mut first_word = None;
-        let reader = (question.owner, &question.scope);
-        let generated = generate(&named, messages, &self.settings, &reader, stop, |event| {
-            if matches!(event, Event::Text(_)) {
-                first_word.get_or_insert_with(|| begin.elapsed());
-            }
-            report(event);
-        })
-        .await?;
-
-        answer.sentences = cite(&self.index, &generated.text, &sources);
-        answer.text = generated.text;
-        answer.timings.first_word = first_word;
-        answer.timings.total = begin.elapsed();
-        answer.state = match &generated.usage {
-            None => AnswerState::Stopped,
-            // An answer of which no sentence stands in the passages is no answer; nor is one that says so itself.
-            Some(_)
-                if answer.sentences.iter().all(|sentence| sentence.support == Support::NotFound)
-                    || answer.sentences.first().is_some_and(|sentence| declines(&sentence.text)) =>
-            {
-                AnswerState::Refused
-            }
-            Some(_) => AnswerState::Finished,
-        };
-        answer.usage = generated.usage;
-        Ok(answer)
+        let messages = prompt::messages(&question.text, &answer.sources, &question.wishes);
+        Ok((named, Some(messages)))
     }
 
     /// What a question would be answered from, and how sure retrieval is: without a model and without a record, for
@@ -199,6 +230,36 @@ impl Answering {
     async fn history(&self, question: &Question) -> Result<Vec<Turn>, AskError> {
         let answers = self.store.answers(question.conversation).await?;
         let before = answers.into_iter().filter(|answer| answer.id != question.id);
-        Ok(before.map(|answer| Turn { question: answer.question }).collect())
+        let told = question.wishes.messages.iter().filter(|message| message.role == MessageRole::User);
+        let told: Vec<Turn> = told.map(|message| Turn { question: message.content.clone() }).collect();
+        // The last of them is the question itself.
+        let told = told.into_iter().rev().skip(1).collect::<Vec<_>>().into_iter().rev();
+        Ok(before.map(|answer| Turn { question: answer.question }).chain(told).collect())
+    }
+}
+
+/// What a JSON text says, one statement a line: each value with the name before it. `None` if it is no JSON.
+fn leaves(text: &str) -> Option<String> {
+    fn collect(name: &str, value: &Value, lines: &mut Vec<String>) {
+        match value {
+            Value::Object(members) => members.iter().for_each(|(name, value)| collect(name, value, lines)),
+            Value::Array(items) => items.iter().for_each(|item| collect(name, item, lines)),
+            Value::String(text) => lines.push(text.clone()),
+            Value::Number(number) => lines.push(format!("{} {number}", name.replace(['_', '-'], " "))),
+            Value::Bool(_) | Value::Null => {}
+        }
+    }
+    let mut lines = Vec::new();
+    collect("", &serde_json::from_str(text).ok()?, &mut lines);
+    Some(lines.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn json_is_read_as_what_it_says() {
+        let text = r#"{"answer": "24 days.", "leave_days": 24, "sure": true, "more": ["a", {"b": "c"}]}"#;
+        assert_eq!(super::leaves(text).unwrap(), "24 days.\nleave days 24\na\nc");
+        assert!(super::leaves("24 days").is_none());
     }
 }

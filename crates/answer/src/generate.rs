@@ -1,27 +1,29 @@
 //! Generate: runs the model over the prompt and passes its text on as it comes.
 
 use crate::ask::Status;
-use crate::{AskError, Event, NamedGenerator, Settings};
-use inference::{GenerateRequest, Message, Progress, Sampling, Usage};
+use crate::{AskError, Event, NamedGenerator, Settings, Wishes};
+use inference::{GenerateRequest, Message, Progress, Sampling, TokenLogprob, Usage};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use tokio_util::sync::CancellationToken;
 
 /// What the model wrote.
 pub(crate) struct Generated {
     pub(crate) text: String,
+    /// How likely its tokens were, if that was asked.
+    pub(crate) logprobs: Vec<TokenLogprob>,
     /// `None` if it was stopped.
     pub(crate) usage: Option<Usage>,
 }
 
-/// Sampling of every answer: greedy, so that the same record gives the same text again.
-pub(crate) const SAMPLING: Sampling = Sampling { temperature: 0.0, top_p: 1.0, seed: 0 };
+/// Sampling of every answer that does not ask otherwise: greedy, so that the same record gives the same text again.
+pub(crate) const SAMPLING: Sampling = Sampling::GREEDY;
 
 /// Generates until the model ends or `stop` is cancelled. `reader` keys what the engine may reuse of an earlier
 /// prompt: never across readers with different rights.
 pub(crate) async fn generate(
     named: &NamedGenerator,
     messages: Vec<Message>,
-    settings: &Settings,
+    (settings, wishes): (&Settings, &Wishes),
     reader: &impl Hash,
     stop: &CancellationToken,
     mut report: impl FnMut(Event),
@@ -30,29 +32,44 @@ pub(crate) async fn generate(
     reader.hash(&mut hasher);
     let request = GenerateRequest {
         messages,
-        max_new_tokens: settings.answer_tokens,
-        sampling: SAMPLING,
+        max_new_tokens: wishes.max_new_tokens.unwrap_or(settings.answer_tokens),
+        sampling: wishes.sampling.unwrap_or(SAMPLING),
+        stop: wishes.stop.clone(),
+        schema: wishes.schema.clone(),
+        tools: wishes.tools.clone(),
+        logprobs: wishes.logprobs,
         cache_key: Some(hasher.finish()),
         ..GenerateRequest::default()
     };
     let mut stream = named.generator.generate(request)?;
-    let mut text = String::new();
+    let (mut text, mut logprobs) = (String::new(), Vec::new());
+    let mut writing = false;
     loop {
         let progress = tokio::select! {
-            () = stop.cancelled() => return Ok(Generated { text, usage: None }),
+            () = stop.cancelled() => return Ok(Generated { text, logprobs, usage: None }),
             progress = stream.next() => progress,
         };
         match progress {
             Some(Ok(Progress::Waiting { ahead })) => report(Event::Status(Status::Waiting { ahead })),
             Some(Ok(Progress::Prefill { done, total, .. })) => report(Event::Status(Status::Reading { done, total })),
             Some(Ok(Progress::Text(delta))) => {
-                if text.is_empty() {
+                if !std::mem::replace(&mut writing, true) {
                     report(Event::Status(Status::Writing));
                 }
                 text.push_str(&delta);
                 report(Event::Text(delta));
             }
-            Some(Ok(Progress::Finished(usage))) => return Ok(Generated { text, usage: Some(usage) }),
+            Some(Ok(Progress::Thinking(delta))) => {
+                if !std::mem::replace(&mut writing, true) {
+                    report(Event::Status(Status::Writing));
+                }
+                report(Event::Thinking(delta));
+            }
+            Some(Ok(Progress::Logprobs(tokens))) => {
+                logprobs.extend(tokens.iter().cloned());
+                report(Event::Logprobs(tokens));
+            }
+            Some(Ok(Progress::Finished(usage))) => return Ok(Generated { text, logprobs, usage: Some(usage) }),
             Some(Err(error)) => return Err(error.into()),
             None => return Err(AskError::Interrupted),
         }

@@ -4,6 +4,7 @@
 //! recorded before it is shown. Knows nothing of the web: it reports [`Event`]s to whoever listens.
 
 mod ask;
+mod calls;
 mod cite;
 mod generate;
 mod judge;
@@ -13,13 +14,15 @@ mod prompt;
 mod record;
 mod retrieve;
 mod rewrite;
+mod wishes;
 
 pub use ask::{AskError, Event, Question, Status};
 pub use cite::{Sentence, Support};
 pub use live::{Live, Subscription};
 pub use pack::Source;
-pub use record::{Answer, Timings};
+pub use record::{Answer, Asked, Timings};
 pub use retrieve::{Candidate, Retrieved};
+pub use wishes::Wishes;
 
 use index::Index;
 use inference::{Embedder, Generator};
@@ -89,6 +92,12 @@ impl Answering {
     #[must_use]
     pub fn generator(&self) -> Option<NamedGenerator> {
         self.generator.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The embedding model in use.
+    #[must_use]
+    pub fn embedder(&self) -> &Arc<Embedder> {
+        &self.embedder
     }
 
     /// Takes another generation model into use; answers being written are finished by the one before.

@@ -212,7 +212,10 @@ mod tests {
             address = \"http://10.0.0.5:8000\"\nmodel = \"m\"\nidle_timeout = 2.5\nmax_concurrent = 4";
         let remote = read(text).unwrap().generate.remote().unwrap().unwrap();
         assert_eq!((remote.address.as_str(), remote.model.as_str()), ("http://10.0.0.5:8000", "m"));
-        assert_eq!((remote.idle_timeout, remote.max_concurrent, remote.max_waiting), (Duration::from_millis(2500), 4, 3));
+        assert_eq!(
+            (remote.idle_timeout, remote.max_concurrent, remote.max_waiting),
+            (Duration::from_millis(2500), 4, 3)
+        );
     }
 
     #[test]

@@ -24,4 +24,4 @@ pub use generator::{FinishReason, GenerateRequest, Generator, GeneratorOptions, 
 pub use message::{Message, MessageRole, ToolCall};
 pub use pack::{ModelInfo, ModelKind};
 pub use remote::RemoteOptions;
-pub use sampler::Sampling;
+pub use sampler::{Sampling, TokenLogprob};

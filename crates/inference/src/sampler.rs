@@ -8,20 +8,56 @@ use serde::{Deserialize, Serialize};
 pub struct Sampling {
     /// Divides the logits before softmax; 0 is greedy: always the likeliest token.
     pub temperature: f32,
+    /// Only this many of the likeliest tokens; 0 is all.
+    pub top_k: u32,
     /// Nucleus sampling (Holtzman et al. 2019): only the likeliest tokens whose probabilities sum to this; 1 is all.
     pub top_p: f32,
+    /// Only tokens at least this many times as likely as the likeliest one (Nguyen et al. 2024); 0 is all.
+    pub min_p: f32,
+    /// Divides the logits above 0 of tokens that the prompt or the answer has, and multiplies those below (Keskar et
+    /// al. 2019); 1 is off.
+    pub repetition_penalty: f32,
+    /// Taken from a token's logit for each time that the answer has it; 0 is off.
+    pub frequency_penalty: f32,
+    /// Taken from a token's logit once the answer has it; 0 is off.
+    pub presence_penalty: f32,
     /// Starts the random sequence.
     pub seed: u64,
 }
 
+/// A token of an answer and how likely the model found it. Natural logarithms of probabilities, from the model's own
+/// distribution: temperature, penalties and schema don't show.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TokenLogprob {
+    /// The token as text; part of a character shows as a replacement character.
+    pub token: String,
+    /// The token as bytes.
+    pub bytes: Vec<u8>,
+    /// How likely it was.
+    pub logprob: f32,
+    /// The likeliest tokens in its place, likeliest first; as many as were asked for.
+    pub top: Vec<(String, f32)>,
+}
+
 impl Default for Sampling {
-    /// Greedy.
     fn default() -> Self {
-        Self { temperature: 0.0, top_p: 1.0, seed: 0 }
+        Self::GREEDY
     }
 }
 
 impl Sampling {
+    /// Always the likeliest token; nothing is random.
+    pub const GREEDY: Self = Self {
+        temperature: 0.0,
+        top_k: 0,
+        top_p: 1.0,
+        min_p: 0.0,
+        repetition_penalty: 1.0,
+        frequency_penalty: 0.0,
+        presence_penalty: 0.0,
+        seed: 0,
+    };
+
     /// Refuses values without meaning.
     pub(crate) fn check(&self) -> Result<(), ModelError> {
         let invalid = |reason: &str| Err(ModelError::InvalidRequest { reason: reason.to_owned() });
@@ -137,7 +173,7 @@ mod tests {
     #[test]
     fn a_seed_repeats_its_draws_and_another_differs() {
         let logits: Vec<f32> = (0..50).map(|i| (i as f32 * 0.7).sin()).collect();
-        let with = |seed| draws(Sampling { temperature: 1.0, top_p: 1.0, seed }, &logits, 40);
+        let with = |seed| draws(Sampling { temperature: 1.0, top_p: 1.0, seed, ..Sampling::GREEDY }, &logits, 40);
         assert_eq!(with(7), with(7));
         assert_ne!(with(7), with(8));
     }
@@ -145,7 +181,7 @@ mod tests {
     #[test]
     fn draws_follow_the_probabilities() {
         let logits = [0.0, 3f32.ln()];
-        let drawn = draws(Sampling { temperature: 1.0, top_p: 1.0, seed: 1 }, &logits, 20_000);
+        let drawn = draws(Sampling { temperature: 1.0, top_p: 1.0, seed: 1, ..Sampling::GREEDY }, &logits, 20_000);
         let share = drawn.iter().filter(|&&token| token == 1).count() as f32 / 20_000.0;
         assert!((share - 0.75).abs() < 0.02, "{share}");
     }
@@ -153,7 +189,7 @@ mod tests {
     #[test]
     fn top_p_leaves_the_unlikely_out() {
         let logits = [5.0, 4.9, 0.0, -1.0];
-        let drawn = draws(Sampling { temperature: 1.0, top_p: 0.9, seed: 3 }, &logits, 500);
+        let drawn = draws(Sampling { temperature: 1.0, top_p: 0.9, seed: 3, ..Sampling::GREEDY }, &logits, 500);
         assert!(drawn.iter().all(|&token| token < 2));
         assert!(drawn.contains(&1));
     }
@@ -161,7 +197,7 @@ mod tests {
     #[test]
     fn values_without_meaning_are_refused() {
         for (temperature, top_p) in [(-1.0, 1.0), (f32::NAN, 1.0), (1.0, 0.0), (1.0, 1.5)] {
-            assert!(Sampling { temperature, top_p, seed: 0 }.check().is_err());
+            assert!(Sampling { temperature, top_p, seed: 0, ..Sampling::GREEDY }.check().is_err());
         }
     }
 }

@@ -33,6 +33,8 @@ pub enum Behaviour {
     HugeLine,
     /// Says nothing at all.
     Silent,
+    /// As the request's body has it.
+    ByRequest(fn(&Value) -> Behaviour),
 }
 
 /// A request that it got.
@@ -95,8 +97,11 @@ impl Drop for Upstream {
 async fn complete(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> Response {
     let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
+    let mut behaviour = lock(&shared.behaviour).clone();
+    if let Behaviour::ByRequest(choose) = behaviour {
+        behaviour = choose(&body);
+    }
     lock(&shared.received).push(Received { authorization, body });
-    let behaviour = lock(&shared.behaviour).clone();
     match behaviour {
         Behaviour::Says(pieces) => finished(pieces.iter().map(|piece| text(piece)).collect(), "stop"),
         Behaviour::Calls(name, arguments) => {
@@ -123,10 +128,10 @@ async fn complete(State(shared): State<Shared>, headers: HeaderMap, body: Bytes)
             (status, axum::Json(json!({ "error": { "message": message } }))).into_response()
         }
         Behaviour::Garbage => streamed(Body::from("data: this is no JSON\n\n")),
-        Behaviour::HugeLine => {
-            streamed(Body::from_stream(futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>("x".repeat(65536)))))
-        }
-        Behaviour::Silent => std::future::pending().await,
+        Behaviour::HugeLine => streamed(Body::from_stream(futures_util::stream::repeat_with(|| {
+            Ok::<_, std::io::Error>("x".repeat(65536))
+        }))),
+        Behaviour::Silent | Behaviour::ByRequest(_) => std::future::pending().await,
     }
 }
 

@@ -124,7 +124,7 @@ struct Run {
 async fn one(generator: &Generator, messages: Vec<Message>, new: usize) -> Result<Run, inference::ModelError> {
     let begin = Instant::now();
     let mut first_word_ms = None;
-    let sampling = Sampling { temperature: 0.0, top_p: 1.0, seed: 0 };
+    let sampling = Sampling { temperature: 0.0, top_p: 1.0, seed: 0, ..Sampling::GREEDY };
     let request = GenerateRequest { messages, max_new_tokens: new, sampling, ..GenerateRequest::default() };
     let mut stream = generator.generate(request)?;
     loop {

@@ -54,6 +54,8 @@ pub struct GenerateRequest {
     pub stop: Vec<String>,
     /// The JSON schema that the text must obey.
     pub schema: Option<serde_json::Value>,
+    /// Tells with the text how likely its tokens were, and this many alternatives to each, at most 20.
+    pub logprobs: Option<usize>,
     /// Functions that the model may call, as OpenAI's interface describes them. It calls one by writing
     /// `<tool_call>{"name": …, "arguments": …}</tool_call>`. With a `schema` beside them a call is all that may come.
     pub tools: Vec<serde_json::Value>,

@@ -1,6 +1,6 @@
 //! What a reader sees of an answer in the making.
 
-use crate::ModelError;
+use crate::{ModelError, TokenLogprob};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -33,7 +33,7 @@ pub struct Usage {
 }
 
 /// A step of an answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Progress {
     /// Others are served first.
     Waiting {
@@ -49,6 +49,11 @@ pub enum Progress {
         /// How many of `done` were computed for an earlier request.
         reused: usize,
     },
+    /// More of what the model thinks before it answers; whole characters. Not part of the answer.
+    Thinking(String),
+    /// How likely the tokens of the text that follows next were, if the request asked. The token that ends an answer is
+    /// left out, as are those of a stop text.
+    Logprobs(Vec<TokenLogprob>),
     /// More of the answer; whole characters.
     Text(String),
     /// The answer is complete; nothing follows.

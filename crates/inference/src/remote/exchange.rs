@@ -36,13 +36,12 @@ impl Upstream {
     ) -> Result<Usage, ModelError> {
         let begin = Instant::now();
         let estimate = request::estimated_prompt_tokens(&request.messages, &request.tools);
-        let _ = sender.send(Ok(Progress::Prefill { done: 0, total: estimate, reused: 0 }));
-
         let limit = self.options.connect_timeout;
         let mut connection = timeout(limit, Connection::open(&self.address))
             .await
             .map_err(|_| self.unreachable(format!("no connection within {}", seconds(limit))))?
             .map_err(|reason| self.unreachable(reason))?;
+        let _ = sender.send(Ok(Progress::Prefill { done: 0, total: estimate, reused: 0 }));
         let first_limit = self.options.first_token_timeout;
         let first_by = Deadline::now() + first_limit;
         let late = || self.unreachable(format!("no word within {}", seconds(first_limit)));
@@ -77,13 +76,13 @@ impl Upstream {
             };
             read.map_err(|error| self.broken(error.reason()))?;
             for event in &data {
-                let text = reply.take(event).map_err(|reason| self.broken(reason))?;
+                let added = reply.take(event).map_err(|reason| self.broken(reason))?;
                 if reply.pieces > 0 {
                     first.get_or_insert_with(|| begin.elapsed());
                     by = Deadline::now() + idle;
                 }
-                if !text.is_empty() {
-                    let _ = sender.send(Ok(Progress::Text(text)));
+                for progress in added {
+                    let _ = sender.send(Ok(progress));
                 }
             }
             if reply.done || ended {

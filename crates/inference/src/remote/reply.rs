@@ -1,6 +1,7 @@
 //! What the engine's events say: pieces of text, calls of functions, why it ended, and what it counted.
 
-use crate::generator::FinishReason;
+use crate::TokenLogprob;
+use crate::generator::{FinishReason, Progress};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -23,12 +24,47 @@ struct Choice {
     index: usize,
     #[serde(default)]
     delta: Delta,
+    logprobs: Option<Logprobs>,
     finish_reason: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Logprobs {
+    content: Option<Vec<Likely>>,
+}
+
+#[derive(Deserialize)]
+struct Likely {
+    token: String,
+    bytes: Option<Vec<u8>>,
+    logprob: f32,
+    #[serde(default)]
+    top_logprobs: Vec<Alternative>,
+}
+
+#[derive(Deserialize)]
+struct Alternative {
+    token: String,
+    logprob: f32,
+}
+
+impl From<Likely> for TokenLogprob {
+    fn from(likely: Likely) -> Self {
+        Self {
+            bytes: likely.bytes.unwrap_or_else(|| likely.token.clone().into_bytes()),
+            token: likely.token,
+            logprob: likely.logprob,
+            top: likely.top_logprobs.into_iter().map(|other| (other.token, other.logprob)).collect(),
+        }
+    }
 }
 
 #[derive(Deserialize, Default)]
 struct Delta {
     content: Option<String>,
+    /// What vLLM and llama-server call the thinking; Ollama says `reasoning`.
+    #[serde(alias = "reasoning")]
+    reasoning_content: Option<String>,
     tool_calls: Option<Vec<CallPiece>>,
 }
 
@@ -80,11 +116,11 @@ pub(super) struct Reply {
 }
 
 impl Reply {
-    /// Takes the data of an event over and gives its text. An error is what was wrong with it.
-    pub(super) fn take(&mut self, data: &str) -> Result<String, String> {
+    /// Takes the data of an event over and gives what it adds to the answer. An error is what was wrong with it.
+    pub(super) fn take(&mut self, data: &str) -> Result<Vec<Progress>, String> {
         if data.trim() == "[DONE]" {
             self.done = true;
-            return Ok(String::new());
+            return Ok(Vec::new());
         }
         let chunk: Chunk =
             serde_json::from_str(data).map_err(|_| "an event of it is not what it should be".to_owned())?;
@@ -92,13 +128,24 @@ impl Reply {
             return Err(format!("it reports '{}'", super::refusal::sentence(&error)));
         }
         self.counts = chunk.usage.or(self.counts);
-        let mut text = String::new();
+        let mut added = Vec::new();
         // One answer was asked for; another one's pieces are not ours.
         for choice in chunk.choices.into_iter().filter(|choice| choice.index == 0) {
             let calls = choice.delta.tool_calls.unwrap_or_default();
             let content = choice.delta.content.unwrap_or_default();
-            self.pieces += usize::from(!content.is_empty() || !calls.is_empty());
-            text.push_str(&content);
+            let thinking = choice.delta.reasoning_content.unwrap_or_default();
+            self.pieces += usize::from(!content.is_empty() || !thinking.is_empty() || !calls.is_empty());
+            self.bytes += content.len() + thinking.len();
+            if !thinking.is_empty() {
+                added.push(Progress::Thinking(thinking));
+            }
+            let likely = choice.logprobs.and_then(|logprobs| logprobs.content).unwrap_or_default();
+            if !likely.is_empty() {
+                added.push(Progress::Logprobs(likely.into_iter().map(TokenLogprob::from).collect()));
+            }
+            if !content.is_empty() {
+                added.push(Progress::Text(content));
+            }
             for piece in calls {
                 self.call(piece)?;
             }
@@ -108,8 +155,7 @@ impl Reply {
                 Some(_) => self.finish = Some(FinishReason::Stop),
             }
         }
-        self.bytes += text.len();
-        if self.bytes > ANSWER_BYTES { Err("it does not end".to_owned()) } else { Ok(text) }
+        if self.bytes > ANSWER_BYTES { Err("it does not end".to_owned()) } else { Ok(added) }
     }
 
     fn call(&mut self, piece: CallPiece) -> Result<(), String> {
@@ -144,22 +190,40 @@ impl Reply {
 mod tests {
     use super::*;
 
+    fn text(piece: &str) -> Vec<Progress> {
+        vec![Progress::Text(piece.to_owned())]
+    }
+
     #[test]
     fn text_counts_and_the_end_are_read() {
         let mut reply = Reply::default();
         let role = r#"{"choices":[{"index":0,"delta":{"role":"assistant","content":null},"finish_reason":null}]}"#;
-        assert_eq!(reply.take(role).unwrap(), "");
-        assert_eq!(reply.take(r#"{"choices":[{"delta":{"content":"Her"}}]}"#).unwrap(), "Her");
-        assert_eq!(reply.take(r#"{"choices":[{"index":1,"delta":{"content":"no"}}]}"#).unwrap(), "");
-        assert_eq!(reply.take(r#"{"choices":[{"delta":{"content":"ons"},"finish_reason":"length"}]}"#).unwrap(), "ons");
+        assert_eq!(reply.take(role).unwrap(), []);
+        assert_eq!(reply.take(r#"{"choices":[{"delta":{"content":"Her"}}]}"#).unwrap(), text("Her"));
+        assert_eq!(reply.take(r#"{"choices":[{"index":1,"delta":{"content":"no"}}]}"#).unwrap(), []);
+        assert_eq!(
+            reply.take(r#"{"choices":[{"delta":{"content":"ons"},"finish_reason":"length"}]}"#).unwrap(),
+            text("ons")
+        );
         let counts = r#"{"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":2,"total_tokens":11,
             "prompt_tokens_details":{"cached_tokens":4}}}"#;
-        assert_eq!(reply.take(counts).unwrap(), "");
+        assert_eq!(reply.take(counts).unwrap(), []);
         assert_eq!((reply.pieces, reply.finish, reply.done), (2, Some(FinishReason::Length), false));
         let counts = reply.counts.unwrap();
         assert_eq!((counts.prompt_tokens, counts.completion_tokens, counts.cached()), (9, 2, 4));
         reply.take("[DONE]").unwrap();
         assert!(reply.done);
+    }
+
+    #[test]
+    fn thinking_and_likelihoods_come_beside_the_text() {
+        let event = r#"{"choices":[{"delta":{"content":"Yes","reasoning_content":"Hm."},"logprobs":{"content":[
+            {"token":"Yes","logprob":-0.5,"bytes":null,"top_logprobs":[{"token":"No","logprob":-1.5}]}]}}]}"#;
+        let top = vec![("No".to_owned(), -1.5)];
+        let likely = TokenLogprob { token: "Yes".into(), bytes: b"Yes".to_vec(), logprob: -0.5, top };
+        let expected =
+            [Progress::Thinking("Hm.".into()), Progress::Logprobs(vec![likely]), Progress::Text("Yes".into())];
+        assert_eq!(Reply::default().take(event).unwrap(), expected);
     }
 
     #[test]
@@ -170,7 +234,7 @@ mod tests {
         {
             let event =
                 format!(r#"{{"choices":[{{"delta":{{"tool_calls":[{{"index":0,"function":{function}}}]}}}}]}}"#);
-            assert_eq!(reply.take(&event).unwrap(), "");
+            assert_eq!(reply.take(&event).unwrap(), []);
         }
         let call = r#"{"arguments":{"at":"Pier 4"},"name":"tide"}"#;
         assert_eq!(reply.calls(), format!("\n<tool_call>\n{call}\n</tool_call>"));

@@ -3,6 +3,7 @@
 use super::RemoteOptions;
 use crate::generator::GenerateRequest;
 use crate::message::{Message, MessageRole};
+use crate::sampler::Sampling;
 use serde_json::{Map, Value, json};
 
 /// Tokens of the template around a message, roughly.
@@ -46,6 +47,25 @@ pub(super) fn body(options: &RemoteOptions, request: &GenerateRequest) -> Vec<u8
     set("top_p", json!(sampling.top_p));
     // Some engines read a signed 32-bit number.
     set("seed", json!(sampling.seed & 0x7fff_ffff));
+    // Beyond OpenAI's interface, by the names of vLLM and llama-server; unless asked for they are left to the engine.
+    let greedy = Sampling::GREEDY;
+    for (name, value, off) in [
+        ("frequency_penalty", sampling.frequency_penalty, greedy.frequency_penalty),
+        ("presence_penalty", sampling.presence_penalty, greedy.presence_penalty),
+        ("repetition_penalty", sampling.repetition_penalty, greedy.repetition_penalty),
+        ("min_p", sampling.min_p, greedy.min_p),
+    ] {
+        if value.to_bits() != off.to_bits() {
+            set(name, json!(value));
+        }
+    }
+    if sampling.top_k != greedy.top_k {
+        set("top_k", json!(sampling.top_k));
+    }
+    if let Some(alternatives) = request.logprobs {
+        set("logprobs", json!(true));
+        set("top_logprobs", json!(alternatives));
+    }
     if !request.stop.is_empty() {
         set("stop", json!(request.stop));
     }
@@ -109,6 +129,11 @@ mod tests {
             "max_tokens": 1000 - 2 * AROUND - 3 - 2, "temperature": 0.5, "top_p": 0.25, "seed": 7,
         });
         assert_eq!(sent, expected);
+        let mut more = GenerateRequest { logprobs: Some(3), ..request(vec![]) };
+        (more.sampling.top_k, more.sampling.presence_penalty) = (40, 0.5);
+        let sent = written(&more);
+        assert_eq!((&sent["logprobs"], &sent["top_logprobs"]), (&json!(true), &json!(3)));
+        assert_eq!((&sent["top_k"], &sent["presence_penalty"]), (&json!(40), &json!(0.5)));
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod document;
 mod health;
 mod jobs;
 mod library;
+pub(crate) mod openai;
 mod people;
 mod search;
 mod sign_in;
@@ -69,6 +70,9 @@ pub fn router(app: App) -> Router {
         .route("/account", get(account::get))
         .route("/account/password", post(account::password))
         .route("/account/theme", post(account::theme))
+        .route("/account/tokens", post(account::make_token))
+        .route("/account/tokens/{id}/revoke", post(account::revoke_token))
+        .merge(openai::routes())
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/favicon.ico", get(assets::favicon))

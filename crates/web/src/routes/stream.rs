@@ -91,6 +91,8 @@ impl Follower {
         let sent = match event {
             Event::Status(status) => Ok(self.status(&status)),
             Event::Text(delta) => Ok(sse::Event::default().event("text").data(json!({ "delta": delta }).to_string())),
+            // Only programs ask for these, and not here.
+            Event::Thinking(_) | Event::Logprobs(_) => Ok(sse::Event::default().comment("")),
             Event::Sources(sources) => {
                 self.reading = sources.len();
                 self.fragment("sources").await

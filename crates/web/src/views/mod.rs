@@ -19,7 +19,7 @@ mod messages;
 mod people;
 mod search;
 
-pub use account::{AccountPage, SessionRow};
+pub use account::{AccountPage, NewSecret, SessionRow, TokenRow};
 pub use answer::{
     AnswerPartial, AnswerState, AnswerView, SentenceGroup, SentenceView, SourceView, SourcesPartial, Support,
 };
