@@ -18,8 +18,9 @@ fn says(text: &str) -> Behaviour {
 
 fn question(more: Value) -> Value {
     let mut body = json!({ "model": "carrel", "messages": [{ "role": "user", "content": QUESTION }] });
-    for (name, value) in more.as_object().unwrap() {
-        body[name] = value.clone();
+    let Value::Object(more) = more else { panic!("{more}") };
+    for (name, value) in more {
+        body[name.as_str()] = value;
     }
     body
 }

@@ -77,9 +77,12 @@ for choice in ("auto", "required", {"type": "function", "function": {"name": "ti
     assert called.finish_reason == "tool_calls", called
     call = called.message.tool_calls[0]
     assert call.function.name == "tide" and json.loads(call.function.arguments) == {"at": "Pier 4"}, call
-with remote.chat.completions.stream(model="carrel", messages=ASKED, tools=[tide]) as stream:
-    final = stream.get_final_completion()
-assert final.choices[0].message.tool_calls[0].function.name == "tide", final
+calls = []
+for chunk in remote.chat.completions.create(model="carrel", messages=ASKED, tools=[tide], stream=True):
+    calls += chunk.choices[0].delta.tool_calls or []
+    last = chunk
+assert [(call.index, call.function.name) for call in calls] == [(0, "tide")], calls
+assert last.choices[0].finish_reason == "tool_calls", last
 
 # Shaped answers.
 schema = {"type": "object", "properties": {"annual_leave_days": {"type": "integer"}}, "required": ["annual_leave_days"]}

@@ -54,11 +54,9 @@ impl ChatTemplate {
         environment.set_fuel(Some(1_000_000));
         environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
         // A mark stands for JSON that is put in later; as a string it would get quotes around it.
-        environment.add_filter("tojson", |value: &Value, indent: Option<Value>, options: Kwargs| {
-            match value.as_str() {
-                Some(text) if text.starts_with(OPEN) && text.ends_with(CLOSE) => Ok(value.clone()),
-                _ => minijinja::filters::tojson(value, indent, options),
-            }
+        environment.add_filter("tojson", |value: Value, indent: Option<Value>, options: Kwargs| match value.as_str() {
+            Some(text) if text.starts_with(OPEN) && text.ends_with(CLOSE) => Ok(value),
+            _ => minijinja::filters::tojson(&value, indent, options),
         });
         environment.add_function("raise_exception", |reason: String| -> Result<String, minijinja::Error> {
             Err(minijinja::Error::new(ErrorKind::InvalidOperation, reason))

@@ -40,10 +40,12 @@ pub(crate) async fn guard(State(app): State<App>, mut request: Request, next: Ne
     request.extensions_mut().insert(operation);
     let path = request.uri().path();
     let for_openai = openai::is_ours(path);
-    let reader = match () {
-        () if for_openai => ErrorsFor::OpenAi,
-        () if path.starts_with("/api/") || wants_json(request.headers()) => ErrorsFor::Program,
-        () => ErrorsFor::Person,
+    let reader = if for_openai {
+        ErrorsFor::OpenAi
+    } else if path.starts_with("/api/") || wants_json(request.headers()) {
+        ErrorsFor::Program
+    } else {
+        ErrorsFor::Person
     };
     let jar = CookieJar::from_headers(request.headers());
     let cacheable = request.uri().path().starts_with("/static/");

@@ -62,6 +62,9 @@ pub struct GenerateRequest {
     /// Whose computed prefix may be used again. Time to the first word tells whether a prefix was seen before, so two
     /// requests share one only when their keys are equal; `None` shares with nobody.
     pub cache_key: Option<u64>,
+    /// Who asks: users take turns, so that one's many requests don't delay another's first. Requests of nobody in
+    /// particular count as one user's.
+    pub user: Option<u64>,
 }
 
 /// A model to write with; clones share it. When the last clone is gone, what waits is finished, and a model of this

@@ -9,7 +9,7 @@ use crate::generator::{FinishReason, GenerateRequest, Progress, Usage};
 use http_body_util::BodyExt;
 use hyper::Response;
 use hyper::StatusCode;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Incoming;
 use hyper::header::CONTENT_TYPE;
 use std::time::{Duration, Instant};
 use tokio::time::{Instant as Deadline, timeout, timeout_at};
@@ -70,7 +70,7 @@ impl Upstream {
             let mut data = Vec::new();
             let ended = frame.is_none();
             let read = match frame {
-                Some(Ok(frame)) => events.push(frame.data_ref().map_or(&[], Bytes::as_ref), &mut data),
+                Some(Ok(frame)) => events.push(frame.data_ref().map_or(&[][..], |data| data.as_ref()), &mut data),
                 Some(Err(error)) => return Err(self.broken(format!("it stops in the middle: {}", chain(&error)))),
                 None => events.finish(&mut data),
             };
@@ -117,7 +117,7 @@ fn usage(reply: &Reply, estimate: usize, total: Duration, first: Option<Duration
 async fn beginning(response: &mut Response<Incoming>) -> Vec<u8> {
     let mut bytes = Vec::new();
     while let Some(Ok(frame)) = response.body_mut().frame().await {
-        bytes.extend_from_slice(frame.data_ref().map_or(&[], Bytes::as_ref));
+        bytes.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data.as_ref()));
         if bytes.len() >= REFUSAL_BYTES {
             break;
         }

@@ -62,9 +62,9 @@ impl From<Likely> for TokenLogprob {
 #[derive(Deserialize, Default)]
 struct Delta {
     content: Option<String>,
-    /// What vLLM and llama-server call the thinking; Ollama says `reasoning`.
-    #[serde(alias = "reasoning")]
+    /// What llama-server and older vLLM call the thinking; others say `reasoning`, and some say both.
     reasoning_content: Option<String>,
+    reasoning: Option<String>,
     tool_calls: Option<Vec<CallPiece>>,
 }
 
@@ -133,7 +133,7 @@ impl Reply {
         for choice in chunk.choices.into_iter().filter(|choice| choice.index == 0) {
             let calls = choice.delta.tool_calls.unwrap_or_default();
             let content = choice.delta.content.unwrap_or_default();
-            let thinking = choice.delta.reasoning_content.unwrap_or_default();
+            let thinking = choice.delta.reasoning_content.or(choice.delta.reasoning).unwrap_or_default();
             self.pieces += usize::from(!content.is_empty() || !thinking.is_empty() || !calls.is_empty());
             self.bytes += content.len() + thinking.len();
             if !thinking.is_empty() {

@@ -73,7 +73,7 @@ pub(super) fn body(options: &RemoteOptions, request: &GenerateRequest) -> Vec<u8
         // Engines take no schema beside tools; that a call is required says the same to them.
         Some(_) if !request.tools.is_empty() => set("tool_choice", json!("required")),
         Some(schema) if *schema == json!({ "type": "object" }) => {
-            set("response_format", json!({ "type": "json_object" }))
+            set("response_format", json!({ "type": "json_object" }));
         }
         Some(schema) => {
             let schema = json!({ "name": "answer", "strict": true, "schema": schema });

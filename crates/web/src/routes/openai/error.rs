@@ -100,7 +100,7 @@ impl From<WebError> for ApiError {
     fn from(error: WebError) -> Self {
         let (status, code) = error.code();
         match &error {
-            WebError::Internal(source) => Self::internal(source.as_ref()),
+            WebError::Internal(source) => Self::internal(&**source),
             _ => Self::of(status, error.to_string()).code(code),
         }
     }

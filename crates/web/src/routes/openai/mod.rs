@@ -19,7 +19,6 @@ mod tools;
 pub(crate) use error::render_problem;
 
 use crate::app::App;
-use crate::error::WebError;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
@@ -39,6 +38,5 @@ pub(crate) fn routes() -> Router<App> {
         .route("/v1/models", get(models::list))
         // Names of models may have slashes in them.
         .route("/v1/models/{*id}", get(models::get))
-        .route("/v1/{*other}", axum::routing::any(|| async { WebError::NotFound }))
         .layer(DefaultBodyLimit::max(BODY_BYTES))
 }

@@ -193,8 +193,9 @@ mod tests {
     fn order(fields: Value) -> Result<Order, String> {
         let environment = Environment::system();
         let mut body = json!({ "model": "m", "messages": [{ "role": "user", "content": "How high?" }] });
-        for (name, value) in fields.as_object().unwrap() {
-            body[name] = value.clone();
+        let Value::Object(fields) = fields else { panic!("{fields}") };
+        for (name, value) in fields {
+            body[name.as_str()] = value;
         }
         let request = read(Ok(Bytes::from(body.to_string())));
         let checked = request.and_then(|request| check(request, TokenId::new(&environment), &environment));

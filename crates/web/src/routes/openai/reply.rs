@@ -54,22 +54,22 @@ impl Reply {
         let logprobs = (!answer.logprobs.is_empty()).then(|| json!({ "content": likely(&answer.logprobs) }));
         let choice =
             json!({ "index": 0, "message": message, "logprobs": logprobs, "finish_reason": finish_reason(answer) });
-        self.object("chat.completion", json!([choice]), usage(answer))
+        self.object("chat.completion", &json!([choice]), &usage(answer))
     }
 
     /// A piece of the answer.
-    pub(super) fn chunk(&self, delta: Value, finish: Option<&str>, logprobs: &[TokenLogprob]) -> Value {
+    pub(super) fn chunk(&self, delta: &Value, finish: Option<&str>, logprobs: &[TokenLogprob]) -> Value {
         let logprobs = (!logprobs.is_empty()).then(|| json!({ "content": likely(logprobs) }));
         let choice = json!({ "index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish });
-        self.object("chat.completion.chunk", json!([choice]), Value::Null)
+        self.object("chat.completion.chunk", &json!([choice]), &Value::Null)
     }
 
     /// The piece behind the last one, if the counts were asked for.
     pub(super) fn counts(&self, answer: &Answer) -> Value {
-        self.object("chat.completion.chunk", json!([]), usage(answer))
+        self.object("chat.completion.chunk", &json!([]), &usage(answer))
     }
 
-    fn object(&self, kind: &str, choices: Value, usage: Value) -> Value {
+    fn object(&self, kind: &str, choices: &Value, usage: &Value) -> Value {
         json!({
             "id": format!("chatcmpl-{}", self.id),
             "object": kind,

@@ -26,8 +26,7 @@ pub(super) fn respond(run: Run, reply: Reply, include_usage: bool) -> Response {
         logprobs: Vec::new(),
         ended: false,
     };
-    let role = json!({ "role": "assistant", "content": "" });
-    writer.send(role, None);
+    writer.send(&json!({ "role": "assistant", "content": "" }));
     let events = stream::unfold(writer, |mut writer| async move {
         let event = writer.next().await?;
         Some((Ok::<_, Infallible>(event), writer))
@@ -63,7 +62,7 @@ impl Writer {
                     self.text.push_str(&delta);
                     self.show();
                 }
-                Some(Ok(Event::Thinking(delta))) => self.send(json!({ "reasoning_content": delta }), None),
+                Some(Ok(Event::Thinking(delta))) => self.send(&json!({ "reasoning_content": delta })),
                 Some(Ok(Event::Logprobs(tokens))) => self.logprobs.extend(tokens),
                 Some(Ok(Event::Status(_) | Event::Sources(_))) => {}
                 Some(Ok(Event::Answer(answer))) => self.end(&answer),
@@ -83,27 +82,27 @@ impl Writer {
         if end > self.shown {
             let delta = self.text[self.shown..end].to_owned();
             self.shown = end;
-            self.send(json!({ "content": delta }), None);
+            self.send(&json!({ "content": delta }));
         }
     }
 
     fn end(&mut self, answer: &Answer) {
         let refused = answer.state == AnswerState::Refused;
         if refused && self.reply.shaped {
-            self.send(json!({ "refusal": REFUSAL }), None);
+            self.send(&json!({ "refusal": REFUSAL }));
         } else if refused && self.shown == 0 {
-            self.send(json!({ "content": REFUSAL }), None);
+            self.send(&json!({ "content": REFUSAL }));
         } else if !refused && self.shown == 0 && !answer.text.is_empty() {
-            self.send(json!({ "content": answer.text }), None);
+            self.send(&json!({ "content": answer.text }));
         } else if answer.calls.is_empty() && self.shown < self.text.len() {
             // Looked like the beginning of a call and was none.
             let rest = self.text[self.shown..].to_owned();
-            self.send(json!({ "content": rest }), None);
+            self.send(&json!({ "content": rest }));
         }
         if !answer.calls.is_empty() {
-            self.send(json!({ "tool_calls": tools::told(&answer.calls, true) }), None);
+            self.send(&json!({ "tool_calls": tools::told(&answer.calls, true) }));
         }
-        let mut last = self.reply.chunk(json!({}), Some(finish_reason(answer)), &[]);
+        let mut last = self.reply.chunk(&json!({}), Some(finish_reason(answer)), &[]);
         last["carrel"] = self.reply.ours(answer);
         self.push(&last);
         if self.include_usage {
@@ -123,12 +122,12 @@ impl Writer {
         self.ended = true;
     }
 
-    fn send(&mut self, delta: Value, finish: Option<&str>) {
+    fn send(&mut self, delta: &Value) {
         let logprobs = match delta.get("content") {
             Some(content) if content != "" => std::mem::take(&mut self.logprobs),
             _ => Vec::new(),
         };
-        let chunk = self.reply.chunk(delta, finish, &logprobs);
+        let chunk = self.reply.chunk(delta, None, &logprobs);
         self.push(&chunk);
     }
 
