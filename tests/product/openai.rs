@@ -231,7 +231,7 @@ async fn what_goes_wrong_is_told_as_openai_tells_it() {
         assert!(["message", "type", "param", "code"].iter().all(|name| error.get(name).is_some()), "{error}");
         (error["code"].clone(), error["param"].clone())
     };
-    let post = |body: Value| program.post(CHAT, &body);
+    let post = async |body: Value| program.post(CHAT, &body).await;
     let wrong_type = post(question(json!({ "temperature": "hot" }))).await.expect(StatusCode::BAD_REQUEST);
     assert_eq!(fault(wrong_type), (Value::Null, "temperature".into()));
     let unknown = post(question(json!({ "model": "gpt-9" }))).await.expect(StatusCode::NOT_FOUND);

@@ -5,9 +5,7 @@ use crate::Outcome;
 use crate::config::Configuration;
 use crate::site::{Failure, Site};
 use ::index::{Mode, Query};
-use inference::{
-    Embedder, GenerateRequest, Generator, GeneratorOptions, Message, MessageRole, ModelKind, Progress, Sampling,
-};
+use inference::{Embedder, GenerateRequest, Generator, GeneratorOptions, Message, ModelKind, Progress, Sampling};
 use serde_json::json;
 use std::path::PathBuf;
 use std::time::Instant;
