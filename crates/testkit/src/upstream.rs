@@ -121,7 +121,11 @@ async fn complete(State(shared): State<Shared>, headers: HeaderMap, body: Bytes)
         }
         Behaviour::Drops(pieces) => {
             let pieces: Vec<_> = pieces.iter().map(|piece| Ok(text(piece))).collect();
-            let gone = futures_util::stream::once(async { Err(std::io::Error::other("gone")) });
+            // Only after what was said before has left.
+            let gone = futures_util::stream::once(async {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                Err(std::io::Error::other("gone"))
+            });
             streamed(Body::from_stream(futures_util::stream::iter(pieces).chain(gone)))
         }
         Behaviour::Refuses(status, message) => {
