@@ -132,6 +132,6 @@ fn the_estimate_of_tokens_is_rather_high() {
         let text = String::from_utf8(bytes)
             .unwrap_or_else(|error| error.into_bytes().iter().map(|b| char::from(*b)).collect());
         let (estimate, counted) = (remote.count_tokens(&text), local.count_tokens(&text));
-        assert!(estimate >= counted && estimate < 2 * counted, "{sample}: {estimate} for {counted}");
+        assert!(estimate >= counted && 2 * estimate < 5 * counted, "{sample}: {estimate} for {counted}");
     }
 }

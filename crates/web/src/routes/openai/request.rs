@@ -94,8 +94,8 @@ pub(super) fn read<T: DeserializeOwned>(body: Result<Bytes, BytesRejection>) -> 
         // The position in the text helps nobody who did not write it by hand.
         let reason = reason.split(" at line ").next().unwrap_or_default();
         match path.as_str() {
-            "." if error.inner().is_data() => ApiError::invalid(missing(reason).unwrap_or(""), reason),
-            "." => ApiError::invalid("", format!("the request is no JSON: {reason}")),
+            _ if !error.inner().is_data() => ApiError::invalid("", format!("the request is no JSON: {reason}")),
+            "." => ApiError::invalid(missing(reason).unwrap_or(""), reason),
             path => ApiError::invalid(path, format!("{path}: {reason}")),
         }
     })?;
