@@ -10,9 +10,13 @@ mod browser;
 mod cli;
 mod documents;
 mod models;
+mod openai;
+mod openai_client;
+mod remote;
 mod routes;
 mod sign_in;
 mod story;
+mod tokens;
 
 use domain::{Collection, Permission};
 use testkit::TestApp;

@@ -7,11 +7,12 @@ use crate::pack::{Source, label, pack};
 use crate::record::Answer;
 use crate::retrieve::Retrieved;
 use crate::rewrite::{Turn, standalone};
-use crate::{Answering, NamedGenerator, prompt};
+use crate::{Answering, NamedGenerator, Wishes, calls, prompt};
 use audit::Actor;
 use domain::{AccessScope, AnswerId, ConversationId, OperationId, UserId};
 use index::{IndexError, Mode};
-use inference::ModelError;
+use inference::{Message, MessageRole, ModelError, TokenLogprob};
+use serde_json::Value;
 use std::time::{Duration, Instant};
 use storage::{AnswerState, StorageError};
 use tokio_util::sync::CancellationToken;
@@ -33,6 +34,8 @@ pub struct Question {
     pub actor: Actor,
     /// The request that asked.
     pub operation: OperationId,
+    /// What a program asks for beyond that.
+    pub wishes: Wishes,
 }
 
 /// What an answer in the making is doing.
@@ -65,6 +68,8 @@ pub enum Event {
     Sources(Vec<Source>),
     /// More of what the model thinks before it answers: not part of the answer, not recorded.
     Thinking(String),
+    /// How likely the tokens of the next text were, if the question asked for it.
+    Logprobs(Vec<TokenLogprob>),
     /// More of the text, as the model writes it.
     Text(String),
     /// The end: the answer as it was recorded.
@@ -152,8 +157,13 @@ impl Answering {
         report: &mut impl FnMut(Event),
     ) -> Result<Answer, AskError> {
         let begin = Instant::now();
-        report(Event::Status(Status::Searching));
         let named = self.generator().ok_or(AskError::NoModel)?;
+        if question.wishes.without_documents {
+            let answer = Answer::empty(question, AnswerState::Refused);
+            let messages = prompt::without_documents(&question.wishes);
+            return self.generate(question, &named, answer, messages, begin, stop, report).await;
+        }
+        report(Event::Status(Status::Searching));
         let found = self.find(question, &named).await?;
         self.show(question, &found, report).await?;
         self.write(question, &named, &found, begin, stop, report).await
@@ -183,7 +193,8 @@ impl Answering {
         Ok(())
     }
 
-    /// Prompt, generate, cite: the answer that `named` writes from what was found.
+    /// Prompt, generate, cite: the answer that `named` writes from what was found. Without anything good enough there
+    /// is no prompt; but a model that may call functions is asked in any case: they may know what the documents don't.
     pub(crate) async fn write(
         &self,
         question: &Question,
@@ -193,26 +204,40 @@ impl Answering {
         stop: &CancellationToken,
         report: &mut impl FnMut(Event),
     ) -> Result<Answer, AskError> {
-        let sources = &found.sources;
         let mut answer = Answer::empty(question, AnswerState::Refused);
-        answer.label = label(sources);
-        answer.sources.clone_from(sources);
+        answer.label = label(&found.sources);
+        answer.sources.clone_from(&found.sources);
         answer.timings.retrieval = found.took;
         answer.confidence = found.confidence;
         answer.query.clone_from(&found.query);
-        if !found.enough {
+        if !found.enough && question.wishes.tools.is_empty() {
             answer.timings.total = begin.elapsed();
             return Ok(answer);
         }
+        let messages = prompt::messages(&question.text, &found.sources, &question.wishes);
+        self.generate(question, named, answer, messages, begin, stop, report).await
+    }
 
-        let messages = prompt::messages(&question.text, sources);
+    /// Lets `named` write from `messages`, and ties what it wrote to the sources of `answer`.
+    #[allow(clippy::too_many_arguments, reason = "the line's own state, passed on once")]
+    async fn generate(
+        &self,
+        question: &Question,
+        named: &NamedGenerator,
+        mut answer: Answer,
+        messages: Vec<Message>,
+        begin: Instant,
+        stop: &CancellationToken,
+        report: &mut impl FnMut(Event),
+    ) -> Result<Answer, AskError> {
         answer.model.clone_from(&named.name);
         answer.model_hash.clone_from(&named.generator.info().sha256);
         answer.messages.clone_from(&messages);
         let mut first_word = None;
         let reader = (&question.owner, &question.scope);
-        let passages = sources.iter().map(|source| source.passage.text.clone()).collect();
-        let generated = generate(named, messages, passages, &self.settings, reader, stop, |event| {
+        let passages = answer.sources.iter().map(|source| source.passage.text.clone()).collect();
+        let asked = (&*self.settings, &question.wishes);
+        let generated = generate(named, messages, passages, asked, reader, stop, |event| {
             if matches!(event, Event::Text(_)) {
                 first_word.get_or_insert_with(|| begin.elapsed());
             }
@@ -220,12 +245,15 @@ impl Answering {
         })
         .await?;
 
-        answer.sentences = cite(&self.index, &generated.text, sources);
-        answer.text = generated.text;
+        (answer.text, answer.calls) = calls::split(&generated.text, &question.wishes, question.id);
+        let said = question.wishes.text_schema().and_then(|_| leaves(&answer.text));
+        answer.sentences = cite(&self.index, said.as_deref().unwrap_or(&answer.text), &answer.sources);
+        answer.logprobs = generated.logprobs;
         answer.timings.first_word = first_word;
         answer.timings.total = begin.elapsed();
         answer.state = match &generated.usage {
             None => AnswerState::Stopped,
+            Some(_) if question.wishes.without_documents || !answer.calls.is_empty() => AnswerState::Finished,
             // An answer of which no sentence stands in the passages is no answer; nor is one that says so itself.
             Some(_)
                 if answer.sentences.iter().all(|sentence| sentence.support == Support::NotFound)
@@ -254,6 +282,36 @@ impl Answering {
     async fn history(&self, question: &Question) -> Result<Vec<Turn>, AskError> {
         let answers = self.store.answers(question.conversation).await?;
         let before = answers.into_iter().take_while(|answer| answer.id != question.id);
-        Ok(before.map(|answer| Turn { question: answer.question }).collect())
+        let told = question.wishes.messages.iter().filter(|message| message.role == MessageRole::User);
+        let told: Vec<Turn> = told.map(|message| Turn { question: message.content.clone() }).collect();
+        // The last of them is the question itself.
+        let told = told.into_iter().rev().skip(1).collect::<Vec<_>>().into_iter().rev();
+        Ok(before.map(|answer| Turn { question: answer.question }).chain(told).collect())
+    }
+}
+
+/// What a JSON text says, one statement a line: each value with the name before it. `None` if it is no JSON.
+fn leaves(text: &str) -> Option<String> {
+    fn collect(name: &str, value: &Value, lines: &mut Vec<String>) {
+        match value {
+            Value::Object(members) => members.iter().for_each(|(name, value)| collect(name, value, lines)),
+            Value::Array(items) => items.iter().for_each(|item| collect(name, item, lines)),
+            Value::String(text) => lines.push(text.clone()),
+            Value::Number(number) => lines.push(format!("{} {number}", name.replace(['_', '-'], " "))),
+            Value::Bool(_) | Value::Null => {}
+        }
+    }
+    let mut lines = Vec::new();
+    collect("", &serde_json::from_str(text).ok()?, &mut lines);
+    Some(lines.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn json_is_read_as_what_it_says() {
+        let text = r#"{"answer": "24 days.", "leave_days": 24, "sure": true, "more": ["a", {"b": "c"}]}"#;
+        assert_eq!(super::leaves(text).unwrap(), "24 days.\nleave days 24\na\nc");
+        assert!(super::leaves("24 days").is_none());
     }
 }

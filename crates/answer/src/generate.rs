@@ -1,19 +1,21 @@
 //! Generate: runs the model over the prompt and passes its text on as it comes.
 
 use crate::ask::Status;
-use crate::{AskError, Event, NamedGenerator, Settings};
-use inference::{GenerateRequest, Message, Progress, Sampling, Usage};
+use crate::{AskError, Event, NamedGenerator, Settings, Wishes};
+use inference::{GenerateRequest, Message, Progress, Sampling, TokenLogprob, Usage};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use tokio_util::sync::CancellationToken;
 
 /// What the model wrote.
 pub(crate) struct Generated {
     pub(crate) text: String,
+    /// How likely its tokens were, if that was asked.
+    pub(crate) logprobs: Vec<TokenLogprob>,
     /// `None` if it was stopped.
     pub(crate) usage: Option<Usage>,
 }
 
-/// Sampling of every answer: greedy, so that the same record gives the same text again.
+/// Sampling of every answer that does not ask otherwise: greedy, so that the same record gives the same text again.
 pub(crate) const SAMPLING: Sampling = Sampling::GREEDY;
 
 /// Generates until the model ends or `stop` is cancelled. `reader` is who asks and what that person may read: it keys
@@ -22,15 +24,19 @@ pub(crate) async fn generate(
     named: &NamedGenerator,
     messages: Vec<Message>,
     passages: Vec<String>,
-    settings: &Settings,
+    (settings, wishes): (&Settings, &Wishes),
     reader: (&impl Hash, &impl Hash),
     stop: &CancellationToken,
     mut report: impl FnMut(Event),
 ) -> Result<Generated, AskError> {
     let request = GenerateRequest {
         messages,
-        max_new_tokens: settings.answer_tokens,
-        sampling: SAMPLING,
+        max_new_tokens: wishes.max_new_tokens.unwrap_or(settings.answer_tokens),
+        sampling: wishes.sampling.unwrap_or(SAMPLING),
+        stop: wishes.stop.clone(),
+        schema: wishes.schema.clone(),
+        tools: wishes.tools.clone(),
+        logprobs: wishes.logprobs,
         cache_key: Some(number(&reader)),
         passages: if settings.reuse_passages { passages } else { Vec::new() },
         user: Some(number(reader.0)),
@@ -39,11 +45,11 @@ pub(crate) async fn generate(
         ..GenerateRequest::default()
     };
     let mut stream = named.generator.generate(request)?;
-    let mut text = String::new();
+    let (mut text, mut logprobs) = (String::new(), Vec::new());
     let mut writing = false;
     loop {
         let progress = tokio::select! {
-            () = stop.cancelled() => return Ok(Generated { text, usage: None }),
+            () = stop.cancelled() => return Ok(Generated { text, logprobs, usage: None }),
             progress = stream.next() => progress,
         };
         match progress {
@@ -62,9 +68,11 @@ pub(crate) async fn generate(
                 }
                 report(Event::Thinking(delta));
             }
-            // Nobody asked for them.
-            Some(Ok(Progress::Logprobs(_))) => {}
-            Some(Ok(Progress::Finished(usage))) => return Ok(Generated { text, usage: Some(usage) }),
+            Some(Ok(Progress::Logprobs(tokens))) => {
+                logprobs.extend(tokens.iter().cloned());
+                report(Event::Logprobs(tokens));
+            }
+            Some(Ok(Progress::Finished(usage))) => return Ok(Generated { text, logprobs, usage: Some(usage) }),
             Some(Err(error)) => return Err(error.into()),
             None => return Err(AskError::Interrupted),
         }

@@ -4,6 +4,7 @@
 //! recorded before it is shown. Knows nothing of the web: it reports [`Event`]s to whoever listens.
 
 mod ask;
+mod calls;
 mod cite;
 mod compare;
 mod generate;
@@ -14,6 +15,7 @@ mod prompt;
 mod record;
 mod retrieve;
 mod rewrite;
+mod wishes;
 
 pub use ask::{AskError, Event, Question, Status};
 pub use cite::{Sentence, Support};
@@ -22,8 +24,9 @@ pub use live::{Live, Subscription};
 pub use models::NamedGenerator;
 pub use pack::Source;
 pub use prompt::messages;
-pub use record::{Answer, Timings};
+pub use record::{Answer, Asked, Timings};
 pub use retrieve::{Candidate, Retrieved};
+pub use wishes::Wishes;
 
 use index::Index;
 use inference::Embedder;
@@ -95,5 +98,11 @@ impl Answering {
     #[must_use]
     pub const fn engines(&self) -> &Engines {
         &self.engines
+    }
+
+    /// The embedding model in use.
+    #[must_use]
+    pub fn embedder(&self) -> &Arc<Embedder> {
+        &self.embedder
     }
 }

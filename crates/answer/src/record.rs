@@ -1,13 +1,13 @@
 //! Record: what is written of a question, before and after it is answered. Each write carries its audit event.
 
-use crate::Answering;
 use crate::ask::{AskError, Question};
 use crate::cite::Sentence;
 use crate::generate::SAMPLING;
 use crate::pack::Source;
+use crate::{Answering, Wishes};
 use audit::{Action, Actor, Event, Outcome};
 use domain::{AccessScope, AnswerId, ConversationId, Label, OperationId, UserId};
-use inference::{Message, MessageRole, Usage};
+use inference::{Message, TokenLogprob, ToolCall, Usage};
 use serde_json::{Value, json};
 use std::time::Duration;
 use storage::{AnswerRecord, AnswerState, Conversation};
@@ -37,6 +37,10 @@ pub struct Answer {
     pub state: AnswerState,
     /// What the model wrote, or why there is nothing.
     pub text: String,
+    /// Functions that the model called instead, or with it.
+    pub calls: Vec<ToolCall>,
+    /// How likely its tokens were, if the question asked for it; not recorded.
+    pub logprobs: Vec<TokenLogprob>,
     /// Its sentences, each tied to its sources.
     pub sentences: Vec<Sentence>,
     /// What it rests on.
@@ -65,6 +69,8 @@ impl Answer {
             id: question.id,
             state,
             text: String::new(),
+            calls: Vec::new(),
+            logprobs: Vec::new(),
             sentences: Vec::new(),
             sources: Vec::new(),
             label: None,
@@ -77,6 +83,21 @@ impl Answer {
             usage: None,
         }
     }
+}
+
+/// A question to be recorded, and whose eyes it is asked with.
+#[derive(Debug, Clone)]
+pub struct Asked<'a> {
+    /// Who asks.
+    pub owner: UserId,
+    /// The conversation that it belongs to, or a new one.
+    pub conversation: Option<ConversationId>,
+    /// What is asked.
+    pub text: &'a str,
+    /// What may be read for it.
+    pub scope: AccessScope,
+    /// What a program asks for beyond that.
+    pub wishes: Wishes,
 }
 
 impl Answering {
@@ -93,11 +114,26 @@ impl Answering {
         actor: &Actor,
         operation: OperationId,
     ) -> Result<Question, AskError> {
+        let wishes = Wishes::default();
+        self.open_for(Asked { owner, conversation, text, scope, wishes }, actor, operation).await
+    }
+
+    /// As [`Answering::open`], for a program with wishes of its own.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn open_for(
+        &self,
+        asked: Asked<'_>,
+        actor: &Actor,
+        operation: OperationId,
+    ) -> Result<Question, AskError> {
+        let Asked { owner, conversation, text, scope, wishes } = asked;
         let text = text.trim();
         if text.is_empty() {
             return Err(AskError::Invalid("ask something; the question was empty"));
         }
-        if text.chars().count() > LONGEST_QUESTION {
+        if !wishes.without_documents && text.chars().count() > LONGEST_QUESTION {
             return Err(AskError::Invalid("the question is too long; use at most 4,000 characters"));
         }
         let environment = self.store.environment();
@@ -136,14 +172,16 @@ impl Answering {
         })
         .await?;
         act.record(
-            Event::new(Action::QuestionAsked, actor, operation)
-                .on("answer", id, title(text))
-                .detail(json!({ "question": text, "conversation": conversation })),
+            Event::new(Action::QuestionAsked, actor, operation).on("answer", id, title(text)).detail(asked_detail(
+                text,
+                conversation,
+                &wishes,
+            )),
         )
         .await?;
         act.commit().await?;
         let (text, actor) = (text.to_owned(), actor.clone());
-        Ok(Question { id, conversation, owner, text, scope, actor, operation })
+        Ok(Question { id, conversation, owner, text, scope, actor, operation, wishes })
     }
 
     /// Records which passages are about to be shown.
@@ -190,7 +228,7 @@ impl Answering {
         record.label = answer.label;
         record.model.clone_from(&answer.model);
         record.model_hash.clone_from(&answer.model_hash);
-        record.prompt = prompt_record(&answer.messages).to_string();
+        record.prompt = prompt_record(&answer.messages, &question.wishes).to_string();
         record.timings = timings(answer);
         record.finished_at = Some(now);
         let (action, outcome) = match answer.state {
@@ -210,6 +248,7 @@ impl Answering {
                     "model": answer.model,
                     "model_sha256": answer.model_hash,
                     "text": answer.text,
+                    "calls": answer.calls,
                     "cited": answer.sentences.iter().flat_map(|sentence| &sentence.citations).collect::<Vec<_>>(),
                 })),
         )
@@ -257,20 +296,30 @@ fn shown(sources: &[Source]) -> Value {
         .collect()
 }
 
+fn asked_detail(text: &str, conversation: ConversationId, wishes: &Wishes) -> Value {
+    let mut detail = json!({ "question": text, "conversation": conversation });
+    if let Some(token) = wishes.token {
+        detail["token"] = json!(token);
+        detail["documents"] = json!(!wishes.without_documents);
+    }
+    detail
+}
+
 /// All that is needed to write the same text again.
-fn prompt_record(messages: &[Message]) -> Value {
-    let messages: Vec<Value> = messages
-        .iter()
-        .map(|message| {
-            let role = match message.role {
-                MessageRole::System => "system",
-                MessageRole::User => "user",
-                MessageRole::Assistant => "assistant",
-            };
-            json!({ "role": role, "content": message.content })
-        })
-        .collect();
-    json!({ "messages": messages, "sampling": SAMPLING })
+fn prompt_record(messages: &[Message], wishes: &Wishes) -> Value {
+    let mut record = json!({ "messages": messages, "sampling": wishes.sampling.unwrap_or(SAMPLING) });
+    let asked = [
+        ("max_new_tokens", json!(wishes.max_new_tokens)),
+        ("stop", json!(wishes.stop)),
+        ("schema", json!(wishes.schema)),
+        ("tools", json!(wishes.tools)),
+    ];
+    for (name, value) in asked {
+        if !value.is_null() && value != json!([]) {
+            record[name] = value;
+        }
+    }
+    record
 }
 
 fn timings(answer: &Answer) -> Value {

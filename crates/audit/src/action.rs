@@ -49,6 +49,12 @@ actions! {
     SignInThrottled = "sign_in.throttled",
     /// A session was ended by its owner.
     SignOut = "sign_out",
+    /// A token for programs was made.
+    TokenCreated = "token.created",
+    /// A token was taken away by its owner.
+    TokenRevoked = "token.revoked",
+    /// A request came with a token that is unknown, expired or revoked, or whose owner's account is disabled.
+    TokenRefused = "token.refused",
     /// A question was asked; the record of the answer holds its wording.
     QuestionAsked = "question.asked",
     /// Passages were shown to a person: document, version, passage and hash of each.

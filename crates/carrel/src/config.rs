@@ -3,10 +3,11 @@
 use answer::Settings;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
-use inference::Precision;
+use inference::{Precision, RemoteOptions};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// What a site can configure. docs/configuration.md describes each field.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -57,15 +58,28 @@ pub(crate) struct AnswerLimits {
     pub(crate) reuse_passages: bool,
 }
 
+/// Where the generation model runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Engine {
+    /// In this process.
+    #[default]
+    Local,
+    /// At the configured address.
+    Remote,
+}
+
 /// What the generation model may use.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct GenerateLimits {
+    /// Which engine writes answers.
+    pub(crate) engine: Engine,
     /// Threads; `None` means all cores.
     pub(crate) threads: Option<usize>,
     /// Questions that may wait before further ones are refused.
     pub(crate) max_waiting: usize,
-    /// Tokens of prompt and answer together.
+    /// Tokens of prompt and answer together, for a model of this machine.
     pub(crate) context_tokens: usize,
     /// Answers written at the same time.
     pub(crate) max_running: usize,
@@ -75,6 +89,8 @@ pub(crate) struct GenerateLimits {
     pub(crate) passage_memory_mb: usize,
     /// Whether to guess tokens that repeat earlier ones; never changes an answer.
     pub(crate) speculate: bool,
+    /// The engine elsewhere; only used if `engine` says so.
+    pub(crate) remote: RemoteEngine,
 }
 
 /// Where models come from.
@@ -88,6 +104,44 @@ pub(crate) struct ModelPlaces {
 impl Default for ModelPlaces {
     fn default() -> Self {
         Self { import_from: ["/media", "/run/media", "/mnt"].map(PathBuf::from).to_vec() }
+    }
+}
+
+/// An OpenAI-compatible engine elsewhere in the enclave.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RemoteEngine {
+    /// `http://host:port`.
+    pub(crate) address: String,
+    /// The model's name there.
+    pub(crate) model: String,
+    /// File whose first line is the key, if it wants one.
+    pub(crate) key_file: Option<PathBuf>,
+    /// Seconds for the connection.
+    pub(crate) connect_timeout: f32,
+    /// Seconds to the first token.
+    pub(crate) first_token_timeout: f32,
+    /// Seconds from one token to the next.
+    pub(crate) idle_timeout: f32,
+    /// Tokens of prompt and answer together, as the engine was started.
+    pub(crate) context_tokens: usize,
+    /// Questions at the engine at once.
+    pub(crate) max_concurrent: usize,
+}
+
+impl Default for RemoteEngine {
+    fn default() -> Self {
+        let options = RemoteOptions::default();
+        Self {
+            address: options.address,
+            model: options.model,
+            key_file: options.key_file,
+            connect_timeout: options.connect_timeout.as_secs_f32(),
+            first_token_timeout: options.first_token_timeout.as_secs_f32(),
+            idle_timeout: options.idle_timeout.as_secs_f32(),
+            context_tokens: options.context_tokens,
+            max_concurrent: options.max_concurrent,
+        }
     }
 }
 
@@ -119,6 +173,7 @@ impl Default for AnswerLimits {
 impl Default for GenerateLimits {
     fn default() -> Self {
         Self {
+            engine: Engine::Local,
             threads: None,
             max_waiting: 32,
             context_tokens: 4096,
@@ -126,7 +181,33 @@ impl Default for GenerateLimits {
             kv_memory_mb: 1024,
             passage_memory_mb: 1024,
             speculate: true,
+            remote: RemoteEngine::default(),
         }
+    }
+}
+
+impl GenerateLimits {
+    /// The remote engine to use, or what is wrong with its configuration; `None` if the engine is local.
+    pub(crate) fn remote(&self) -> Result<Option<RemoteOptions>, String> {
+        if self.engine == Engine::Local {
+            return Ok(None);
+        }
+        let RemoteEngine { address, model, key_file, context_tokens, max_concurrent, .. } = self.remote.clone();
+        let seconds = |name: &str, value: f32| {
+            let time = Duration::try_from_secs_f32(value).ok().filter(|time| !time.is_zero());
+            time.ok_or_else(|| format!("generate.remote.{name} must be a number of seconds above 0"))
+        };
+        Ok(Some(RemoteOptions {
+            connect_timeout: seconds("connect_timeout", self.remote.connect_timeout)?,
+            first_token_timeout: seconds("first_token_timeout", self.remote.first_token_timeout)?,
+            idle_timeout: seconds("idle_timeout", self.remote.idle_timeout)?,
+            max_waiting: self.max_waiting,
+            address,
+            model,
+            key_file,
+            context_tokens,
+            max_concurrent,
+        }))
     }
 }
 
@@ -153,5 +234,41 @@ impl Configuration {
 
     pub(crate) fn secure_cookies(&self) -> bool {
         self.secure_cookies.unwrap_or(!self.listen.ip().is_loopback())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Configuration, figment::Error> {
+        Figment::from(Serialized::defaults(Configuration::default())).merge(Toml::string(text)).extract()
+    }
+
+    #[test]
+    fn the_engine_is_local_unless_the_site_says_otherwise() {
+        assert!(Configuration::default().generate.remote().unwrap().is_none());
+        let named = read("[generate.remote]\naddress = \"http://10.0.0.5:8000\"\nmodel = \"m\"").unwrap();
+        assert!(named.generate.remote().unwrap().is_none(), "an address alone switches nothing on");
+        let text = "[generate]\nengine = \"remote\"\nmax_waiting = 3\n[generate.remote]\n\
+            address = \"http://10.0.0.5:8000\"\nmodel = \"m\"\nidle_timeout = 2.5\nmax_concurrent = 4";
+        let remote = read(text).unwrap().generate.remote().unwrap().unwrap();
+        assert_eq!((remote.address.as_str(), remote.model.as_str()), ("http://10.0.0.5:8000", "m"));
+        assert_eq!(
+            (remote.idle_timeout, remote.max_concurrent, remote.max_waiting),
+            (Duration::from_millis(2500), 4, 3)
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        assert!(read("[generate]\nengine = \"cloud\"").is_err());
+        assert!(read("[generate.remote]\nproxy = \"x\"").is_err());
+        for value in ["-1", "0", "nan"] {
+            let text = format!("[generate]\nengine = \"remote\"\n[generate.remote]\nconnect_timeout = {value}.0");
+            let text = if value == "nan" { text.replace("nan.0", "nan") } else { text };
+            let error = read(&text).unwrap().generate.remote().unwrap_err();
+            assert!(error.contains("connect_timeout"), "{error}");
+        }
     }
 }

@@ -116,8 +116,13 @@ impl Site {
         ))
     }
 
-    /// The generation model in use, loaded.
+    /// The generation model in use: of the engine that the configuration names, or loaded from the list of models.
     pub(crate) async fn generator(&self) -> Result<Option<NamedGenerator>, Failure> {
+        if let Some(options) = self.configuration.generate.remote()? {
+            // The record of an answer has no hash of this model's weights, so its name says where it was written.
+            let name = format!("{} at {}", options.model, options.address);
+            return Ok(Some(NamedGenerator { name, generator: Generator::remote(options)? }));
+        }
         let Some(model) = self.store.active_model(ModelKind::Generate.as_str()).await? else { return Ok(None) };
         let options = self.generator_options();
         let file = self.data.join(&model.file);

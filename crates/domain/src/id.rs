@@ -101,6 +101,10 @@ id! {
     SessionId
 }
 id! {
+    /// A token with which programs act for a person.
+    TokenId
+}
+id! {
     /// One request or command; stands in error messages, the log and the audit log.
     OperationId
 }

@@ -16,6 +16,6 @@ pub use environment::{Clock, Environment, Random, SystemClock, SystemRandom};
 pub use hash::{ContentHash, ParseHashError};
 pub use id::{
     AnswerId, CollectionId, ConversationId, DocumentId, GroupId, JobId, OperationId, ParseIdError, PassageId,
-    PrincipalId, SessionId, UserId,
+    PrincipalId, SessionId, TokenId, UserId,
 };
 pub use people::{Group, Principal, Role, User};

@@ -7,11 +7,13 @@ mod accounts;
 mod password;
 mod scope;
 mod sign_in;
+mod tokens;
 
 pub use accounts::{NewUser, UserChange};
 pub use password::{MINIMUM_PASSWORD_CHARACTERS, PasswordCost, PasswordError, random_password};
 pub use scope::scope_of_evaluation;
 pub use sign_in::{Authenticated, Client, SignInError, SignedIn};
+pub use tokens::{IssuedToken, LONGEST_TOKEN_DAYS, NewToken, TokenBearer, TokenScope};
 
 use password::Passwords;
 use std::sync::Arc;

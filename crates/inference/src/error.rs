@@ -84,6 +84,40 @@ pub enum ModelError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The remote engine's options can't be used.
+    #[error("the remote engine cannot be used: {reason}")]
+    RemoteOptions {
+        /// What is wrong with them.
+        reason: String,
+    },
+    /// The remote engine isn't there or doesn't answer in time.
+    #[error(
+        "the generation engine at {address} cannot be reached: {reason}; check that it runs and that its address is right"
+    )]
+    RemoteUnreachable {
+        /// Its address in the configuration.
+        address: String,
+        /// What happened.
+        reason: String,
+    },
+    /// The remote engine is there and doesn't take the request.
+    #[error("the generation engine at {address} refused: {reason}")]
+    RemoteRefused {
+        /// Its address in the configuration.
+        address: String,
+        /// What it said, and what to do.
+        reason: String,
+    },
+    /// What came from the remote engine is no answer, or only the beginning of one.
+    #[error(
+        "the answer of the generation engine at {address} is broken: {reason}; ask again, and see that engine's own log"
+    )]
+    RemoteBroken {
+        /// Its address in the configuration.
+        address: String,
+        /// What was wrong with it.
+        reason: String,
+    },
     /// The model's thread is gone: the process is shutting down.
     #[error("the model is not running any more; start it again")]
     Stopped,

@@ -1,9 +1,10 @@
 //! Generation and embedding on this machine: model packs, tokenizers, a decoder for GGUF files, an embedder and
 //! a reranker for BERT-family safetensors.
 //!
-//! Knows nothing of documents, people, databases or HTTP. Three doors: [`Embedder`] turns texts into unit vectors,
-//! [`Reranker`] scores passages against a query, and [`Generator`] turns messages into a stream of text. All read
-//! models from disk only.
+//! Knows nothing of documents, people, databases or an HTTP server. Three doors: [`Embedder`] turns texts into unit
+//! vectors, [`Reranker`] scores passages against a query, and [`Generator`] turns messages into a stream of text. All
+//! read models from disk, or, if a site says so, the generator speaks to an engine elsewhere in the enclave: the module
+//! `remote` is all that opens connections.
 
 mod card;
 mod chat_template;
@@ -19,7 +20,9 @@ mod gguf;
 mod grammar;
 mod kernels;
 mod math;
+mod message;
 pub mod pack;
+mod remote;
 pub mod reranker;
 mod sampler;
 mod scheduler;
@@ -27,12 +30,13 @@ mod thinking;
 mod tokenizer;
 
 pub use card::{ModelCard, memory_need};
-pub use chat_template::{Message, MessageRole};
 pub use embedder::{Embedder, EmbedderOptions, Precision};
 pub use error::ModelError;
 pub use generator::{
     FinishReason, GenerateRequest, Generator, GeneratorOptions, GeneratorState, Progress, TokenStream, Usage,
 };
+pub use message::{Message, MessageRole, ToolCall};
 pub use pack::{ModelInfo, ModelKind};
+pub use remote::RemoteOptions;
 pub use reranker::Reranker;
 pub use sampler::{Sampling, TokenLogprob};

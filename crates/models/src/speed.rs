@@ -1,7 +1,7 @@
 //! Speed: tokens a second of a short fixed prompt.
 
 use crate::ModelsError;
-use inference::{GenerateRequest, Generator, Message, MessageRole, ModelError, Progress, Sampling, Usage};
+use inference::{GenerateRequest, Generator, Message, ModelError, Progress, Sampling, Usage};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -78,7 +78,7 @@ fn greedy() -> Sampling {
 }
 
 fn user(content: String) -> Message {
-    Message { role: MessageRole::User, content }
+    Message::user(content)
 }
 
 /// A prompt of very nearly [`PROMPT`] tokens that asks for a long answer.

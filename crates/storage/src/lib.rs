@@ -20,6 +20,7 @@ mod scope;
 mod sessions;
 mod settings;
 mod store;
+mod tokens;
 mod trail;
 
 pub use act::Act;
@@ -33,6 +34,7 @@ pub use queue::{Job, JobFilter, JobState};
 pub use reading::Page;
 pub use sessions::Session;
 pub use store::Store;
+pub use tokens::ApiToken;
 pub use trail::AuditFilter;
 
 /// Results of this crate.

@@ -8,10 +8,14 @@
     reason = "a test that cannot go on says so by ending"
 )]
 
+mod api;
 mod browser;
 mod models;
+mod upstream;
 mod world;
 
+pub use api::{Program, Told};
 pub use browser::{Browser, Page};
 pub use models::{embedder, generator, model_directory};
+pub use upstream::{Behaviour, Received, Upstream};
 pub use world::{PASSWORD, TestApp};

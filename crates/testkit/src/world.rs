@@ -1,11 +1,12 @@
 //! A whole product in a temporary directory.
 
+use crate::api::Program;
 use crate::browser::Browser;
 use crate::models::{embedder, generator};
 use answer::{Answering, Live, NamedGenerator, Settings};
 use audit::{Action, Actor, Event, SigningKey};
 use domain::{Clearance, Collection, CollectionId, Environment, Label, OperationId, Permission, Role, User};
-use identity::{Identity, NewUser, PasswordCost, Policy};
+use identity::{Identity, NewToken, NewUser, PasswordCost, Policy, TokenScope};
 use index::Index;
 use inference::{Generator, GeneratorOptions};
 use ingest::{ContentStore, Origin, Publisher, Stage, Staged, Worker};
@@ -141,6 +142,26 @@ impl TestApp {
         let mut browser = self.browser();
         assert!(browser.sign_in(name, PASSWORD).await, "{name} can sign in");
         browser
+    }
+
+    /// A token for programs of `name`, for everything that tokens are for.
+    pub async fn token(&self, name: &str) -> String {
+        let user = self.app.store.user_by_name(name).await.expect("readable").expect("a known person");
+        let new = NewToken { name: "script".to_owned(), scopes: TokenScope::ALL.to_vec(), days: 30 };
+        let issued = self.app.identity.issue_token(&user, &new, &Actor::console(), self.operation()).await;
+        issued.expect("the token is made").secret
+    }
+
+    /// A program that sends this token.
+    #[must_use]
+    pub fn program(&self, token: Option<&str>) -> Program {
+        Program::new(web::router(self.app.clone()), token)
+    }
+
+    /// A program that acts for `name`.
+    pub async fn program_of(&self, name: &str) -> Program {
+        let token = self.token(name).await;
+        self.program(Some(&token))
     }
 
     /// All audit events, oldest first.

@@ -3,6 +3,7 @@
 
 use crate::app::App;
 use crate::error::{Problem, WebError};
+use crate::routes::openai;
 use crate::session::theme_of;
 use crate::views::{Chrome, ErrorPage, Nav};
 use askama::Template;
@@ -26,19 +27,36 @@ const HEADERS: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("permissions-policy"), "camera=(), microphone=(), geolocation=()"),
 ];
 
+/// Who reads an error.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ErrorsFor {
+    Person,
+    Program,
+    OpenAi,
+}
+
 pub(crate) async fn guard(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let operation = OperationId::new(app.store.environment());
     request.extensions_mut().insert(operation);
-    let for_program = request.uri().path().starts_with("/api/") || wants_json(request.headers());
+    let path = request.uri().path();
+    let for_openai = openai::is_ours(path);
+    let reader = if for_openai {
+        ErrorsFor::OpenAi
+    } else if path.starts_with("/api/") || wants_json(request.headers()) {
+        ErrorsFor::Program
+    } else {
+        ErrorsFor::Person
+    };
     let jar = CookieJar::from_headers(request.headers());
     let cacheable = request.uri().path().starts_with("/static/");
-    let answer = if foreign(request.method(), request.headers()) {
+    // No cookie counts under /v1, so no page elsewhere can borrow someone's rights there: only a token gives any.
+    let answer = if !for_openai && foreign(request.method(), request.headers()) {
         WebError::Forged.into_response()
     } else {
         next.run(request).await
     };
     let mut response = match answer.extensions().get::<Problem>().cloned() {
-        Some(problem) => render(&app, answer, &problem, operation, &jar, for_program),
+        Some(problem) => render(&app, answer, &problem, operation, &jar, reader),
         None => answer,
     };
     let headers = response.headers_mut();
@@ -49,6 +67,10 @@ pub(crate) async fn guard(State(app): State<App>, mut request: Request, next: Ne
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     }
     if let Ok(value) = HeaderValue::from_str(&operation.to_string()) {
+        if for_openai {
+            // By this name OpenAI's clients know it.
+            headers.insert("x-request-id", value.clone());
+        }
         headers.insert("x-operation-id", value);
     }
     response
@@ -82,13 +104,16 @@ fn render(
     problem: &Problem,
     operation: OperationId,
     jar: &CookieJar,
-    for_program: bool,
+    reader: ErrorsFor,
 ) -> Response {
     let (parts, _) = answer.into_parts();
     if parts.status.is_server_error() {
         tracing::error!(operation = %operation, status = parts.status.as_u16(), "answered with an error");
     }
-    if for_program {
+    if reader == ErrorsFor::OpenAi {
+        return openai::render_problem(parts.status, problem);
+    }
+    if reader == ErrorsFor::Program {
         let error = json!({ "code": problem.code, "message": problem.sentence, "operation_id": operation });
         return (parts.status, axum::Json(json!({ "error": error }))).into_response();
     }

@@ -185,7 +185,7 @@ pub(crate) fn cookie(app: &App, name: &str, value: &str, max_age: Option<u32>) -
 
 /// What a page says after something was done. The address carries only the code, so that nobody can put words
 /// into our mouth with a link.
-const SAID: [(&str, FlashKind, &str); 14] = [
+const SAID: [(&str, FlashKind, &str); 15] = [
     ("saved", FlashKind::Done, "Saved."),
     ("created", FlashKind::Done, "Created."),
     ("deleted", FlashKind::Done, "Deleted. The next question no longer finds it."),
@@ -198,6 +198,7 @@ const SAID: [(&str, FlashKind, &str); 14] = [
     ("retried", FlashKind::Done, "The job is back in the queue."),
     ("too-late", FlashKind::Notice, "Too late: the job is no longer in that state."),
     ("password", FlashKind::Done, "Your password was changed. Sign in with the new one."),
+    ("token-revoked", FlashKind::Done, "The token is gone: the next request with it is refused."),
     ("signed-out", FlashKind::Done, "You are signed out."),
     ("relabelled", FlashKind::Done, "The label holds from the next question on."),
 ];

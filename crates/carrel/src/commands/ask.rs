@@ -54,7 +54,7 @@ pub(crate) async fn run(arguments: Arguments, configuration: &Configuration) -> 
                     print!("{delta}");
                     let _ = std::io::stdout().flush();
                 }
-                Event::Status(_) | Event::Thinking(_) | Event::Answer(_) => {}
+                Event::Status(_) | Event::Thinking(_) | Event::Logprobs(_) | Event::Answer(_) => {}
             }
         })
         .await?;

@@ -6,7 +6,7 @@ use crate::config::Configuration;
 use crate::site::{Failure, Site};
 use ::audit::Actor;
 use domain::{Clearance, Label, Role};
-use identity::{NewUser, UserChange};
+use identity::{NewToken, NewUser, TokenScope, UserChange};
 use serde_json::json;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -55,6 +55,20 @@ pub(crate) enum Command {
         #[arg(long)]
         clearance: Option<Label>,
     },
+    /// Make an API token with which programs act for a person; it is printed this once
+    Token {
+        /// Sign-in name
+        name: String,
+        /// Days until it ends
+        #[arg(long, value_name = "DAYS", default_value_t = 90)]
+        expires: u32,
+        /// What the token is called in lists and in the audit log
+        #[arg(long, default_value = "console")]
+        label: String,
+        /// chat or embeddings; without it, both
+        #[arg(long, value_name = "SCOPE")]
+        scope: Vec<TokenScope>,
+    },
     /// Close an account; its sessions end at once
     Disable {
         /// Sign-in name
@@ -87,6 +101,13 @@ pub(crate) async fn run(command: Command, configuration: &Configuration) -> Outc
         Command::Change { name, role, clearance } => {
             let change = UserChange { role, clearance: clearance.map(Clearance), ..UserChange::default() };
             changed(&site, &name, &change, &actor, operation).await?;
+        }
+        Command::Token { name, expires, label, scope } => {
+            let user = site.user(&name).await?;
+            let scopes = if scope.is_empty() { TokenScope::ALL.to_vec() } else { scope };
+            let new = NewToken { name: label, scopes, days: expires };
+            let issued = site.identity.issue_token(&user, &new, &actor, operation).await?;
+            println!("{}", issued.secret);
         }
         Command::Disable { name } => {
             let change = UserChange { disabled: Some(true), ..UserChange::default() };

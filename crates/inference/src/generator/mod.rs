@@ -1,4 +1,4 @@
-//! The generator: a handle to a model that lives on its own thread.
+//! The generator: a handle to a model that lives on its own thread, or to an engine elsewhere in the enclave.
 //!
 //! Requests wait in a queue that is fair to users; the [scheduler](crate::scheduler) runs those it admits together.
 //! Here they become tokens, and their tokens text.
@@ -13,17 +13,19 @@ mod worker;
 pub use state::GeneratorState;
 pub use stream::{FinishReason, Progress, TokenStream, Usage};
 
-use crate::chat_template::{ChatTemplate, Message};
+use crate::chat_template::ChatTemplate;
 use crate::decoder::model::DecoderModel;
 use crate::decoder::{self, Decoder};
 use crate::gguf::GgufFile;
 use crate::grammar::Grammars;
+use crate::message::Message;
 use crate::pack::ModelInfo;
+use crate::remote::{Remote, RemoteOptions};
 use crate::sampler::{MOST_LOGPROBS, Sampler, Sampling};
 use crate::scheduler::{Limits, Request, Scheduler};
 use crate::thinking::ThinkingTags;
 use crate::tokenizer::TextTokenizer;
-use crate::{ModelError, kernels, pack};
+use crate::{ModelError, kernels, pack, remote};
 use answer::Answer;
 use answer_text::AnswerText;
 use std::panic::catch_unwind;
@@ -82,6 +84,9 @@ pub struct GenerateRequest {
     pub schema: Option<serde_json::Value>,
     /// Tells with the text how likely its tokens were, and this many alternatives to each, at most 20.
     pub logprobs: Option<usize>,
+    /// Functions that the model may call, as OpenAI's interface describes them. It calls one by writing
+    /// `<tool_call>{"name": …, "arguments": …}</tool_call>`. With a `schema` beside them a call is all that may come.
+    pub tools: Vec<serde_json::Value>,
     /// A model that can think before it answers does so. Some always do.
     pub thinking: bool,
     /// Whose computed prefix may be used again. Time to the first word tells whether a prefix was seen before, so two
@@ -95,13 +100,20 @@ pub struct GenerateRequest {
     pub user: Option<u64>,
 }
 
-/// A loaded model; clones share it. When the last clone is gone, the model finishes what waits and leaves memory.
+/// A model to write with; clones share it. When the last clone is gone, what waits is finished, and a model of this
+/// machine leaves memory.
 #[derive(Clone)]
 pub struct Generator {
-    worker: Arc<Worker>,
-    text: Arc<PromptText>,
+    engine: Engine,
     info: Arc<ModelInfo>,
     context: usize,
+}
+
+/// Where the model runs.
+#[derive(Clone)]
+enum Engine {
+    Local { worker: Arc<Worker>, text: Arc<PromptText> },
+    Remote(Arc<Remote>),
 }
 
 /// How a model reads and writes text.
@@ -140,7 +152,16 @@ impl Generator {
             speculate: options.speculate,
         };
         let worker = Arc::new(Worker::start(Scheduler::new(model, limits)?, options.max_waiting)?);
-        Ok(Self { worker, text: Arc::new(text), info: Arc::new(info), context })
+        Ok(Self { engine: Engine::Local { worker, text: Arc::new(text) }, info: Arc::new(info), context })
+    }
+
+    /// A model of another engine in the enclave. Nothing is sent before the first request.
+    ///
+    /// # Errors
+    /// [`ModelError::RemoteOptions`] for options that can't be used, [`ModelError::Unreadable`] for the key's file.
+    pub fn remote(options: RemoteOptions) -> Result<Self, ModelError> {
+        let (info, context) = (Arc::new(options.info()), options.context_tokens);
+        Ok(Self { engine: Engine::Remote(Arc::new(Remote::start(options)?)), info, context })
     }
 
     /// What was loaded.
@@ -155,24 +176,34 @@ impl Generator {
         self.context
     }
 
-    /// What it is doing now, and what it did so far.
+    /// What it is doing now, and what it did so far. Nothing is known of a remote engine.
     #[must_use]
     pub fn state(&self) -> GeneratorState {
-        self.worker.state()
+        match &self.engine {
+            Engine::Local { worker, .. } => worker.state(),
+            Engine::Remote(_) => GeneratorState::default(),
+        }
     }
 
-    /// Tokens of `text` alone, without the template around it. 0 if it can't be tokenized.
+    /// Tokens of `text` alone, without the template around it. 0 if it can't be tokenized. Of a remote model, whose
+    /// tokenizer isn't here, an estimate that is rather too high than too low.
     #[must_use]
     pub fn count_tokens(&self, text: &str) -> usize {
-        self.text.tokenizer.encode_text(text).map_or(0, |tokens| tokens.len())
+        match &self.engine {
+            Engine::Local { text: prompt, .. } => prompt.tokenizer.encode_text(text).map_or(0, |tokens| tokens.len()),
+            Engine::Remote(_) => remote::estimated_tokens(text),
+        }
     }
 
-    /// Tokens of the whole prompt for `messages`.
+    /// Tokens of the whole prompt for `messages`; estimated as [`Self::count_tokens`] is.
     ///
     /// # Errors
     /// [`ModelError::Template`] when the model's template refuses the messages.
     pub fn count_prompt_tokens(&self, messages: &[Message]) -> Result<usize, ModelError> {
-        Ok(self.text.template.encode(messages, false, &self.text.tokenizer)?.len())
+        match &self.engine {
+            Engine::Local { text, .. } => Ok(text.template.encode(messages, &[], false, &text.tokenizer)?.len()),
+            Engine::Remote(_) => Ok(remote::estimated_prompt_tokens(messages, &[])),
+        }
     }
 
     /// Queues a request and returns at once; the stream tells how it goes. With a schema it takes as long as compiling
@@ -180,7 +211,7 @@ impl Generator {
     ///
     /// # Errors
     /// [`ModelError::Overloaded`], [`ModelError::PromptTooLong`], [`ModelError::InvalidRequest`],
-    /// [`ModelError::Template`], [`ModelError::Stopped`].
+    /// [`ModelError::Template`], [`ModelError::Stopped`], of a remote engine [`ModelError::RemoteUnreachable`].
     pub fn generate(&self, request: GenerateRequest) -> Result<TokenStream, ModelError> {
         request.sampling.check()?;
         let invalid = |reason: &str| Err(ModelError::InvalidRequest { reason: reason.to_owned() });
@@ -193,22 +224,27 @@ impl Generator {
         if request.logprobs.is_some_and(|count| count > MOST_LOGPROBS) {
             return invalid("logprobs can be at most 20");
         }
-        let (prompt, passages) = self.text.template.encode_with_passages(
+        let (worker, text) = match &self.engine {
+            Engine::Local { worker, text } => (worker, text),
+            Engine::Remote(remote) => return remote.generate(request),
+        };
+        let (prompt, passages) = text.template.encode_with_passages(
             &request.messages,
+            &request.tools,
             &request.passages,
             request.thinking,
-            &self.text.tokenizer,
+            &text.tokenizer,
         )?;
         if prompt.is_empty() || prompt.len() >= self.context {
             return Err(ModelError::PromptTooLong { tokens: prompt.len(), context: self.context });
         }
         let limit = request.max_new_tokens.min(self.context - prompt.len());
-        let sampler = self.text.sampler(&request, &prompt)?;
+        let sampler = text.sampler(&request, &prompt)?;
         let (user, cache_key) = (request.user, request.cache_key);
         let (sender, stream) = TokenStream::new();
-        let text = AnswerText::new(&self.text, &prompt, request.stop);
-        let writer = Box::new(Answer::new(sampler, text, Arc::clone(&self.text), sender));
-        self.worker.queue(Request { prompt, limit, user, cache_key, passages, writer, told: None })?;
+        let answer = AnswerText::new(text, &prompt, request.stop);
+        let writer = Box::new(Answer::new(sampler, answer, Arc::clone(text), sender));
+        worker.queue(Request { prompt, limit, user, cache_key, passages, writer, told: None })?;
         Ok(stream)
     }
 }

@@ -72,7 +72,7 @@ pub struct TokenStream {
 }
 
 impl TokenStream {
-    pub(super) fn new() -> (mpsc::UnboundedSender<Result<Progress, ModelError>>, Self) {
+    pub(crate) fn new() -> (mpsc::UnboundedSender<Result<Progress, ModelError>>, Self) {
         let (sender, receiver) = mpsc::unbounded_channel();
         (sender, Self { receiver, ended: false })
     }

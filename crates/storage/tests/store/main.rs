@@ -9,5 +9,6 @@ mod documents;
 mod jobs;
 mod models;
 mod scopes;
+mod tokens;
 mod trail;
 mod world;

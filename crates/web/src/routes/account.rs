@@ -3,12 +3,13 @@
 use crate::app::App;
 use crate::error::WebError;
 use crate::session::{Posted, Reader, SESSION_COOKIE, cookie, theme_cookie};
-use crate::show::{moment, page};
-use crate::views::{AccountPage, Nav, SessionRow, Theme};
-use axum::extract::State;
+use crate::show::{day, moment, page};
+use crate::views::{AccountPage, Nav, NewSecret, SessionRow, Theme, TokenRow};
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
-use identity::{IdentityError, MINIMUM_PASSWORD_CHARACTERS};
+use domain::TokenId;
+use identity::{IdentityError, MINIMUM_PASSWORD_CHARACTERS, NewToken, TokenScope};
 
 /// `GET /account`
 pub(crate) async fn get(State(app): State<App>, reader: Reader) -> Result<Response, WebError> {
@@ -34,10 +35,51 @@ pub(crate) async fn password(State(app): State<App>, posted: Posted) -> Result<R
     }
 }
 
-async fn refused(app: &App, reader: &Reader, error: &str) -> Result<Response, WebError> {
-    let mut sentence = format!("{error}.");
+/// `POST /account/tokens`
+pub(crate) async fn make_token(State(app): State<App>, posted: Posted) -> Result<Response, WebError> {
+    let Posted { reader, fields } = posted;
+    let new = NewToken {
+        name: fields.get("name").to_owned(),
+        scopes: fields.all("scope").filter_map(|scope| scope.parse::<TokenScope>().ok()).collect(),
+        days: fields.parse("days")?,
+    };
+    let user = &reader.who.principal.user;
+    let issued = match app.identity.issue_token(user, &new, &reader.actor(), reader.operation).await {
+        Ok(issued) => issued,
+        Err(IdentityError::Invalid(reason)) => {
+            let mut refused = account(&app, &reader, None).await?;
+            refused.token_error = Some(sentence(&reason));
+            return Ok((StatusCode::BAD_REQUEST, page(&refused)?).into_response());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let mut made = account(&app, &reader, None).await?;
+    made.new_token = Some(NewSecret { name: issued.token.name, secret: issued.secret });
+    page(&made)
+}
+
+/// `POST /account/tokens/{id}/revoke`
+pub(crate) async fn revoke_token(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    posted: Posted,
+) -> Result<Response, WebError> {
+    let id: TokenId = id.parse().map_err(|_| WebError::NotFound)?;
+    let reader = posted.reader;
+    let owner = reader.who.principal.user.id;
+    app.identity.revoke_token(id, owner, &reader.actor(), reader.operation).await?;
+    Ok(Redirect::to("/account?said=token-revoked#tokens").into_response())
+}
+
+fn sentence(reason: &str) -> String {
+    let mut sentence = format!("{reason}.");
     sentence.replace_range(..1, &sentence[..1].to_uppercase());
-    Ok((StatusCode::BAD_REQUEST, page(&account(app, reader, Some(sentence)).await?)?).into_response())
+    sentence
+}
+
+async fn refused(app: &App, reader: &Reader, error: &str) -> Result<Response, WebError> {
+    let refused = account(app, reader, Some(sentence(error))).await?;
+    Ok((StatusCode::BAD_REQUEST, page(&refused)?).into_response())
 }
 
 /// `POST /account/theme`
@@ -55,6 +97,8 @@ async fn account(app: &App, reader: &Reader, error: Option<String>) -> Result<Ac
     let user = &reader.who.principal.user;
     let groups = app.store.groups_of(user.id).await?;
     let sessions = app.store.sessions_of(user.id).await?;
+    let tokens = app.store.tokens_of(user.id).await?;
+    let now = app.store.environment().now();
     Ok(AccountPage {
         chrome: reader.chrome(app, "Account", Nav::None),
         name: user.name.clone(),
@@ -76,6 +120,19 @@ async fn account(app: &App, reader: &Reader, error: Option<String>) -> Result<Ac
             "At least {MINIMUM_PASSWORD_CHARACTERS} characters; a few words that only you put together are best."
         ),
         error,
+        tokens: tokens
+            .into_iter()
+            .map(|token| TokenRow {
+                id: token.id.to_string(),
+                name: token.name,
+                scopes: token.scopes.join(", "),
+                last_used: token.last_used_at.map_or_else(|| "never".to_owned(), moment),
+                expires: day(token.expires_at),
+                expired: now >= token.expires_at,
+            })
+            .collect(),
+        new_token: None,
+        token_error: None,
     })
 }
 

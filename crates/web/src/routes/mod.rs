@@ -11,6 +11,7 @@ mod health;
 mod jobs;
 mod library;
 mod models;
+pub(crate) mod openai;
 mod people;
 mod search;
 mod sign_in;
@@ -80,6 +81,9 @@ pub fn router(app: App) -> Router {
         .route("/account", get(account::get))
         .route("/account/password", post(account::password))
         .route("/account/theme", post(account::theme))
+        .route("/account/tokens", post(account::make_token))
+        .route("/account/tokens/{id}/revoke", post(account::revoke_token))
+        .merge(openai::routes())
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/favicon.ico", get(assets::favicon))

@@ -94,6 +94,8 @@ impl Follower {
                 Ok(sse::Event::default().event("thinking").data(json!({ "delta": delta }).to_string()))
             }
             Event::Text(delta) => Ok(sse::Event::default().event("text").data(json!({ "delta": delta }).to_string())),
+            // Only programs ask for them, and not here.
+            Event::Logprobs(_) => Ok(sse::Event::default().comment("")),
             Event::Sources(sources) => {
                 self.reading = sources.len();
                 self.fragment("sources").await

@@ -26,6 +26,38 @@ pub struct AccountPage {
     pub password_rule: String,
     /// Why the password was not changed.
     pub error: Option<String>,
+    /// The person's tokens for programs, the latest first.
+    pub tokens: Vec<TokenRow>,
+    /// A token that was just made, shown this once.
+    pub new_token: Option<NewSecret>,
+    /// Why no token was made.
+    pub token_error: Option<String>,
+}
+
+/// A token with which programs act for the person.
+#[derive(Debug, Clone)]
+pub struct TokenRow {
+    /// Id.
+    pub id: String,
+    /// What the person calls it.
+    pub name: String,
+    /// What it is for, such as `chat, embeddings`.
+    pub scopes: String,
+    /// When it was last used, or `never`.
+    pub last_used: String,
+    /// The day on which it ends.
+    pub expires: String,
+    /// Whether it has ended.
+    pub expired: bool,
+}
+
+/// A secret made by the appliance.
+#[derive(Debug, Clone)]
+pub struct NewSecret {
+    /// The token's name.
+    pub name: String,
+    /// The secret.
+    pub secret: String,
 }
 
 /// One place where the person is signed in.
@@ -78,6 +110,29 @@ mod samples {
                 ],
                 password_rule: "At least 12 characters; a few words that only you put together are best.".to_owned(),
                 error: None,
+                tokens: vec![
+                    TokenRow {
+                        id: "t1".to_owned(),
+                        name: "Shift planner".to_owned(),
+                        scopes: "chat, embeddings".to_owned(),
+                        last_used: "14 March 2026, 09:12".to_owned(),
+                        expires: "12 June 2026".to_owned(),
+                        expired: false,
+                    },
+                    TokenRow {
+                        id: "t2".to_owned(),
+                        name: "Notebook on the old laptop".to_owned(),
+                        scopes: "chat".to_owned(),
+                        last_used: "never".to_owned(),
+                        expires: "1 March 2026".to_owned(),
+                        expired: true,
+                    },
+                ],
+                new_token: Some(NewSecret {
+                    name: "Shift planner".to_owned(),
+                    secret: "crl_Vd0Qm3cJ5yq8Zr2Hn7TbXkEwPaLsUfGoIiCxNv41RtY".to_owned(),
+                }),
+                token_error: None,
             }
         }
     }

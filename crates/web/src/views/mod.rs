@@ -21,7 +21,7 @@ mod models;
 mod people;
 mod search;
 
-pub use account::{AccountPage, SessionRow};
+pub use account::{AccountPage, NewSecret, SessionRow, TokenRow};
 pub use answer::{
     AnswerPartial, AnswerState, AnswerView, SentenceGroup, SentenceView, SourceView, SourcesPartial, Support,
 };

@@ -78,7 +78,7 @@ fn steps(integration_tests: &[String]) -> Vec<Step> {
     let mut steps = vec![
         step("format", "the code is formatted", Action::Cargo(&["fmt", "--all", "--check"])),
         step("models", "the models that tests use are here", Action::Models),
-        step("tools", "the browser that tests drive is here", Action::Tools),
+        step("tools", "the browser and the Python that tests drive are here", Action::Tools),
         step(
             "lint",
             "clippy has nothing to say",

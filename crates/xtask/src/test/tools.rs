@@ -1,4 +1,5 @@
-//! What the browser tests need on the machine: a Chromium and the chromedriver that goes with it.
+//! What tests need on the machine: a Chromium and the chromedriver that goes with it, and a Python that can make
+//! environments, for OpenAI's own client.
 
 use crate::failure::{Failure, Result};
 use crate::workspace::{on_path, run, spelled};
@@ -10,17 +11,18 @@ const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "g
 /// Finds them, or installs them where that is allowed, or says in one line what is missing.
 pub fn provide() -> Result<()> {
     let Some(lacking) = lacking() else {
-        println!("a Chromium and chromedriver are here");
+        println!("a Chromium, chromedriver and Python are here");
         return Ok(());
     };
     if !(is_root() && on_path("apt-get").is_some()) {
         return Err(Failure::new(format!(
-            "{lacking} is missing; install it, on Debian: apt-get install chromium chromium-driver"
+            "{lacking} is missing; install it, on Debian: apt-get install chromium chromium-driver python3-venv"
         )));
     }
     println!("{lacking} is missing: installing it");
     apt_get(&["update"])?;
-    apt_get(&["install", "--yes", "--no-install-recommends", "chromium", "chromium-driver", "fonts-liberation"])?;
+    let packages = ["chromium", "chromium-driver", "fonts-liberation", "python3", "python3-venv"];
+    apt_get(&[&["install", "--yes", "--no-install-recommends"], &packages[..]].concat())?;
     self::lacking()
         .map_or(Ok(()), |still| Err(Failure::new(format!("{still} is still missing after its installation"))))
 }
@@ -30,9 +32,17 @@ fn lacking() -> Option<&'static str> {
         Some("a Chromium")
     } else if on_path("chromedriver").is_none() {
         Some("chromedriver")
+    } else if !makes_environments() {
+        Some("Python with its modules venv and pip")
     } else {
         None
     }
+}
+
+fn makes_environments() -> bool {
+    let mut python = Command::new("python3");
+    python.args(["-c", "import venv, ensurepip"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    python.status().is_ok_and(|status| status.success())
 }
 
 fn is_root() -> bool {

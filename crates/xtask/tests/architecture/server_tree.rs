@@ -1,4 +1,6 @@
-//! An appliance that cannot call out has no code that could: what the server's whole dependency tree may not contain.
+//! What the server's whole dependency tree may not contain: code that could call out. One module of ours may, to the
+//! one engine that a site configures (`sources` tests that no other does); it brings its own connection, so that nothing
+//! below it needs to be able to make one.
 
 use crate::{assert_none, root};
 use std::process::Command;
@@ -26,8 +28,9 @@ const FORBIDDEN: &[&str] = &[
     "webbrowser",
 ];
 
-/// Crates with a client and a server in one: the client must stay switched off.
-const SERVER_ONLY: &[&str] = &["hyper", "hyper-util"];
+/// Crates with a connector of their own: it must stay switched off. `hyper` has none, its client speaks over a
+/// connection that it is given.
+const SERVER_ONLY: &[&str] = &["hyper-util"];
 
 struct Dependency {
     name: String,

@@ -11,6 +11,12 @@ const SCOPE_MAKERS: &[&str] = &["crates/domain/", "crates/identity/", "crates/te
 /// Where `unsafe` may stand: memory maps and compute kernels, each block with its reason.
 const UNSAFE_MODULES: &[&str] = &["crates/inference/src/memory_map.rs", "crates/inference/src/kernels/"];
 
+/// The one module that may open a connection.
+const CONNECTING_MODULES: &[&str] = &["crates/inference/src/remote/"];
+
+/// Crates that are no part of the server.
+const DEVELOPER_CRATES: &[&str] = &["crates/testkit/", "crates/xtask/"];
+
 fn sources() -> Vec<PathBuf> {
     let all = files(&root().join("crates"), &["rs"]);
     all.into_iter().filter(|path| path.components().any(|part| part.as_os_str() == "src")).collect()
@@ -54,6 +60,26 @@ fn only_identity_makes_an_access_scope() {
         sources().iter().any(|path| path.starts_with("crates/identity") && read(path).contains("AccessScope::issue(")),
         "identity no longer makes scopes by this name: the test above looks for nothing"
     );
+}
+
+/// Whether the line could open a connection or send a packet, by whichever library.
+fn connects(line: &str) -> bool {
+    let code = line.split("//").next().unwrap_or_default();
+    ["TcpStream", "TcpSocket", "UnixStream", "UdpSocket", "UnixDatagram", "lookup_host", "ToSocketAddrs"]
+        .iter()
+        .any(|word| code.contains(word))
+        || ["::connect(", "client::conn", "HttpConnector", "Command::new(\"curl", "Command::new(\"wget"]
+            .iter()
+            .any(|word| code.contains(word))
+}
+
+#[test]
+fn only_the_remote_engine_opens_connections() {
+    let places: Vec<&str> = [CONNECTING_MODULES, DEVELOPER_CRATES].concat();
+    assert_none("a connection is opened outside the remote engine", &lines_where(&places, connects));
+    let does = sources().into_iter().filter(|path| starts_with_any(path, CONNECTING_MODULES));
+    let found = does.filter(|path| !is_test_file(path) && product_lines(&read(path)).any(|(_, line)| connects(line)));
+    assert_eq!(found.count(), 1, "one file connects; if it moved, the test above looks for nothing");
 }
 
 #[test]

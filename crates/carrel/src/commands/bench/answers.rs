@@ -6,6 +6,7 @@ use super::{peak_rss, percentile, rate};
 use crate::commands::eval::lines;
 use crate::config::Configuration;
 use crate::site::{Failure, Site};
+use answer::Wishes;
 use inference::{Generator, Message, ModelKind};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -58,7 +59,7 @@ impl Material {
         let mut prompts = Vec::new();
         for (item, next) in asked.iter().zip(asked.iter().cycle().skip(1)).take(arguments.limit) {
             let (sources, _) = answering.judged(&item.question, &scope).await?;
-            prompts.push([item, next].map(|item| answer::messages(&item.question, &sources)));
+            prompts.push([item, next].map(|item| answer::messages(&item.question, &sources, &Wishes::default())));
         }
         let missing = "no generation model is in use here; import one with 'carrel model import'";
         let model = site.store.active_model(ModelKind::Generate.as_str()).await?.ok_or(missing)?;
