@@ -241,8 +241,9 @@ impl Configuration {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<Configuration, figment::Error> {
-        Figment::from(Serialized::defaults(Configuration::default())).merge(Toml::string(text)).extract()
+    fn read(text: &str) -> Result<Configuration, Box<figment::Error>> {
+        let figment = Figment::from(Serialized::defaults(Configuration::default())).merge(Toml::string(text));
+        figment.extract().map_err(Box::new)
     }
 
     #[test]
