@@ -161,4 +161,6 @@ fn two_models_answer_one_question_at_the_console() {
     assert_eq!(tried["stable"]["sources"], tried["experimental"]["sources"], "the same passages");
     assert_eq!(tried["stable"]["text"], tried["experimental"]["text"], "the same weights, greedily");
     assert_ne!(tried["stable"]["record"], tried["experimental"]["record"]);
+    let same = refused(&data, &["model", "try", "one", "What changes?", "--user", "ada"]);
+    assert!(same.contains("'one' is in use; try another model beside it"), "{same}");
 }

@@ -27,6 +27,9 @@ pub(crate) async fn run(site: &Site, models: &Models, arguments: Arguments, json
     let busy = "a server works on this data directory and holds its index; ask there, at /admin/models/compare";
     let retrieval = site.retrieval().await?.ok_or(busy)?;
     let answering = site.answering(&retrieval, site.generator().await?);
+    if answering.generator().is_some_and(|stable| stable.name == arguments.name) {
+        return Err(format!("'{}' is in use; try another model beside it", arguments.name).into());
+    }
     let tried = models.open_for_trial(&arguments.name).await?;
     answering.engines().try_beside(Some(tried));
     let actor = Actor::console();
