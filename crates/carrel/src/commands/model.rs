@@ -133,9 +133,9 @@ pub(crate) async fn run(arguments: Arguments, configuration: &Configuration) -> 
         }
     };
     if json {
-        print_json(&value)
+        print_json(&value);
     } else {
-        println!("{text}")
+        println!("{text}");
     }
     Ok(())
 }
