@@ -276,7 +276,7 @@ mod tests {
         let (messages, tools) = conversation();
         assert_eq!(
             filled(source, &messages, &tools),
-            "T{\"function\":{\"name\":\"tide\"},\"type\":\"function\"}[user]How high?[assistant]\
+            "T{\"type\":\"function\",\"function\":{\"name\":\"tide\"}}[user]How high?[assistant]\
              {\"name\": \"tide\", \"arguments\": {\"at\":\"noon\"}}[tool]2 m"
         );
         assert_eq!(filled(source, &messages[..1], &[]), "[user]How high?");
@@ -294,11 +294,11 @@ mod tests {
             let text = filled(&source, &messages, &tools);
             assert!(text.starts_with("<|im_start|>system\nYou may call functions"), "{text}");
             assert!(
-                text.contains("<tools>\n{\"function\":{\"name\":\"tide\"},\"type\":\"function\"}\n</tools>"),
+                text.contains("<tools>\n{\"type\":\"function\",\"function\":{\"name\":\"tide\"}}\n</tools>"),
                 "{text}"
             );
             let call =
-                "<|im_start|>assistant\n<tool_call>\n{\"arguments\":{\"at\":\"noon\"},\"name\":\"tide\"}\n</tool_call>";
+                "<|im_start|>assistant\n<tool_call>\n{\"name\":\"tide\",\"arguments\":{\"at\":\"noon\"}}\n</tool_call>";
             assert!(text.contains(call), "{text}");
             assert!(text.contains("<|im_start|>user\n<tool_response>\n2 m\n</tool_response><|im_end|>"), "{text}");
         }

@@ -111,7 +111,7 @@ fn pieces_and_blocks_do_not_matter() {
         let whole = reference(file.path(), &prompt);
         for length in [1, 33, 64, 199] {
             let difference = difference(&whole, &alone(&mut decoder, 1, &prompt, length));
-            assert!(difference < 1e-4, "pieces of {length}: {difference}");
+            assert!(difference < NEAR, "pieces of {length}: {difference}");
         }
     }
 }
@@ -137,7 +137,7 @@ fn sequences_in_one_step_do_not_see_each_other() {
         ],
     );
     for (expected, found) in [&expected[2], &expected[0], &expected[1]].into_iter().zip(&found) {
-        assert!(difference(expected, found) < 1e-4);
+        assert!(difference(expected, found) < NEAR);
     }
 }
 

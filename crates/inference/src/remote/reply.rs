@@ -236,7 +236,7 @@ mod tests {
                 format!(r#"{{"choices":[{{"delta":{{"tool_calls":[{{"index":0,"function":{function}}}]}}}}]}}"#);
             assert_eq!(reply.take(&event).unwrap(), []);
         }
-        let call = r#"{"arguments":{"at":"Pier 4"},"name":"tide"}"#;
+        let call = r#"{"name":"tide","arguments":{"at":"Pier 4"}}"#;
         assert_eq!(reply.calls(), format!("\n<tool_call>\n{call}\n</tool_call>"));
         let far = r#"{"choices":[{"delta":{"tool_calls":[{"index":9999999,"function":{"name":"x"}}]}}]}"#;
         assert!(reply.take(far).unwrap_err().contains("too many"));
