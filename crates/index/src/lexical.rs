@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tantivy::collector::TopDocs;
 use tantivy::columnar::Column;
-use tantivy::query::{BooleanQuery, ConstScoreQuery, Occur, Query, TermQuery, TermSetQuery};
+use tantivy::query::{AllQuery, BooleanQuery, ConstScoreQuery, Occur, Query, TermQuery, TermSetQuery};
 use tantivy::schema::{BytesOptions, FAST, Field, INDEXED, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
 use tantivy::tokenizer::{PreTokenizedString, Token};
 use tantivy::{IndexReader, IndexWriter, ReloadPolicy, Searcher, SegmentReader, TantivyDocument, TantivyError, Term};
@@ -245,7 +245,9 @@ impl Writing<'_> {
     }
 
     pub(crate) fn remove_all(&self) -> Result<(), IndexError> {
-        self.writer.delete_all_documents()?;
+        // Not `delete_all_documents`: it sets the writer's clock back, and removals from before then take away what is
+        // added afterwards.
+        self.writer.delete_query(Box::new(AllQuery))?;
         Ok(())
     }
 

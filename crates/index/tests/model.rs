@@ -213,3 +213,24 @@ proptest! {
         }
     }
 }
+
+/// The writer's clock must not go back at a clearing: removals from before it would take away what comes after it.
+#[test]
+fn what_is_added_after_a_clearing_stays() {
+    let directory = tempfile::tempdir().unwrap();
+    let index = Index::open(directory.path(), DIMENSION).unwrap();
+    let entry = Entry {
+        document: 0,
+        collection: 0,
+        label: Label::Public,
+        readers: None,
+        passages: vec![(BTreeSet::from([1]), None)],
+    };
+    for _ in 0..4 {
+        index.apply(&[change(&entry), Change::Remove(document(1))]).unwrap();
+        index.apply(&[change(&Entry { passages: Vec::new(), ..entry.clone() })]).unwrap();
+        index.clear().unwrap();
+        index.apply(&[change(&entry)]).unwrap();
+        assert_eq!(index.passages(), 1);
+    }
+}

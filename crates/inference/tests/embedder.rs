@@ -117,6 +117,6 @@ fn vectors_in_8_bits_are_near_the_references() {
     let coarse = load(Precision::Int8);
     assert_eq!((coarse.precision(), coarse.dimension()), (Precision::Int8, 384));
     for ((ours, theirs), text) in coarse.embed(&TEXTS).unwrap().iter().zip(reference(&TEXTS)).zip(&TEXTS) {
-        assert!(cosine(ours, &theirs) > 0.995, "{}: {text}", cosine(ours, &theirs));
+        assert!(cosine(ours, &theirs) > 0.99, "{}: {text}", cosine(ours, &theirs));
     }
 }

@@ -215,8 +215,11 @@ fn likelihoods_come_with_the_text() {
 fn what_was_written_can_be_made_unlikely() {
     let (_turn, generator) = model();
     let repeated = |sampling| {
-        let request =
-            GenerateRequest { sampling, max_new_tokens: 60, ..request("Count from one to ten, three times.") };
+        let request = GenerateRequest {
+            sampling,
+            max_new_tokens: 60,
+            ..request("Write the word yes, and nothing else, thirty times: yes yes yes yes yes yes")
+        };
         let text = answer(generator, request).0.to_lowercase();
         let words: Vec<&str> = text.split_whitespace().collect();
         words.len() - words.iter().collect::<HashSet<_>>().len()
