@@ -25,9 +25,6 @@ const TASK_BYTES: usize = 128 * 1024;
 /// and processors don't read ahead over the end of a page.
 const AHEAD: usize = 6 * 1024;
 
-/// Bytes asked for at a time: at least a block.
-const PREFETCH: usize = 2432;
-
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 struct Line([u8; 64]);
@@ -146,7 +143,8 @@ impl Matrix {
                     let groups = groups(self.columns, block);
                     let at = block * form.block_bytes(BLOCK / GROUP);
                     for (index, tile) in tiles[..count].iter_mut().enumerate() {
-                        prefetch(&bytes[((first + index) * panel_bytes + at + AHEAD).min(bytes.len())..]);
+                        let ahead = ((first + index) * panel_bytes + at + AHEAD).min(bytes.len());
+                        prefetch(&bytes[ahead..], form.block_bytes(groups));
                         unpack(isa, form, groups, &bytes[(first + index) * panel_bytes + at..], tile);
                     }
                     for row in (0..rows).step_by(MOST_ROWS) {
@@ -218,17 +216,17 @@ fn multiply_all_with(isa: Isa, products: &mut [(&Matrix, &mut [f32])], x: &Activ
     });
 }
 
-/// Asks for the beginning of `bytes`.
+/// Asks for the first `length` of `bytes`.
 #[inline]
-fn prefetch(bytes: &[u8]) {
+fn prefetch(bytes: &[u8], length: usize) {
     #[cfg(target_arch = "x86_64")]
-    for line in bytes[..bytes.len().min(PREFETCH)].chunks(64) {
+    for line in bytes[..bytes.len().min(length)].chunks(64) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         // SAFETY: a hint; nothing is read.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = bytes;
+    let _ = (bytes, length);
 }
 
 /// Groups of 32 columns in a block.
