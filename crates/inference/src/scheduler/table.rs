@@ -99,7 +99,10 @@ mod tests {
 
     const KEY: Scope = Scope::Shared(1);
 
-    fn begin(cache: &mut PrefixCache, tokens: &[u32]) -> Option<(Table, usize, Option<(BlockId, BlockId)>)> {
+    /// From which block to which one was copied.
+    type Copied = Option<(BlockId, BlockId)>;
+
+    fn begin(cache: &mut PrefixCache, tokens: &[u32]) -> Option<(Table, usize, Copied)> {
         let mut copied = None;
         let (table, position) = Table::begin(cache, KEY, tokens, 0, |from, to| copied.replace((from, to)).is_none())?;
         Some((table, position, copied))
