@@ -47,7 +47,7 @@ pub struct Settings {
     pub answer_tokens: usize,
     /// Retrieval below this confidence (0 to 1) is not shown to the model at all.
     pub least_confidence: f32,
-    /// Whether the model reads a passage once for all prompts that quote it: the first word comes much sooner, and
+    /// Whether the model reads a passage once for all prompts that quote it: less is computed before the first word, and
     /// passages don't see each other (docs/adr/0008).
     pub reuse_passages: bool,
 }

@@ -1,7 +1,7 @@
 //! Rotary positions (Su et al. 2021) on a device, for tokens at any positions side by side.
 
 use crate::decoder::architecture::RopeStyle;
-use crate::decoder::shape::{RopeScaling, Shape};
+use crate::decoder::shape::Shape;
 use candle_core::{D, Device, Result, Tensor};
 
 /// Cosines and sines, each (tokens, rotated elements / 2).
@@ -63,26 +63,7 @@ impl PlacedRope {
 }
 
 fn tables(shape: &Shape, base: f32, scaled: bool, device: &Device) -> Result<Angles> {
-    let pairs = shape.rope_dimension / 2;
-    let exponent = |pair: usize| -2.0 * pair as f64 / shape.rope_dimension as f64;
-    let mut frequencies: Vec<f64> = (0..pairs).map(|pair| f64::from(base).powf(exponent(pair))).collect();
-    let mut amplitude = 1.0;
-    match &shape.rope_scaling {
-        RopeScaling::Linear(factor) if scaled => {
-            frequencies.iter_mut().for_each(|frequency| *frequency /= f64::from(*factor));
-        }
-        RopeScaling::PerFrequency { factors, attention } if scaled => {
-            frequencies.iter_mut().zip(factors).for_each(|(frequency, factor)| *frequency /= f64::from(*factor));
-            amplitude = f64::from(*attention);
-        }
-        _ => {}
-    }
-    let table = |function: fn(f64) -> f64| {
-        let row = |position| {
-            frequencies.iter().map(move |frequency| (amplitude * function(position as f64 * frequency)) as f32)
-        };
-        let values: Vec<f32> = (0..shape.context).flat_map(row).collect();
-        Tensor::from_vec(values, (shape.context, pairs), device)
-    };
-    Ok([table(f64::cos)?, table(f64::sin)?])
+    let [cos, sin] = shape.angles(base, scaled);
+    let table = |values| Tensor::from_vec(values, (shape.context, shape.rope_dimension / 2), device);
+    Ok([table(cos)?, table(sin)?])
 }

@@ -97,6 +97,31 @@ impl Shape {
         })
     }
 
+    /// Cosines and sines of the rotary angles, each (context, rotated elements / 2); `scaled` applies the model's
+    /// stretching.
+    pub(crate) fn angles(&self, base: f32, scaled: bool) -> [Vec<f32>; 2] {
+        let pairs = self.rope_dimension / 2;
+        let exponent = |pair: usize| -2.0 * pair as f64 / self.rope_dimension as f64;
+        let mut frequencies: Vec<f64> = (0..pairs).map(|pair| f64::from(base).powf(exponent(pair))).collect();
+        let mut amplitude = 1.0;
+        match &self.rope_scaling {
+            RopeScaling::Linear(factor) if scaled => {
+                frequencies.iter_mut().for_each(|frequency| *frequency /= f64::from(*factor));
+            }
+            RopeScaling::PerFrequency { factors, attention } if scaled => {
+                frequencies.iter_mut().zip(factors).for_each(|(frequency, factor)| *frequency /= f64::from(*factor));
+                amplitude = f64::from(*attention);
+            }
+            _ => {}
+        }
+        [f64::cos, f64::sin].map(|function: fn(f64) -> f64| {
+            (0..self.context)
+                .flat_map(|position| frequencies.iter().map(move |frequency| position as f64 * frequency))
+                .map(|angle| (amplitude * function(angle)) as f32)
+                .collect()
+        })
+    }
+
     /// Query heads that share one key head.
     #[cfg(any(test, feature = "cuda"))]
     pub(crate) fn group(&self) -> usize {

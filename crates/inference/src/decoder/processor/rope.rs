@@ -1,7 +1,7 @@
 //! Rotary positions (Su et al. 2021): tables for every position, and their use on queries and keys.
 
 use crate::decoder::architecture::RopeStyle;
-use crate::decoder::shape::{RopeScaling, Shape};
+use crate::decoder::shape::Shape;
 use crate::kernels::{rotate_halves, rotate_neighbours};
 
 /// Cosines and sines of shape (context, rotated elements / 2).
@@ -16,32 +16,8 @@ pub(crate) struct Rope {
 impl Rope {
     /// Tables for `shape` with `base`; `scaled` applies the model's stretching.
     pub(super) fn new(shape: &Shape, base: f32, scaled: bool) -> Self {
-        let pairs = shape.rope_dimension / 2;
-        let exponent = |pair: usize| -2.0 * pair as f64 / shape.rope_dimension as f64;
-        let mut frequencies: Vec<f64> = (0..pairs).map(|pair| f64::from(base).powf(exponent(pair))).collect();
-        let mut amplitude = 1.0;
-        match &shape.rope_scaling {
-            RopeScaling::Linear(factor) if scaled => {
-                frequencies.iter_mut().for_each(|frequency| *frequency /= f64::from(*factor));
-            }
-            RopeScaling::PerFrequency { factors, attention } if scaled => {
-                frequencies.iter_mut().zip(factors).for_each(|(frequency, factor)| *frequency /= f64::from(*factor));
-                amplitude = f64::from(*attention);
-            }
-            _ => {}
-        }
-        let table = |function: fn(f64) -> f64| -> Vec<f32> {
-            (0..shape.context)
-                .flat_map(|position| frequencies.iter().map(move |frequency| position as f64 * frequency))
-                .map(|angle| (amplitude * function(angle)) as f32)
-                .collect()
-        };
-        Self {
-            cos: table(f64::cos),
-            sin: table(f64::sin),
-            style: shape.architecture.rope,
-            rotated: shape.rope_dimension,
-        }
+        let [cos, sin] = shape.angles(base, scaled);
+        Self { cos, sin, style: shape.architecture.rope, rotated: shape.rope_dimension }
     }
 
     /// Rotates the heads of one token, each of `dimension` numbers, to `position`.
