@@ -3,6 +3,7 @@
 use crate::{CollectionId, ContentHash, DocumentId, Label, PassageId, PrincipalId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// A set of documents with common grants.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,8 +86,84 @@ pub enum BlockKind {
 /// Where in the original a text stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct Location {
-    /// 1-based page, for formats that have pages.
+    /// 1-based page, slide or sheet, for formats that have them.
     pub page: Option<u32>,
+    /// The box it takes on the page, where the format says.
+    pub area: Option<Area>,
+    /// The cells it was read from, on a sheet.
+    pub cells: Option<Cells>,
+}
+
+impl Location {
+    /// Somewhere on a page.
+    #[must_use]
+    pub const fn on_page(page: Option<u32>) -> Self {
+        Self { page, area: None, cells: None }
+    }
+}
+
+/// A box on a page, in ten-thousandths of the page's width and height as it is shown, from its upper left corner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Area {
+    /// Left edge.
+    pub left: u16,
+    /// Upper edge.
+    pub top: u16,
+    /// Right edge, not below `left`.
+    pub right: u16,
+    /// Lower edge, not below `top`.
+    pub bottom: u16,
+}
+
+impl Area {
+    /// The smallest box around both.
+    #[must_use]
+    pub fn around(self, other: Self) -> Self {
+        Self {
+            left: self.left.min(other.left),
+            top: self.top.min(other.top),
+            right: self.right.max(other.right),
+            bottom: self.bottom.max(other.bottom),
+        }
+    }
+}
+
+/// A rectangle of cells of a sheet, both corners in it, counted from 1. Displays as `B2:D7`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Cells {
+    /// First column and row.
+    pub first: (u32, u32),
+    /// Last column and row.
+    pub last: (u32, u32),
+}
+
+impl Cells {
+    /// The smallest rectangle around both.
+    #[must_use]
+    pub fn around(self, other: Self) -> Self {
+        let least = |a: (u32, u32), b: (u32, u32)| (a.0.min(b.0), a.1.min(b.1));
+        let most = |a: (u32, u32), b: (u32, u32)| (a.0.max(b.0), a.1.max(b.1));
+        Self { first: least(self.first, other.first), last: most(self.last, other.last) }
+    }
+}
+
+impl fmt::Display for Cells {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let corner = |(column, row): (u32, u32)| format!("{}{row}", column_name(column));
+        write!(f, "{}", corner(self.first))?;
+        if self.last == self.first { Ok(()) } else { write!(f, ":{}", corner(self.last)) }
+    }
+}
+
+/// The letters of a column: `A` for 1, `AA` for 27.
+fn column_name(mut column: u32) -> String {
+    let mut letters = Vec::new();
+    while column > 0 {
+        column -= 1;
+        letters.push(char::from(b'A' + (column % 26) as u8));
+        column /= 26;
+    }
+    letters.iter().rev().collect()
 }
 
 /// A piece of a document as extraction gives it, in reading order.
@@ -119,4 +196,17 @@ pub struct Passage {
     pub text: String,
     /// BLAKE3 of `text`: what the audit log records as shown.
     pub hash: ContentHash,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_read_as_people_write_them() {
+        let cells = |first, last| Cells { first, last }.to_string();
+        assert_eq!(cells((1, 1), (1, 1)), "A1");
+        assert_eq!(cells((2, 2), (28, 70)), "B2:AB70");
+        assert_eq!(cells((702, 3), (703, 3)), "ZZ3:AAA3");
+    }
 }

@@ -11,7 +11,7 @@ mod id;
 mod people;
 
 pub use access::{AccessScope, Clearance, Label, Permission};
-pub use corpus::{Block, BlockKind, Collection, Document, DocumentState, Location, Passage};
+pub use corpus::{Area, Block, BlockKind, Cells, Collection, Document, DocumentState, Location, Passage};
 pub use environment::{Clock, Environment, Random, SystemClock, SystemRandom};
 pub use hash::{ContentHash, ParseHashError};
 pub use id::{

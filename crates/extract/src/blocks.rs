@@ -29,7 +29,7 @@ impl<'a> Blocks<'a> {
         }
         self.text_bytes += text.len() as u64;
         self.limits.check_text(self.text_bytes)?;
-        self.blocks.push(Block { kind, text, location: Location { page } });
+        self.blocks.push(Block { kind, text, location: Location::on_page(page) });
         Ok(())
     }
 

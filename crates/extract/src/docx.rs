@@ -65,7 +65,7 @@ pub(crate) fn extract(bytes: &[u8], limits: &Limits) -> Result<Extracted, Extrac
     }
     let title = package.read("docProps/core.xml").ok().flatten().and_then(|part| core_title(&part));
     let title = title.or(heading_title).or_else(|| first_heading(&blocks));
-    Ok(Extracted { title, blocks, pages, warnings })
+    Ok(Extracted { title, blocks, pages, warnings, ..Extracted::default() })
 }
 
 /// `dc:title` of the core properties (ECMA-376, part 2, section 11).

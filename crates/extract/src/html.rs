@@ -65,7 +65,7 @@ pub(crate) fn extract(bytes: &[u8], limits: &Limits) -> Result<Extracted, Extrac
     let title = select(&page, "title").next().map(|element| element.text().collect::<String>());
     let title = title.as_deref().and_then(clean_title).or_else(|| first_heading(&blocks));
     let warnings = if damaged { vec!["some characters could not be decoded".to_owned()] } else { Vec::new() };
-    Ok(Extracted { title, blocks, pages: None, warnings })
+    Ok(Extracted { title, blocks, pages: None, warnings, ..Extracted::default() })
 }
 
 /// The blocks of a piece of HTML inside another format.

@@ -8,7 +8,9 @@ mod blocks;
 mod docx;
 mod encoding;
 mod error;
+mod format;
 mod guard;
+mod host;
 mod html;
 mod limits;
 mod markdown;
@@ -19,35 +21,50 @@ mod text;
 mod xml;
 
 pub use error::ExtractError;
+pub use format::Format;
+pub use host::{Alone, Child, Host, Line, Picture};
 pub use limits::Limits;
-pub use sniff::{Format, sniff};
+pub use sniff::sniff;
 
 use domain::Block;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What a file says.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Extracted {
     /// From the metadata, or else the first heading of level 1.
     pub title: Option<String>,
-    /// The text in reading order; never empty. Texts are in Unicode NFC, hold no control characters (line feeds and
+    /// Who wrote it, as its metadata says.
+    pub author: Option<String>,
+    /// When it was written, as its metadata says.
+    pub created_at: Option<Timestamp>,
+    /// When it was last changed, as its metadata says.
+    pub modified_at: Option<Timestamp>,
+    /// Other metadata worth finding it by, such as `from`, `to` and `subject` of a mail; keys in lower case.
+    pub fields: BTreeMap<String, String>,
+    /// The text in reading order; empty only if the file holds other files. Texts are in Unicode NFC, hold no control characters (line feeds and
     /// tabs in preformatted blocks excepted), and their white space is collapsed except in preformatted blocks.
     pub blocks: Vec<Block>,
-    /// Number of pages, for formats that have them.
+    /// Number of pages, slides or sheets, for formats that have them.
     pub pages: Option<u32>,
     /// What could not be read, one sentence each.
     pub warnings: Vec<String>,
 }
 
-/// Extracts the text of `bytes`, a file of the given format.
+/// Extracts the text of `bytes`, a file of the given format. Files in it, and pictures of text, go to `host`.
 ///
 /// # Errors
 /// Every variant of [`ExtractError`]; panics of the parsers underneath are caught and become
 /// [`ExtractError::Damaged`].
-pub fn extract(bytes: &[u8], format: Format, limits: &Limits) -> Result<Extracted, ExtractError> {
+pub fn extract(bytes: &[u8], format: Format, limits: &Limits, host: &mut dyn Host) -> Result<Extracted, ExtractError> {
     if bytes.is_empty() {
         return Err(ExtractError::Empty);
     }
     limits.check_unpacked(bytes.len() as u64)?;
+    // For the formats to come that hold files and pictures.
+    let _ = host;
     guard::guarded(|| match format {
         Format::Pdf => pdf::extract(bytes, limits),
         Format::Docx => docx::extract(bytes, limits),

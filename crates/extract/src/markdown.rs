@@ -23,7 +23,7 @@ pub(crate) fn extract(bytes: &[u8], limits: &Limits) -> Result<Extracted, Extrac
     }
     let title = reader.title.as_deref().and_then(clean_title).or_else(|| first_heading(&blocks));
     let warnings = if damaged { vec!["some characters could not be decoded".to_owned()] } else { Vec::new() };
-    Ok(Extracted { title, blocks, pages: None, warnings })
+    Ok(Extracted { title, blocks, pages: None, warnings, ..Extracted::default() })
 }
 
 struct Reader<'a> {

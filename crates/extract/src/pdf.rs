@@ -71,7 +71,7 @@ pub(crate) fn extract(bytes: &[u8], limits: &Limits) -> Result<Extracted, Extrac
         return Err(ExtractError::NoText { reason: "there is nothing on its pages but page numbers" });
     }
     let title = information_title(&document).or_else(|| first_heading(&blocks));
-    Ok(Extracted { title, blocks, pages: u32::try_from(pages.len()).ok(), warnings })
+    Ok(Extracted { title, blocks, pages: u32::try_from(pages.len()).ok(), warnings, ..Extracted::default() })
 }
 
 fn load(bytes: &[u8]) -> Result<Document, ExtractError> {

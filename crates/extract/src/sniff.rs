@@ -1,34 +1,6 @@
 //! What a file is: by its content first, by its name where the content cannot tell.
 
-use crate::{ExtractError, docx, encoding};
-
-/// A format that can be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Format {
-    /// Portable Document Format, ISO 32000.
-    Pdf,
-    /// Office Open XML word processing, ECMA-376.
-    Docx,
-    /// HTML.
-    Html,
-    /// CommonMark with tables.
-    Markdown,
-    /// Plain text.
-    Text,
-}
-
-impl Format {
-    /// The registered media type.
-    pub const fn media_type(self) -> &'static str {
-        match self {
-            Self::Pdf => "application/pdf",
-            Self::Docx => "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-            Self::Html => "text/html",
-            Self::Markdown => "text/markdown",
-            Self::Text => "text/plain",
-        }
-    }
-}
+use crate::{ExtractError, Format, docx, encoding};
 
 /// How far into the file the first mark of its format may stand. PDF readers accept `%PDF-` within the first 1024
 /// bytes (ISO 32000-1, annex H, note 13).

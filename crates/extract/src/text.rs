@@ -22,7 +22,7 @@ pub(crate) fn extract(bytes: &[u8], limits: &Limits) -> Result<Extracted, Extrac
         return Err(ExtractError::Empty);
     }
     let title = first_heading(&blocks).and_then(|heading| clean_title(&heading));
-    Ok(Extracted { title, blocks, pages: None, warnings })
+    Ok(Extracted { title, blocks, pages: None, warnings, ..Extracted::default() })
 }
 
 /// Groups of lines between blank lines or form feeds.

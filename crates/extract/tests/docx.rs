@@ -5,7 +5,7 @@
 mod common;
 
 use common::{archive, check, check_refused, docx_parts, p};
-use extract::{ExtractError, Format, Limits, extract, sniff};
+use extract::{Alone, ExtractError, Format, Limits, extract, sniff};
 
 #[test]
 fn headings_lists_tables_and_notes() {
@@ -119,7 +119,7 @@ fn entities_do_not_multiply() {
 }
 
 fn check_limit(file: &[u8], limits: &Limits, part: &str) {
-    match extract(file, Format::Docx, limits) {
+    match extract(file, Format::Docx, limits, &mut Alone) {
         Err(error @ ExtractError::TooLarge { .. }) => assert!(error.to_string().contains(part), "{error}"),
         other => panic!("{other:?}"),
     }

@@ -5,7 +5,7 @@
 mod common;
 
 use common::{assert_well_formed, content, docx_parts, p, pdf_with};
-use extract::{Format, Limits, extract, sniff};
+use extract::{Alone, Format, Limits, extract, sniff};
 use proptest::prelude::*;
 use std::sync::LazyLock;
 
@@ -29,7 +29,7 @@ static SAMPLES: LazyLock<[(Format, Vec<u8>); 5]> = LazyLock::new(|| {
 
 fn check(bytes: &[u8], format: Format) -> Result<(), TestCaseError> {
     let limits = Limits { unpacked_bytes: 1 << 20, entries: 100, pages: 100, text_bytes: 64 << 10 };
-    match extract(bytes, format, &limits) {
+    match extract(bytes, format, &limits, &mut Alone) {
         Ok(extracted) => assert_well_formed(&extracted, &limits),
         Err(error) => {
             let message = error.to_string();

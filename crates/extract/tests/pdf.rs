@@ -5,7 +5,7 @@
 mod common;
 
 use common::{Shown, check, check_refused, content, deflated, lines, pdf, pdf_of, pdf_with, read, stream};
-use extract::{ExtractError, Format, Limits, extract};
+use extract::{Alone, ExtractError, Format, Limits, extract};
 
 const LONG: &str = "Every employee receives twenty-four days of leave in the first year of service";
 
@@ -194,7 +194,8 @@ fn circles_and_bombs_end() {
 
     let limits = Limits { unpacked_bytes: 5 << 20, ..Limits::default() };
     let spaces = vec![b' '; 20 << 20];
-    let too_large = |file: &[u8]| matches!(extract(file, Format::Pdf, &limits), Err(ExtractError::TooLarge { .. }));
+    let too_large =
+        |file: &[u8]| matches!(extract(file, Format::Pdf, &limits, &mut Alone), Err(ExtractError::TooLarge { .. }));
     assert!(too_large(&pdf_with(std::slice::from_ref(&spaces), "", &[], "")));
     let packed = stream("/Type /ObjStm /N 1 /First 10 /Filter /FlateDecode", &deflated(&spaces));
     assert!(too_large(&pdf_with(&[b"".to_vec()], "", &[packed], "")));
@@ -205,13 +206,13 @@ fn circles_and_bombs_end() {
     let shown = content(&[(60.0, 700.0, "F1", 10.0, LONG)]).repeat(100);
     let limits = Limits { text_bytes: 1_000, ..Limits::default() };
     assert!(matches!(
-        extract(&pdf_with(&[shown], "", &[], ""), Format::Pdf, &limits),
+        extract(&pdf_with(&[shown], "", &[], ""), Format::Pdf, &limits, &mut Alone),
         Err(ExtractError::TooLarge { .. })
     ));
     let pages = vec![b"".to_vec(); 30];
     let limits = Limits { pages: 20, ..Limits::default() };
     assert!(matches!(
-        extract(&pdf_with(&pages, "", &[], ""), Format::Pdf, &limits),
+        extract(&pdf_with(&pages, "", &[], ""), Format::Pdf, &limits, &mut Alone),
         Err(ExtractError::TooLarge { .. })
     ));
 }

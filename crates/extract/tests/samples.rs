@@ -5,7 +5,7 @@
 mod common;
 
 use common::{assert_well_formed, lines};
-use extract::{Extracted, Format, Limits, extract, sniff};
+use extract::{Alone, Extracted, Format, Limits, extract, sniff};
 use std::path::{Path, PathBuf};
 
 fn folder() -> PathBuf {
@@ -15,7 +15,8 @@ fn folder() -> PathBuf {
 fn read(name: &str) -> (Format, Extracted) {
     let bytes = std::fs::read(folder().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
     let format = sniff(&bytes, name).unwrap();
-    let extracted = extract(&bytes, format, &Limits::default()).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let extracted =
+        extract(&bytes, format, &Limits::default(), &mut Alone).unwrap_or_else(|error| panic!("{name}: {error}"));
     assert_well_formed(&extracted, &Limits::default());
     (format, extracted)
 }

@@ -179,7 +179,7 @@ mod tests {
     }
 
     fn block(kind: BlockKind, text: &str, page: u32) -> Block {
-        Block { kind, text: text.to_owned(), location: Location { page: Some(page) } }
+        Block { kind, text: text.to_owned(), location: Location::on_page(Some(page)) }
     }
 
     #[test]

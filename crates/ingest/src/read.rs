@@ -38,7 +38,7 @@ pub(crate) async fn read(
     let task = tokio::task::spawn_blocking(move || {
         let bytes = store.get(&content)?;
         let format = extract::sniff(&bytes, crate::stage::file_name(&source))?;
-        let extracted = extract::extract(&bytes, format, &limits)?;
+        let extracted = extract::extract(&bytes, format, &limits, &mut extract::Alone)?;
         Ok(Reading { format, extracted })
     });
     match tokio::time::timeout(time, task).await {

@@ -1,13 +1,13 @@
 //! Builds little documents for the tests.
 #![allow(dead_code, missing_docs, clippy::unwrap_used)]
 
-use extract::{ExtractError, Extracted, Limits, extract, sniff};
+use extract::{Alone, ExtractError, Extracted, Limits, extract, sniff};
 use std::io::{Cursor, Write};
 use zip::write::SimpleFileOptions;
 
 /// Sniffs and extracts, as ingestion does.
 pub fn read(bytes: &[u8], name: &str) -> Result<Extracted, ExtractError> {
-    extract(bytes, sniff(bytes, name)?, &Limits::default())
+    extract(bytes, sniff(bytes, name)?, &Limits::default(), &mut Alone)
 }
 
 /// Checks the blocks, each as `page kind text`, such as `2 h1 Leave`.
