@@ -138,7 +138,8 @@ fn archives_that_grow_are_refused() {
     while let Some(at) = liar.windows(4).position(|window| window == size) {
         liar[at..at + 4].copy_from_slice(&100_u32.to_le_bytes());
     }
-    let error = extract(&liar, Format::Docx, &Limits { unpacked_bytes: 10 << 20, ..Limits::default() }).unwrap_err();
+    let error = extract(&liar, Format::Docx, &Limits { unpacked_bytes: 10 << 20, ..Limits::default() }, &mut Alone)
+        .unwrap_err();
     assert!(matches!(error, ExtractError::TooLarge { .. } | ExtractError::Damaged { .. }), "{error}");
 
     let names: Vec<String> = (0..10_001).map(|number| format!("word/{number}")).collect();
