@@ -281,7 +281,7 @@ impl Act {
     pub async fn retry(&mut self, id: JobId) -> Result<bool> {
         let done = sqlx::query(
             "UPDATE jobs SET state = 'waiting', stage = '', progress = 0.0, attempts = 0, reason = NULL, \
-             not_before = NULL, finished_at = NULL WHERE id = ? AND state IN ('failed', 'cancelled')",
+             not_before = NULL, started_at = NULL, finished_at = NULL WHERE id = ? AND state IN ('failed', 'cancelled')",
         )
         .bind(id.uuid())
         .execute(self.connection())

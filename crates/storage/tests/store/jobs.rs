@@ -66,6 +66,7 @@ async fn the_oldest_job_is_leased_worked_on_and_done() {
     let running = Job {
         state: JobState::Running,
         attempts: 1,
+        started_at: Some(world.now()),
         lease_owner: Some("w1".to_owned()),
         leased_until: Some(world.now() + TTL),
         ..first.clone()
