@@ -6,6 +6,7 @@
 mod access;
 mod corpus;
 mod environment;
+mod filter;
 mod hash;
 mod id;
 mod people;
@@ -13,6 +14,7 @@ mod people;
 pub use access::{AccessScope, Clearance, Label, Permission};
 pub use corpus::{Area, Block, BlockKind, Cells, Collection, Document, DocumentState, Location, Metadata, Passage};
 pub use environment::{Clock, Environment, Random, SystemClock, SystemRandom};
+pub use filter::DocumentFilter;
 pub use hash::{ContentHash, ParseHashError};
 pub use id::{
     AnswerId, BatchId, CollectionId, ConversationId, DocumentId, FolderId, GroupId, JobId, OperationId, ParseIdError,
