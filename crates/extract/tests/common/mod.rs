@@ -1,13 +1,40 @@
 //! Builds little documents for the tests.
 #![allow(dead_code, missing_docs, clippy::unwrap_used)]
 
-use extract::{Alone, ExtractError, Extracted, Limits, extract, sniff};
+use extract::{Alone, Child, ExtractError, Extracted, Host, Limits, Line, Picture, extract, sniff};
 use std::io::{Cursor, Write};
 use zip::write::SimpleFileOptions;
 
 /// Sniffs and extracts, as ingestion does.
 pub fn read(bytes: &[u8], name: &str) -> Result<Extracted, ExtractError> {
     extract(bytes, sniff(bytes, name)?, &Limits::default(), &mut Alone)
+}
+
+/// Keeps the files that lie in a file.
+#[derive(Default)]
+pub struct Keeper {
+    pub children: Vec<Child>,
+}
+
+impl Host for Keeper {
+    fn child(&mut self, child: Child) -> Result<(), ExtractError> {
+        assert!(!child.bytes.is_empty());
+        assert!(child.name.split('/').all(|part| !matches!(part, "" | "." | "..")), "{:?}", child.name);
+        assert!(!child.name.contains(char::is_control), "{:?}", child.name);
+        self.children.push(child);
+        Ok(())
+    }
+
+    fn recognize(&mut self, _: &Picture) -> Result<Option<Vec<Line>>, ExtractError> {
+        Ok(None)
+    }
+}
+
+/// Sniffs and extracts, and gives the files in it by their names.
+pub fn read_with_children(bytes: &[u8], name: &str) -> (Extracted, Vec<(String, Vec<u8>)>) {
+    let mut keeper = Keeper::default();
+    let extracted = extract(bytes, sniff(bytes, name).unwrap(), &Limits::default(), &mut keeper).unwrap();
+    (extracted, keeper.children.into_iter().map(|child| (child.name, child.bytes)).collect())
 }
 
 /// Checks the blocks, each as `page kind text`, such as `2 h1 Leave`.
