@@ -85,6 +85,9 @@ fn compound_file(bytes: &[u8]) -> ExtractError {
     if names("EncryptedPackage") {
         return ExtractError::Encrypted;
     }
+    if names("__properties_version1.0") && !names("WordDocument") {
+        return ExtractError::damaged("it begins as an Outlook message and cannot be opened as one");
+    }
     ExtractError::unknown(match () {
         () if names("WordDocument") => "it is in the Word format from before 2007; save it as DOCX or PDF",
         () if names("Workbook") || names("PowerPoint Document") => {

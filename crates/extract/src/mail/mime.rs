@@ -106,10 +106,10 @@ impl Walk<'_> {
             _ => {}
         }
         let bytes = part.decoded().into_owned();
-        if kind.starts_with("image/") && part.is_inline() && bytes.len() < PICTURE_BYTES {
-            return Ok(());
+        let name = file_name(part, &kind, &bytes);
+        if !(part.is_inline() && is_decoration(&kind, &name, bytes.len())) {
+            content.push_file(name, bytes);
         }
-        content.push_file(file_name(part, &kind, &bytes), bytes);
         Ok(())
     }
 
@@ -188,12 +188,26 @@ fn is_text_to_read(part: &Part<'_>, content: &Content) -> bool {
 }
 
 fn file_name(part: &Part<'_>, kind: &str, bytes: &[u8]) -> String {
-    let is_mail = matches!(kind, "message/rfc822" | "message/global");
-    if let Some(name) = part.file_name().and_then(names::file) {
-        let has_ending = name.rsplit_once('.').is_some_and(|(_, ending)| (1..=5).contains(&ending.len()));
-        return if has_ending { name } else { name + ending(kind) };
+    let given = part.file_name().and_then(names::file);
+    if given.is_none() && matches!(kind, "message/rfc822" | "message/global") {
+        return names::of_subject(Part::read(bytes).subject(), ".eml");
     }
-    if is_mail { names::of_subject(Part::read(bytes).subject(), ".eml") } else { format!("attachment{}", ending(kind)) }
+    with_ending(given, kind)
+}
+
+/// The name of a file of a media type, with the ending that its name lacks.
+pub(crate) fn with_ending(name: Option<String>, kind: &str) -> String {
+    let name = name.unwrap_or_else(|| "attachment".to_owned());
+    let has_ending = name.rsplit_once('.').is_some_and(|(_, ending)| (1..=5).contains(&ending.len()));
+    if has_ending { name } else { name + ending(kind) }
+}
+
+/// Whether a picture inside the text is one of a signature: a logo, a line, a portrait.
+pub(crate) fn is_decoration(kind: &str, name: &str, bytes: usize) -> bool {
+    let lower = name.to_lowercase();
+    let is_picture = kind.starts_with("image/")
+        || [".png", ".jpg", ".jpeg", ".gif", ".bmp", ".emz", ".wmz"].iter().any(|ending| lower.ends_with(ending));
+    is_picture && bytes < PICTURE_BYTES
 }
 
 /// The usual ending of the names of files of a media type, for those that can be read.
