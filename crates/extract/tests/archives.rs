@@ -136,7 +136,7 @@ fn tapes_plain_and_compressed() {
         assert_eq!(extracted.warnings, ["../out.txt leads out of the archive and was left out"]);
     }
     // What comes before the damage is kept: the header of the last entry, and a stream that ends early.
-    let mut damaged = tape.clone();
+    let mut damaged = tape;
     let last = damaged.windows(5).rposition(|window| window == b"c.txt").unwrap();
     damaged[last] = b'd';
     let (extracted, children) = read_with_children(&damaged, "x.tar");

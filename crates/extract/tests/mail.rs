@@ -247,6 +247,15 @@ fn deep_and_many_parts_end_well() {
         deep += &format!("Content-Type: multipart/mixed; boundary=\"b{level}\"\r\n\r\n--b{level}\r\n");
     }
     check_refused(deep.as_bytes(), "x.eml", "depth");
+    // Not deep, but every level has all the lines of a large part.
+    let mut large = HEAD.to_owned();
+    for level in 0..20 {
+        large += &format!("Content-Type: multipart/mixed; boundary=\"b{level}\"\r\n\r\n--b{level}\r\n");
+    }
+    large += &"--\r\n".repeat(5_000);
+    let limits = Limits { unpacked_bytes: 64 << 10, ..Limits::default() };
+    let refused = extract(large.as_bytes(), Format::Eml, &limits, &mut Keeper::default());
+    assert!(matches!(refused, Err(ExtractError::TooLarge { .. })), "{refused:?}");
     let mut mails = HEAD.to_owned();
     for level in 0..10_000 {
         mails += &format!("Content-Type: message/rfc822\r\n\r\nSubject: {level}\r\n");

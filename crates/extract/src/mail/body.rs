@@ -96,24 +96,32 @@ fn without_armour(text: &str) -> &str {
     signed.split_once("-----BEGIN PGP SIGNATURE-----").map_or(signed, |(signed, _)| signed)
 }
 
-/// The text without runs of lines in base64 or uuencode, and how many lines that were.
+/// The text without runs of lines in base64 or uuencode and headers of parts that were not parted, and how many lines
+/// that were.
 fn without_encoded(text: &str) -> (String, usize) {
     let lines: Vec<&str> = text.lines().collect();
     let (mut kept, mut dropped, mut at) = (String::with_capacity(text.len()), 0, 0);
     while at < lines.len() {
         let run = lines[at..].iter().take_while(|line| is_encoded(line)).count();
-        if run >= ENCODED_LINES {
+        let run = if run >= ENCODED_LINES { run } else { part_header(&lines[at..]) };
+        if run > 0 {
             dropped += run;
             at += run;
             continue;
         }
-        for line in &lines[at..at + run.max(1)] {
-            kept.push_str(line);
-            kept.push('\n');
-        }
-        at += run.max(1);
+        kept.push_str(lines[at]);
+        kept.push('\n');
+        at += 1;
     }
     (kept, dropped)
+}
+
+/// How many lines from here on are a boundary and the header of a part: its boundary was not the declared one.
+fn part_header(lines: &[&str]) -> usize {
+    let is_field = |line: &&str| line.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("content-"));
+    let starts = lines[0].starts_with("--") && lines.get(1).is_some_and(is_field);
+    let fields = || lines[1..].iter().take_while(|line| !line.trim().is_empty()).count();
+    if starts { 1 + fields() } else { 0 }
 }
 
 /// A full line of base64, or one of uuencode, which holds 45 bytes and begins with their number.
@@ -134,6 +142,8 @@ mod tests {
         let dense = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWZnaGlqa2xtbm9wcXJzdHV2\n";
         let (kept, dropped) = without_encoded(&format!("Hello\n{}bye\n{dense}", dense.repeat(6)));
         assert_eq!((kept, dropped), (format!("Hello\nbye\n{dense}"), 6));
+        let parts = "--x\nContent-Type: text/plain\nContent-Language: de\n\nHello\n--x--\n";
+        assert_eq!(without_encoded(parts), ("\nHello\n--x--\n".to_owned(), 3));
         assert!(is_encoded(&format!("M{}", "#".repeat(60))) && !is_encoded(&"-".repeat(70)));
     }
 

@@ -40,12 +40,12 @@ pub(crate) fn read(bytes: &[u8]) -> Option<Message> {
     let kind = Value::read(inner.content, 0)?.of(OBJECT)?;
     let content = Value::read(kind.rest, 0)?.of(CONTENT)?;
     let mut octets = Vec::new();
-    gather(Value::read(content.content, 0)?, 0, &mut octets)?;
+    gather(&Value::read(content.content, 0)?, 0, &mut octets)?;
     Some(Message::Signed(octets))
 }
 
 /// An octet string in one piece or in several (X.690, section 8.7.3).
-fn gather(value: Value<'_>, depth: usize, octets: &mut Vec<u8>) -> Option<()> {
+fn gather(value: &Value<'_>, depth: usize, octets: &mut Vec<u8>) -> Option<()> {
     match value.tag {
         OCTETS => octets.extend(value.content),
         OCTETS_IN_PIECES if depth < DEPTH => {
@@ -53,7 +53,7 @@ fn gather(value: Value<'_>, depth: usize, octets: &mut Vec<u8>) -> Option<()> {
             while !rest.is_empty() {
                 let piece = Value::read(rest, 0)?;
                 rest = piece.rest;
-                gather(piece, depth + 1, octets)?;
+                gather(&piece, depth + 1, octets)?;
             }
         }
         _ => return None,

@@ -5,8 +5,11 @@ use super::{calendar, cms};
 use crate::{Child, ExtractError, Limits, names};
 use std::collections::BTreeSet;
 
-/// How deep parts may nest. Each level reads its lines once more.
+/// How deep parts may nest.
 const DEPTH: usize = 24;
+
+/// How often the allowed bytes may be searched for boundaries: each level reads the lines of its parts once more.
+const SEARCHES: u64 = 3;
 
 /// Pictures in the text below this size are logos and lines of signatures.
 const PICTURE_BYTES: usize = 48 << 10;
@@ -54,7 +57,7 @@ impl Content {
     /// [`ExtractError::TooLarge`] for too many parts, parts that nest too deep, or too many decoded bytes.
     pub(crate) fn read(part: &Part<'_>, limits: &Limits) -> Result<Self, ExtractError> {
         let mut content = Self::default();
-        Walk { limits, parts: 0, bytes: 0 }.enter(part, 0, &mut content)?;
+        Walk { limits, parts: 0, bytes: 0, searched: 0 }.enter(part, 0, &mut content)?;
         Ok(content)
     }
 
@@ -71,6 +74,8 @@ struct Walk<'l> {
     parts: usize,
     /// Bytes decoded so far.
     bytes: u64,
+    /// Bytes searched for boundaries so far.
+    searched: u64,
 }
 
 impl Walk<'_> {
@@ -124,6 +129,8 @@ impl Walk<'_> {
             content.is_encrypted = true;
             return Ok(());
         }
+        self.searched += part.body.len() as u64;
+        self.limits.check_unpacked(self.searched / SEARCHES)?;
         let Some(parts) = part.parameter("boundary").and_then(|boundary| parts(part.body, boundary.as_bytes())) else {
             // Without its boundaries, what remains is the text up to the first that looks like one.
             content.warnings.push("a part of the mail is damaged, so attachments may be missing".to_owned());

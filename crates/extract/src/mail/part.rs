@@ -72,7 +72,13 @@ impl<'a> Part<'a> {
     pub(crate) fn read(bytes: &'a [u8]) -> Self {
         let (head, body) = split(bytes);
         let head = &head[..head.len().min(HEAD_BYTES)];
-        Self { head: MessageParser::default().parse_headers(head), body }
+        let parser = MessageParser::default();
+        let head = match std::str::from_utf8(head) {
+            Ok(head) => parser.parse_headers(head),
+            // Letters of some code page, which no header may hold bare, and some do.
+            Err(_) => parser.parse_headers(&encoding::decode(head, None).0).map(Message::into_owned),
+        };
+        Self { head, body }
     }
 
     /// Type and subtype in lower case; `text/plain` if it does not say (RFC 2045, section 5.2).
@@ -192,6 +198,8 @@ mod tests {
         assert_eq!(part.file_name(), Some("Größe.txt"));
         assert!(part.is_attached() && !part.is_inline());
         assert_eq!(part.text(), "Fraß");
+        let old = Part::read(b"Subject: Die Hasen und die Fr\xf6sche\nFrom: J\xfcrgen M\xfcller <j@x>\n\n");
+        assert_eq!(old.subject(), Some("Die Hasen und die Frösche"));
         let bare = Part::read(b"\nno header");
         assert_eq!((bare.media_type().as_str(), bare.text().as_str()), ("text/plain", "no header"));
     }
