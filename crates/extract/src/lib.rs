@@ -1,23 +1,33 @@
-//! Files in, structured text out: bytes of a PDF, DOCX, HTML, Markdown or plain text file become blocks in reading
+//! Files in, structured text out: bytes of a document in one of many formats ([`Format`]) become blocks in reading
 //! order, with headings and pages, plus warnings, under [`Limits`].
 //!
 //! The crate is blocking and knows nothing of storage or models. Every input gives [`Extracted`] or one clear
 //! [`ExtractError`]: files come from strangers.
 
 mod blocks;
+mod container;
+mod dates;
+mod delimited;
 mod docx;
 mod encoding;
 mod error;
 mod format;
+mod grid;
 mod guard;
 mod host;
 mod html;
 mod limits;
 mod markdown;
+mod ods;
+mod opendocument;
 mod outline;
+mod package;
 mod pdf;
+mod properties;
 mod sniff;
 mod text;
+mod xls;
+mod xlsx;
 mod xml;
 
 pub use error::ExtractError;
@@ -68,6 +78,10 @@ pub fn extract(bytes: &[u8], format: Format, limits: &Limits, host: &mut dyn Hos
     guard::guarded(|| match format {
         Format::Pdf => pdf::extract(bytes, limits),
         Format::Docx => docx::extract(bytes, limits),
+        Format::Xlsx => xlsx::extract(bytes, limits),
+        Format::Xls => xls::extract(bytes, limits),
+        Format::Ods => ods::extract(bytes, limits),
+        Format::Csv => delimited::extract(bytes, limits),
         Format::Html => html::extract(bytes, limits),
         Format::Markdown => markdown::extract(bytes, limits),
         Format::Text => text::extract(bytes, limits),

@@ -28,7 +28,7 @@ static SAMPLES: LazyLock<[(Format, Vec<u8>); 5]> = LazyLock::new(|| {
 });
 
 fn check(bytes: &[u8], format: Format) -> Result<(), TestCaseError> {
-    let limits = Limits { unpacked_bytes: 1 << 20, entries: 100, pages: 100, text_bytes: 64 << 10 };
+    let limits = Limits { unpacked_bytes: 1 << 20, entries: 100, pages: 100, text_bytes: 64 << 10, ..Limits::default() };
     match extract(bytes, format, &limits, &mut Alone) {
         Ok(extracted) => assert_well_formed(&extracted, &limits),
         Err(error) => {
