@@ -17,7 +17,7 @@ pub(crate) fn of_archive(bytes: &[u8]) -> Result<Format, ExtractError> {
         return of_office(&mut package, &main);
     }
     if package.has("META-INF/container.xml") {
-        return Err(ExtractError::unknown("it is an e-book; save it as DOCX or PDF"));
+        return Ok(Format::Epub);
     }
     Err(ExtractError::unknown("it is an archive; unpack it and bring the documents in it"))
 }
@@ -31,10 +31,10 @@ fn of_media_type(package: &mut Package<'_>) -> Result<Option<Format>, ExtractErr
     }
     let says = |name: &str| media_type.windows(name.len()).any(|window| window == name.as_bytes());
     Ok(match () {
-        () if says("application/epub+zip") => return Err(ExtractError::unknown("it is an e-book; save it as DOCX or PDF")),
+        () if says("application/epub+zip") => Some(Format::Epub),
         () if says("opendocument.spreadsheet") => Some(Format::Ods),
-        () if says("opendocument.presentation") || says("opendocument.graphics") => return Err(ExtractError::unknown("it is an OpenDocument presentation; save it as PDF")),
-        () if says("opendocument.text") => return Err(ExtractError::unknown("it is an OpenDocument text; save it as DOCX")),
+        () if says("opendocument.presentation") || says("opendocument.graphics") => Some(Format::Odp),
+        () if says("opendocument.text") => Some(Format::Odt),
         () if says("opendocument.") => {
             return Err(ExtractError::unknown("it is an OpenDocument formula, chart or database; save it as PDF"));
         }
@@ -54,10 +54,10 @@ fn of_office(package: &mut Package<'_>, main: &str) -> Result<Format, ExtractErr
         }
         () if is(["wordprocessingml", "ms-word"], "word/") => Format::Docx,
         () if is(["spreadsheetml", "ms-excel"], "xl/") => Format::Xlsx,
-        () if is(["presentationml", "ms-powerpoint"], "ppt/") => return Err(ExtractError::unknown("it is a presentation; save it as PDF")),
+        () if is(["presentationml", "ms-powerpoint"], "ppt/") => Format::Pptx,
         () if main.starts_with("word/") => Format::Docx,
         () if main.starts_with("xl/") => Format::Xlsx,
-        () if main.starts_with("ppt/") => return Err(ExtractError::unknown("it is a presentation; save it as PDF")),
+        () if main.starts_with("ppt/") => Format::Pptx,
         () => return Err(ExtractError::unknown("it is an Office file of a kind that is not known; save it as PDF")),
     })
 }

@@ -15,6 +15,16 @@ pub enum Format {
     Ods,
     /// Values with a separator between them, RFC 4180.
     Csv,
+    /// Office Open XML presentation, ECMA-376.
+    Pptx,
+    /// OpenDocument text.
+    Odt,
+    /// OpenDocument presentation or drawing.
+    Odp,
+    /// Rich Text Format.
+    Rtf,
+    /// Electronic publication, EPUB 2 and 3.
+    Epub,
     /// HTML.
     Html,
     /// CommonMark with tables.
@@ -25,13 +35,18 @@ pub enum Format {
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 14] = [
         Self::Pdf,
         Self::Docx,
         Self::Xlsx,
         Self::Xls,
         Self::Ods,
         Self::Csv,
+        Self::Pptx,
+        Self::Odt,
+        Self::Odp,
+        Self::Rtf,
+        Self::Epub,
         Self::Html,
         Self::Markdown,
         Self::Text,
@@ -46,6 +61,11 @@ impl Format {
             Self::Xls => "application/vnd.ms-excel",
             Self::Ods => "application/vnd.oasis.opendocument.spreadsheet",
             Self::Csv => "text/csv",
+            Self::Pptx => "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+            Self::Odt => "application/vnd.oasis.opendocument.text",
+            Self::Odp => "application/vnd.oasis.opendocument.presentation",
+            Self::Rtf => "application/rtf",
+            Self::Epub => "application/epub+zip",
             Self::Html => "text/html",
             Self::Markdown => "text/markdown",
             Self::Text => "text/plain",

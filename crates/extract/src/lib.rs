@@ -23,6 +23,7 @@ mod opendocument;
 mod outline;
 mod package;
 mod pdf;
+mod pptx;
 mod properties;
 mod sniff;
 mod text;
@@ -82,6 +83,10 @@ pub fn extract(bytes: &[u8], format: Format, limits: &Limits, host: &mut dyn Hos
         Format::Xls => xls::extract(bytes, limits),
         Format::Ods => ods::extract(bytes, limits),
         Format::Csv => delimited::extract(bytes, limits),
+        Format::Pptx => pptx::extract(bytes, limits),
+        Format::Odt => opendocument::extract_text(bytes, limits),
+        Format::Odp => opendocument::extract_presentation(bytes, limits),
+        Format::Rtf | Format::Epub => Err(ExtractError::unknown("it is not read yet")),
         Format::Html => html::extract(bytes, limits),
         Format::Markdown => markdown::extract(bytes, limits),
         Format::Text => text::extract(bytes, limits),
