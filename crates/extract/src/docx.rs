@@ -47,3 +47,9 @@ pub(crate) fn extract(bytes: &[u8], limits: &Limits) -> Result<Extracted, Extrac
     let title = properties.title.clone().or(heading_title).or_else(|| first_heading(&blocks));
     Ok(properties.with(Extracted { title, blocks, pages, warnings, ..Extracted::default() }))
 }
+
+/// The heading level that the name of a paragraph style speaks for, in any program.
+pub(crate) fn style_by_name(name: &str) -> Option<u8> {
+    let role = styles::by_name(name, styles::Role::default());
+    if role.is_title { Some(1) } else { role.heading }
+}

@@ -10,6 +10,7 @@ mod dates;
 mod delimited;
 mod docx;
 mod encoding;
+mod epub;
 mod error;
 mod format;
 mod grid;
@@ -25,6 +26,7 @@ mod package;
 mod pdf;
 mod pptx;
 mod properties;
+mod rtf;
 mod sniff;
 mod text;
 mod xls;
@@ -86,7 +88,8 @@ pub fn extract(bytes: &[u8], format: Format, limits: &Limits, host: &mut dyn Hos
         Format::Pptx => pptx::extract(bytes, limits),
         Format::Odt => opendocument::extract_text(bytes, limits),
         Format::Odp => opendocument::extract_presentation(bytes, limits),
-        Format::Rtf | Format::Epub => Err(ExtractError::unknown("it is not read yet")),
+        Format::Rtf => rtf::extract(bytes, limits),
+        Format::Epub => epub::extract(bytes, limits),
         Format::Html => html::extract(bytes, limits),
         Format::Markdown => markdown::extract(bytes, limits),
         Format::Text => text::extract(bytes, limits),

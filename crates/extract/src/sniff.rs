@@ -41,7 +41,7 @@ pub fn sniff(bytes: &[u8], file_name: &str) -> Result<Format, ExtractError> {
         return container::of_compound_file(bytes);
     }
     if bytes.trim_ascii_start().starts_with(b"{\\rtf") {
-        return Err(ExtractError::unknown("it is a rich text file; save it as DOCX or PDF"));
+        return Ok(Format::Rtf);
     }
     if let Some((_, reason)) = SIGNATURES.iter().find(|(signature, _)| bytes.starts_with(signature)) {
         return Err(ExtractError::unknown(*reason));
@@ -137,7 +137,7 @@ mod tests {
         check(b" \n\t\r\n", "x.txt", Err("empty"));
         check(b"a\0b", "x.txt", Err("not a document"));
         check(b"PK\x03\x04 and nothing else", "x.docx", Err("damaged"));
-        check(b"{\\rtf1\\ansi Hello}", "x.doc", Err("rich text"));
+        check(b"{\\rtf1\\ansi Hello}", "x.doc", Ok(Format::Rtf));
         check(b"\x89PNG\r\n\x1a\n", "x.pdf", Err("picture"));
         let compound = |name: &str| {
             let mut bytes = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".to_vec();
