@@ -2,6 +2,7 @@
 #![allow(dead_code, missing_docs, clippy::unwrap_used)]
 
 pub mod sheets;
+pub mod slides;
 
 use extract::{Alone, ExtractError, Extracted, Limits, extract, sniff};
 use std::io::{Cursor, Write};
