@@ -72,7 +72,16 @@ pub(crate) fn clean_title(title: &str) -> Option<String> {
     let title = running(title);
     let title = title.strip_prefix("Microsoft Word - ").unwrap_or(&title).trim();
     let lower = title.to_lowercase();
-    let by_itself = ["untitled", "unknown title", "word document", "document", "document1", "about:blank", "ohne titel", "unbenannt"];
+    let by_itself = [
+        "untitled",
+        "unknown title",
+        "word document",
+        "document",
+        "document1",
+        "about:blank",
+        "ohne titel",
+        "unbenannt",
+    ];
     let file_name = [".doc", ".docx", ".pdf", ".html", ".indd", ".tex"].iter().any(|end| lower.ends_with(end));
     let shown = title.chars().any(char::is_alphanumeric) && !by_itself.contains(&lower.as_str()) && !file_name;
     shown.then(|| title.chars().take(500).collect())

@@ -199,8 +199,10 @@ mod tests {
     use super::*;
 
     fn row(number: u32, cells: &[&str]) -> Row {
-        let cells = cells.iter().zip(1..).map(|(text, column)| {
-            Cell { column, text: (*text).to_owned(), kind: header::kind_of_text(text) }
+        let cells = cells.iter().zip(1..).map(|(text, column)| Cell {
+            column,
+            text: (*text).to_owned(),
+            kind: header::kind_of_text(text),
         });
         Row { rows: (number, number), cells: cells.collect() }
     }

@@ -82,7 +82,15 @@ fn properties(page: &Html) -> Properties {
     }
     let first = |names: &[&str]| names.iter().find_map(|name| found.get(*name).copied());
     let date = |names: &[&str]| names.iter().filter_map(|name| found.get(*name)).find_map(|text| dates::parse(text));
-    let created = ["article:published_time", "dcterms.created", "dcterms.issued", "dcterms.date", "dc.date", "datepublished", "date"];
+    let created = [
+        "article:published_time",
+        "dcterms.created",
+        "dcterms.issued",
+        "dcterms.date",
+        "dc.date",
+        "datepublished",
+        "date",
+    ];
     let modified = ["article:modified_time", "dcterms.modified", "dc.date.modified", "datemodified", "last-modified"];
     Properties {
         title: None,

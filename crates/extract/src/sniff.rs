@@ -57,7 +57,9 @@ fn text_kind(bytes: &[u8], file_name: &str) -> Result<Format, ExtractError> {
     }
     let (text, _) = encoding::decode(&bytes[..cut], None);
     if is_binary(&text) {
-        return Err(ExtractError::unknown("it is not a document; bring PDF, Office or OpenDocument files, HTML or text"));
+        return Err(ExtractError::unknown(
+            "it is not a document; bring PDF, Office or OpenDocument files, HTML or text",
+        ));
     }
     let extension = file_name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
     match extension.as_deref() {

@@ -8,7 +8,9 @@ use domain::BlockKind;
 pub(crate) fn extract(bytes: &[u8], limits: &Limits) -> Result<Extracted, ExtractError> {
     let (text, damaged) = encoding::decode(bytes, None);
     if sniff::is_binary(&text) {
-        return Err(ExtractError::unknown("it is not a text file; bring PDF, Office or OpenDocument files, HTML or text"));
+        return Err(ExtractError::unknown(
+            "it is not a text file; bring PDF, Office or OpenDocument files, HTML or text",
+        ));
     }
     let mut blocks = Blocks::new(limits);
     let groups = paragraphs(&text);

@@ -40,9 +40,9 @@ pub(crate) fn extract(bytes: &[u8], limits: &Limits) -> Result<Extracted, Extrac
 fn workbook_stream(bytes: &[u8], limits: &Limits) -> Result<Vec<u8>, ExtractError> {
     let broken = || ExtractError::damaged("its inner file system cannot be read");
     let mut file = cfb::CompoundFile::open(Cursor::new(bytes)).map_err(|_| broken())?;
-    let stream = file.open_stream("/Workbook").map_err(|_| {
-        ExtractError::unknown("it is an Excel workbook from before 1997; save it as XLSX")
-    })?;
+    let stream = file
+        .open_stream("/Workbook")
+        .map_err(|_| ExtractError::unknown("it is an Excel workbook from before 1997; save it as XLSX"))?;
     // A stream is part of the file, whatever its length says.
     let mut content = Vec::new();
     stream.take(bytes.len() as u64 + 1).read_to_end(&mut content).map_err(|_| broken())?;

@@ -68,8 +68,8 @@ pub(crate) fn attribute(element: &BytesStart<'_>, name: &str) -> Option<String> 
 /// The value of an attribute that has this local name and a prefix, such as `r:id` beside a plain `id`.
 pub(crate) fn prefixed_attribute(element: &BytesStart<'_>, name: &str) -> Option<String> {
     let mut attributes = element.attributes().flatten();
-    let attribute = attributes
-        .find(|found| found.key.prefix().is_some() && found.key.local_name().as_ref() == name.as_bytes())?;
+    let attribute =
+        attributes.find(|found| found.key.prefix().is_some() && found.key.local_name().as_ref() == name.as_bytes())?;
     attribute.unescape_value().ok().map(std::borrow::Cow::into_owned)
 }
 

@@ -19,7 +19,11 @@ fn odt_headings_lists_tables_and_notes() {
          <table:table><table:table-row table:number-rows-repeated='4000000000'>{}{}</table:table-row><table:table-row>{}<table:table-cell>\
          <text:p>27,600</text:p><table:table><table:table-row>{}{}</table:table-row></table:table></table:table-cell></table:table-row></table:table>\
          <text:p>See <draw:frame><svg:title>Alt</svg:title><draw:text-box><text:p>In a box</text:p></draw:text-box></draw:frame>around</text:p></office:text>",
-        cell("Band"), cell("Pay"), cell("a"), cell("in"), cell("side")
+        cell("Band"),
+        cell("Pay"),
+        cell("a"),
+        cell("in"),
+        cell("side")
     );
     let styles = "<x><style:style style:name='P1' style:family='paragraph' style:parent-style-name='Title'/></x>";
     let meta = "<office:meta><meta:initial-creator>Ada L</meta:initial-creator><dc:creator>Bo</dc:creator>\
@@ -53,7 +57,11 @@ fn opendocument_files_that_cannot_be_read_say_so() {
     check_refused(&opendocument("text", "", &[("META-INF/manifest.xml", manifest)]), "x.odt", "encrypted");
     check_refused(&opendocument("text", "<office:text/>", &[]), "x.odt", "holds no text");
     check_refused(&opendocument("database", "", &[]), "x.odb", "save it as PDF");
-    check_refused(&archive(&[("mimetype", b"application/vnd.oasis.opendocument.text")]), "x.odt", "content.xml is missing");
+    check_refused(
+        &archive(&[("mimetype", b"application/vnd.oasis.opendocument.text")]),
+        "x.odt",
+        "content.xml is missing",
+    );
     let cut = opendocument("text", "<office:text><text:p>kept</text:p><text:p>", &[]);
     let extracted = check(&cut, "x.odt", &["- p kept"]);
     assert_eq!(extracted.warnings.len(), 1);
@@ -130,7 +138,9 @@ fn epub_chapters_follow_the_spine() {
         item("two", "text/t%20wo.xhtml", ""),
         item("gone", "gone.xhtml", ""),
     );
-    let page = |body: &str| format!("<?xml version='1.0'?><html xmlns='x'><head><title>T</title></head><body>{body}</body></html>");
+    let page = |body: &str| {
+        format!("<?xml version='1.0'?><html xmlns='x'><head><title>T</title></head><body>{body}</body></html>")
+    };
     let file = epub(
         &package,
         &[
@@ -148,7 +158,10 @@ fn epub_chapters_follow_the_spine() {
     assert_eq!(extracted.warnings, ["the chapter OPS/gone.xhtml is missing in the file"]);
 
     let encryption = "<encryption><CipherReference URI='OPS/a.xhtml'/></encryption>";
-    let package = format!("<package><manifest>{}</manifest><spine><itemref idref='a'/></spine></package>", item("a", "a.xhtml", ""));
+    let package = format!(
+        "<package><manifest>{}</manifest><spine><itemref idref='a'/></spine></package>",
+        item("a", "a.xhtml", "")
+    );
     check_refused(&epub(&package, &[("META-INF/encryption.xml", encryption)]), "x.epub", "encrypted");
     check_refused(&epub("<package/>", &[]), "x.epub", "holds no text");
     assert_eq!(sniff(&archive(&[("META-INF/container.xml", b"<x/>")]), "x"), Ok(Format::Epub));

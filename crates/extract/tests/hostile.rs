@@ -24,7 +24,8 @@ static SAMPLES: LazyLock<[(Format, Vec<u8>); 14]> = LazyLock::new(|| {
     let row = "<row r='1'><c r='A1' t='s'><v>0</v></c><c r='B1' t='s'><v>1</v></c></row><row r='2'><c s='1'><v>46082</v></c><c s='2'><v>.5</v></c></row>";
     let table = "<table:table table:name='A'><table:table-row table:number-rows-repeated='9'><table:table-cell \
                  table:number-columns-repeated='9' office:value-type='float' office:value='1'><text:p>1</text:p></table:table-cell></table:table-row></table:table>";
-    let slide = shape("type='title'", Some([1, 2, 3, 4]), &[&run("Leave")]) + &shape("idx='1'", None, &[&run("24 days")]);
+    let slide =
+        shape("type='title'", Some([1, 2, 3, 4]), &[&run("Leave")]) + &shape("idx='1'", None, &[&run("24 days")]);
     let odt = "<office:text><text:h text:outline-level='1'>Leave</text:h><text:p>You<text:s text:c='3'/>get</text:p></office:text>";
     let odp = "<office:presentation><draw:page><draw:frame><text:p>Leave</text:p></draw:frame></draw:page></office:presentation>";
     let rtf = br"{\rtf1\ansi\deff0{\fonttbl{\f0\fcharset204 A;}}{\info{\title x}{\creatim\yr2026\mo3\dy1}}\s1\outlinelevel0 Leave\par\u228?\'e4\uc2\u-10179??{\footnote so}\par\intbl a\cell b\cell\row}";
@@ -53,7 +54,8 @@ static SAMPLES: LazyLock<[(Format, Vec<u8>); 14]> = LazyLock::new(|| {
 });
 
 fn check(bytes: &[u8], format: Format) -> Result<(), TestCaseError> {
-    let limits = Limits { unpacked_bytes: 1 << 20, entries: 100, pages: 100, text_bytes: 64 << 10, ..Limits::default() };
+    let limits =
+        Limits { unpacked_bytes: 1 << 20, entries: 100, pages: 100, text_bytes: 64 << 10, ..Limits::default() };
     match extract(bytes, format, &limits, &mut Alone) {
         Ok(extracted) => assert_well_formed(&extracted, &limits),
         Err(error) => {

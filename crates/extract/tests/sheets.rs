@@ -65,7 +65,8 @@ fn damaged_sheets_are_told_and_empty_ones_refused() {
 
 #[test]
 fn ods_cells_are_read_as_shown_and_repeats_cost_nothing() {
-    let cell = |text: &str| format!("<table:table-cell office:value-type='string'><text:p>{text}</text:p></table:table-cell>");
+    let cell =
+        |text: &str| format!("<table:table-cell office:value-type='string'><text:p>{text}</text:p></table:table-cell>");
     let rows = format!(
         "<table:table table:name='Flats'><table:table-row>{}{}{}{}</table:table-row>\
          <table:table-row>{}<table:table-cell office:value-type='percentage' office:value='0.125'><text:p>12,5 %</text:p></table:table-cell>\
@@ -75,16 +76,18 @@ fn ods_cells_are_read_as_shown_and_repeats_cost_nothing() {
          <table:table-row table:number-rows-repeated='48576'>{}</table:table-row>\
          <table:table-row><table:table-cell table:number-columns-repeated='4000000000' office:value-type='string'><text:p>x</text:p>\
          <office:annotation><text:p>note</text:p></office:annotation></table:table-cell></table:table-row></table:table>",
-        cell("Name"), cell("Share"), cell("Since"), cell("Note"), cell("Ada<text:s/>L"), cell("same")
+        cell("Name"),
+        cell("Share"),
+        cell("Since"),
+        cell("Note"),
+        cell("Ada<text:s/>L"),
+        cell("same")
     );
     let extracted = read(&ods(&rows), "x.ods").unwrap();
     let texts: Vec<_> = extracted.blocks.iter().map(|block| block.text.as_str()).collect();
     assert_eq!(texts[..3], ["Flats", "Name | Share | Since | Note", "Name: Ada L | Share: 12,5 % | Since: 2026-03-01"]);
     assert_eq!(extracted.blocks[3].text, "same");
-    assert_eq!(
-        extracted.blocks[3].location.cells,
-        Some(Cells { first: (1, 1_000_000_003), last: (1, 1_000_048_578) })
-    );
+    assert_eq!(extracted.blocks[3].location.cells, Some(Cells { first: (1, 1_000_000_003), last: (1, 1_000_048_578) }));
     assert!(extracted.blocks.len() < 12 && extracted.warnings.len() == 1, "{:?}", extracted.warnings);
 }
 
@@ -113,7 +116,7 @@ fn xls_sheets_that_share_their_records_are_read_once() {
     let mut bound = u32::try_from(globals).unwrap().to_le_bytes().to_vec();
     bound.extend(b"\0\0\x01\0A");
     let start = record(0x0809, b"\0\x06\x05\0");
-    let stream = [start.clone(), record(0x0085, &bound).repeat(300), record(0x000A, b""), sheet(&[])].concat();
+    let stream = [start, record(0x0085, &bound).repeat(300), record(0x000A, b""), sheet(&[])].concat();
     let extracted = read(&xls_of(&stream), "x.xls").unwrap();
     assert_eq!(extracted.blocks.len(), 2);
 }
@@ -124,7 +127,11 @@ fn csv_by_separator_and_encoding() {
     let extracted = check(
         file,
         "x.csv",
-        &["- tr Name | Gebühr | Seit", "- tr Name: Ada; L | Gebühr: 1,5 | Seit: 2026-03-01", "- tr Name: Bo | Gebühr: 2"],
+        &[
+            "- tr Name | Gebühr | Seit",
+            "- tr Name: Ada; L | Gebühr: 1,5 | Seit: 2026-03-01",
+            "- tr Name: Bo | Gebühr: 2",
+        ],
     );
     assert_eq!(extracted.blocks[1].location.cells, Some(Cells { first: (1, 2), last: (3, 2) }));
     check(b"a\tb\n1\t2\n", "x.tsv", &["- tr a | b", "- tr a: 1 | b: 2"]);
@@ -134,12 +141,11 @@ fn csv_by_separator_and_encoding() {
 
 #[test]
 fn bombs_are_refused() {
-    let too_large = |file: &[u8], format: Format, limits: &Limits, part: &str| {
-        match extract(file, format, limits, &mut Alone) {
+    let too_large =
+        |file: &[u8], format: Format, limits: &Limits, part: &str| match extract(file, format, limits, &mut Alone) {
             Err(error @ ExtractError::TooLarge { .. }) => assert!(error.to_string().contains(part), "{error}"),
             other => panic!("{:?}", other.map(|found| found.blocks.len())),
-        }
-    };
+        };
     let small = Limits { unpacked_bytes: 1 << 20, ..Limits::default() };
     let spaces = " ".repeat(4 << 20);
     let bomb = xlsx(&[("A", "", &spaces)], &[]);

@@ -24,8 +24,16 @@ fn slides_in_their_order_with_titles_bullets_tables_and_notes() {
         + &shape("type='ftr' idx='9'", None, &[&run("Confidential")]);
     let cell = |text: &str| format!("<a:tc><a:txBody><a:p>{}</a:p></a:txBody></a:tc>", run(text));
     let second = shape("type='title'", None, &[&run("Leave")])
-        + &shape("idx='1'", Some([100, 200, 300, 400]), &[&run("24 days"), &format!("<a:pPr><a:buNone/></a:pPr>{}", run("each"))])
-        + &shape("", None, &[&format!("<a:pPr><a:buChar char='-'/></a:pPr>{}", run("by hand")), &run("A<b/>side<a:br/>line")])
+        + &shape(
+            "idx='1'",
+            Some([100, 200, 300, 400]),
+            &[&run("24 days"), &format!("<a:pPr><a:buNone/></a:pPr>{}", run("each"))],
+        )
+        + &shape(
+            "",
+            None,
+            &[&format!("<a:pPr><a:buChar char='-'/></a:pPr>{}", run("by hand")), &run("A<b/>side<a:br/>line")],
+        )
         + "<p:grpSp><p:grpSpPr><a:xfrm><a:off x='500' y='500'/><a:ext cx='100' cy='100'/><a:chOff x='0' y='0'/>\
            <a:chExt cx='1000' cy='1000'/></a:xfrm></p:grpSpPr>"
         + &shape("", Some([0, 0, 500, 1000]), &[&run("grouped")])
@@ -125,7 +133,11 @@ fn opendocument_slides() {
         frame("notes", 0, "<text:p>Say hello</text:p><text:p>and smile</text:p>"),
         frame("page-number", 0, "<text:p>1</text:p>"),
         frame("title", 0, "<text:p>Leave</text:p>"),
-        frame("outline", 0, "<text:list><text:list-item><text:p>24<text:s text:c='900000000'/>days</text:p></text:list-item></text:list>"),
+        frame(
+            "outline",
+            0,
+            "<text:list><text:list-item><text:p>24<text:s text:c='900000000'/>days</text:p></text:list-item></text:list>"
+        ),
     );
     let styles = "<x><style:page-layout style:name='L'><style:page-layout-properties fo:page-width='10cm' fo:page-height='10cm'/></style:page-layout>\
                   <style:style style:name='dp2' style:family='drawing-page'><style:drawing-page-properties presentation:visibility='hidden'/></style:style>\

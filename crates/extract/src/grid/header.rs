@@ -55,9 +55,9 @@ fn is_name(cell: &Cell, below: &[Row]) -> bool {
 fn is_list_of_facts(row: &Row, below: &[Row]) -> bool {
     let narrow = row.cells.len() == 2 && below.iter().all(|row| row.cells.len() <= 2);
     let Some([key, value]) = row.cells.get(..2).filter(|_| narrow) else { return false };
-    let keys_end_so = std::iter::once(row).chain(below).filter(|row| {
-        row.cells.first().is_some_and(|cell| cell.column == key.column && cell.text.ends_with(':'))
-    });
+    let keys_end_so = std::iter::once(row)
+        .chain(below)
+        .filter(|row| row.cells.first().is_some_and(|cell| cell.column == key.column && cell.text.ends_with(':')));
     let kinds: HashSet<bool> =
         below.iter().filter_map(|row| at(row, value.column)).map(|cell| cell.kind == CellKind::Text).collect();
     keys_end_so.count() >= 2 || kinds.len() == 2

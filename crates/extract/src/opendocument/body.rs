@@ -31,7 +31,17 @@ const SKIPPED: [&str; 13] = [
 
 /// Elements that have a place on a slide.
 const FRAMES: [&str; 12] = [
-    "frame", "custom-shape", "rect", "ellipse", "circle", "line", "path", "polygon", "polyline", "connector", "caption",
+    "frame",
+    "custom-shape",
+    "rect",
+    "ellipse",
+    "circle",
+    "line",
+    "path",
+    "polygon",
+    "polyline",
+    "connector",
+    "caption",
     "regular-polygon",
 ];
 

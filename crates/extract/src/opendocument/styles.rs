@@ -112,7 +112,8 @@ mod tests {
 
     #[test]
     fn lengths_need_a_unit() {
-        for (text, points) in [("1in", Some(72.0)), ("-12pt", Some(-12.0)), ("5", None), ("cm", None), ("1e3in", None)] {
+        for (text, points) in [("1in", Some(72.0)), ("-12pt", Some(-12.0)), ("5", None), ("cm", None), ("1e3in", None)]
+        {
             assert_eq!(length(text), points, "{text}");
         }
     }

@@ -40,7 +40,10 @@ pub(super) struct Placeholder {
 #[derive(Debug)]
 pub(super) enum Item {
     /// `has_bullet` where the paragraph itself says so.
-    Paragraph { text: String, has_bullet: Option<bool> },
+    Paragraph {
+        text: String,
+        has_bullet: Option<bool>,
+    },
     Row(Vec<String>),
     /// The relation to the part of a chart or diagram.
     Linked(String),

@@ -50,7 +50,9 @@ pub(super) fn destination(word: &str) -> Option<Destination> {
         | "footer" | "footerl" | "footerr" | "footerf" | "ftnsep" | "ftnsepc" | "ftncn" | "aftnsep" | "aftnsepc"
         | "aftncn" | "fldinst" | "sp" | "filetbl" | "listtable" | "listoverridetable" | "revtbl" | "rsidtbl"
         | "annotation" | "atnid" | "atnauthor" | "tc" | "xe" | "bkmkstart" | "bkmkend" | "template" | "private"
-        | "mmathPr" | "xmlnstbl" | "themedata" | "datastore" | "latentstyles" | "falt" | "panose" => Destination::Skipped,
+        | "mmathPr" | "xmlnstbl" | "themedata" | "datastore" | "latentstyles" | "falt" | "panose" => {
+            Destination::Skipped
+        }
         // The mark of a list item as text, for readers that do not number themselves.
         "pntext" | "listtext" | "pn" => Destination::Skipped,
         _ => return None,

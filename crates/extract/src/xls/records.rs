@@ -56,11 +56,8 @@ pub(super) fn f64_at(data: &[u8], at: usize) -> Option<f64> {
 /// of them possibly a hundred times too large.
 pub(super) fn rk_at(data: &[u8], at: usize) -> Option<f64> {
     let bits = u32_at(data, at)?;
-    let value = if bits & 2 == 2 {
-        f64::from(bits.cast_signed() >> 2)
-    } else {
-        f64::from_bits(u64::from(bits & !3) << 32)
-    };
+    let value =
+        if bits & 2 == 2 { f64::from(bits.cast_signed() >> 2) } else { f64::from_bits(u64::from(bits & !3) << 32) };
     Some(if bits & 1 == 1 { value / 100.0 } else { value })
 }
 

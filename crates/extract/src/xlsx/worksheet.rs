@@ -123,9 +123,14 @@ mod tests {
 
     #[test]
     fn columns_by_their_letters() {
-        for (reference, column) in
-            [("A1", Some(1)), ("z9", Some(26)), ("AB12", Some(28)), ("XFD1", Some(16_384)), ("XFE1", None), ("12", None)]
-        {
+        for (reference, column) in [
+            ("A1", Some(1)),
+            ("z9", Some(26)),
+            ("AB12", Some(28)),
+            ("XFD1", Some(16_384)),
+            ("XFE1", None),
+            ("12", None),
+        ] {
             assert_eq!(column_of(reference), column, "{reference}");
         }
     }

@@ -10,8 +10,9 @@ pub fn xlsx(sheets: &[(&str, &str, &str)], more: &[(&str, &str)]) -> Vec<u8> {
     let list: String = numbered()
         .map(|((name, attributes, _), id)| format!("<sheet name='{name}' sheetId='{id}' {attributes} r:id='r{id}'/>"))
         .collect();
-    let relation =
-        |id: &str, kind: &str, target: &str| format!("<Relationship Id='{id}' Type='http://x/{kind}' Target='{target}'/>");
+    let relation = |id: &str, kind: &str, target: &str| {
+        format!("<Relationship Id='{id}' Type='http://x/{kind}' Target='{target}'/>")
+    };
     let mut relations: String = numbered()
         .map(|(_, id)| relation(&format!("r{id}"), "worksheet", &format!("worksheets/sheet{id}.xml")))
         .collect();
@@ -67,8 +68,15 @@ pub fn xls_of(stream: &[u8]) -> Vec<u8> {
 
 /// One hidden sheet with every kind of cell.
 pub fn xls() -> Vec<u8> {
-    let texts: [&[u8]; 7] =
-        [b"\x04\0\0Name", b"\x05\0\0Rooms", b"\x05\0\0Share", b"\x05\0\0Since", b"\x05\0\0Total", b"\x05\0\x01A\0d\0a\0 \0\xe4\0", b"\x02\0\0Bo"];
+    let texts: [&[u8]; 7] = [
+        b"\x04\0\0Name",
+        b"\x05\0\0Rooms",
+        b"\x05\0\0Share",
+        b"\x05\0\0Since",
+        b"\x05\0\0Total",
+        b"\x05\0\x01A\0d\0a\0 \0\xe4\0",
+        b"\x02\0\0Bo",
+    ];
     let shared = [b"\x07\0\0\0\x07\0\0\0".as_slice(), &texts.concat()].concat();
     let format = record(0x041E, b"\xa4\0\x04\0\x000.0%");
     let style = |format: u8| record(0x00E0, &[0, 0, format, 0, 0, 0]);

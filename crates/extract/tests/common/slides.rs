@@ -9,7 +9,9 @@ pub fn pptx(slides: &[(&str, &str)], more: &[(&str, &str)]) -> Vec<u8> {
     let numbered = || slides.iter().zip((1..=slides.len()).rev());
     let list: String = numbered().map(|(_, number)| format!("<p:sldId id='256' r:id='r{number}'/>")).collect();
     let relations: String = numbered()
-        .map(|(_, number)| format!("<Relationship Id='r{number}' Type='http://x/slide' Target='slides/slide{number}.xml'/>"))
+        .map(|(_, number)| {
+            format!("<Relationship Id='r{number}' Type='http://x/slide' Target='slides/slide{number}.xml'/>")
+        })
         .collect();
     let mut parts = vec![
         (
