@@ -8,8 +8,14 @@ use csv::{ByteRecord, ReaderBuilder};
 /// Separators, the most likely first.
 const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
+/// The most columns of a line.
+const COLUMNS: usize = 100_000;
+
 /// How many records are looked at to find the separator.
 const SAMPLE: usize = 60;
+
+/// How many bytes of them at most.
+const SAMPLE_BYTES: usize = 1 << 20;
 
 pub(crate) fn extract(bytes: &[u8], limits: &Limits) -> Result<Extracted, ExtractError> {
     let (text, damaged) = encoding::decode(bytes, None);
@@ -17,7 +23,13 @@ pub(crate) fn extract(bytes: &[u8], limits: &Limits) -> Result<Extracted, Extrac
         return Err(ExtractError::unknown("it is not a text file; export the table again as CSV"));
     }
     let mut warnings = if damaged { vec!["some characters could not be decoded".to_owned()] } else { Vec::new() };
+    // What is read is nearly all text, and a record with millions of fields costs far more memory than bytes.
+    limits.check_text(text.len() as u64 / 2)?;
     let (separator, text) = separator(&text);
+    let widest = text.lines().map(|line| line.bytes().filter(|&byte| byte == separator).count()).max().unwrap_or(0);
+    if widest > COLUMNS {
+        return Err(ExtractError::TooLarge { what: "the number of its columns", limit: COLUMNS.to_string() });
+    }
     let mut grid = Grid::new(limits);
     let mut records = reader(separator, text);
     let mut record = ByteRecord::new();
@@ -58,7 +70,8 @@ fn separator(text: &str) -> (u8, &str) {
     {
         return (*separator, rest);
     }
-    let best = SEPARATORS.into_iter().rev().max_by_key(|&separator| agreement(separator, text));
+    let sample = &text[..text.floor_char_boundary(SAMPLE_BYTES)];
+    let best = SEPARATORS.into_iter().rev().max_by_key(|&separator| agreement(separator, sample));
     (best.unwrap_or(b','), text)
 }
 

@@ -6,18 +6,17 @@ use crate::package::{Package, resolve};
 use crate::properties::{Properties, clean_author};
 use crate::xml::{self, Xml};
 use crate::{ExtractError, Extracted, Limits, dates, html};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 pub(crate) fn extract(bytes: &[u8], limits: &Limits) -> Result<Extracted, ExtractError> {
     let mut package = Package::open(bytes, limits)?;
     let container = package.need("META-INF/container.xml")?;
     let publication = publication_path(&container)?;
-    let publication = Publication::read(&package.need(&publication)?, &publication)?;
+    let publication = Publication::read(&package.need(&publication)?, &publication, limits)?;
     let encrypted = encrypted_parts(&mut package)?;
     if !publication.chapters.is_empty() && publication.chapters.iter().all(|chapter| encrypted.contains(chapter)) {
         return Err(ExtractError::Encrypted);
     }
-    limits.check_entries(publication.chapters.len())?;
 
     let mut blocks = Blocks::new(limits);
     let mut warnings = Vec::new();
@@ -72,7 +71,7 @@ struct Publication {
 }
 
 impl Publication {
-    fn read(part: &[u8], path: &str) -> Result<Self, ExtractError> {
+    fn read(part: &[u8], path: &str, limits: &Limits) -> Result<Self, ExtractError> {
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
         let mut found = Self::default();
         let (mut manifest, mut spine) = (HashMap::new(), Vec::new());
@@ -103,7 +102,7 @@ impl Publication {
                 Xml::End("meta") if is_modified => found.properties.modified_at = dates::parse(&text),
                 Xml::End(_) => {}
             }
-            Ok(())
+            limits.check_entries(manifest.len().max(spine.len()).max(authors.len()))
         })?;
         found.chapters = spine.iter().filter_map(|id| manifest.remove(id)).collect();
         found.properties.author = (!authors.is_empty()).then(|| authors.join(", "));
@@ -113,8 +112,8 @@ impl Publication {
 
 /// The parts that `META-INF/encryption.xml` names; obfuscated fonts are among them, chapters only if the book is
 /// protected.
-fn encrypted_parts(package: &mut Package<'_>) -> Result<Vec<String>, ExtractError> {
-    let mut parts = Vec::new();
+fn encrypted_parts(package: &mut Package<'_>) -> Result<HashSet<String>, ExtractError> {
+    let mut parts = HashSet::new();
     if let Some(encryption) = package.read_extra("META-INF/encryption.xml")? {
         let _ = xml::for_each(&encryption, |event| {
             if let Xml::Start(element, "CipherReference") = event {

@@ -6,6 +6,7 @@
 
 pub(crate) mod header;
 pub(crate) mod number;
+pub(crate) mod texts;
 
 use crate::blocks::{Blocks, running};
 use crate::{ExtractError, Limits};
@@ -13,6 +14,9 @@ use domain::{Block, BlockKind, Cells, Location};
 
 /// How many rows of a table are looked at to find its header.
 const LOOK_AHEAD: usize = 12;
+
+/// The most styles that count, as Excel has it.
+pub(crate) const STYLES: usize = 65_536;
 
 /// How long a block may get, in bytes, before the rest of a row goes into the next one.
 const BLOCK_BYTES: usize = 1_200;
@@ -101,6 +105,8 @@ impl<'a> Grid<'a> {
             cell.text = running(&cell.text);
         }
         row.cells.retain(|cell| !cell.text.is_empty());
+        // Files may have them in any order.
+        row.cells.sort_by_key(|cell| cell.column);
         if row.cells.is_empty() {
             return Ok(());
         }

@@ -52,6 +52,8 @@ struct Sheets<'a> {
     cell: Option<Open>,
     /// How deep in elements that are not the text of a cell, such as its comment.
     skipped: usize,
+    /// Whether it was told that a cell is repeated too often.
+    has_long_repeat: bool,
     warnings: Vec<String>,
 }
 
@@ -79,6 +81,7 @@ impl<'a> Sheets<'a> {
             next_column: 1,
             cell: None,
             skipped: 0,
+            has_long_repeat: false,
             warnings: Vec::new(),
         }
     }
@@ -169,7 +172,7 @@ impl<'a> Sheets<'a> {
         if text.trim().is_empty() {
             return Ok(());
         }
-        if cell.repeated > REPEATED {
+        if cell.repeated > REPEATED && !std::mem::replace(&mut self.has_long_repeat, true) {
             self.warnings.push(format!("the same cell stands {} times in row {}", cell.repeated, self.row.rows.0));
         }
         for column in (first..self.next_column).take(REPEATED as usize) {

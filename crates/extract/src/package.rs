@@ -86,12 +86,12 @@ impl<'a> Package<'a> {
     pub(crate) fn relations(&mut self, part: &str) -> Result<HashMap<String, Relation>, ExtractError> {
         let (folder, name) = part.rsplit_once('/').unwrap_or(("", part));
         let slash = if folder.is_empty() { "" } else { "/" };
-        let mut found = HashMap::new();
+        let (mut found, most) = (HashMap::new(), self.limits.entries);
         let Some(relations) = self.read_extra(&format!("{folder}{slash}_rels/{name}.rels"))? else { return Ok(found) };
         let _ = xml::for_each(&relations, |event| {
             let Xml::Start(element, "Relationship") = event else { return Ok(()) };
             let value = |name: &str| xml::attribute(element, name).unwrap_or_default();
-            if value("TargetMode") != "External" {
+            if value("TargetMode") != "External" && found.len() < most {
                 let kind = value("Type").rsplit('/').next().unwrap_or_default().to_owned();
                 found.insert(value("Id"), Relation { kind, target: resolve(folder, &value("Target")) });
             }

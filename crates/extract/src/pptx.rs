@@ -14,14 +14,17 @@ use frame::{Frame, Size};
 use shapes::{Item, Placeholder, Shape, Slide};
 use std::collections::HashMap;
 
+/// The most placeholders of a layout that count.
+const PLACEHOLDERS: usize = 100;
+
 pub(crate) fn extract(bytes: &[u8], limits: &Limits) -> Result<Extracted, ExtractError> {
     let mut package = Package::open(bytes, limits)?;
     let main = package.main_part()?.ok_or_else(|| ExtractError::damaged("its main part is missing"))?;
-    let (size, slides) = read_presentation(&package.need(&main)?)?;
-    limits.check_pages(slides.len())?;
+    let (size, slides) = read_presentation(&package.need(&main)?, limits)?;
     let relations = package.relations(&main)?;
     let mut deck = Deck {
         package,
+        limits,
         blocks: Blocks::new(limits),
         size,
         layouts: HashMap::new(),
@@ -55,7 +58,7 @@ pub(crate) fn extract(bytes: &[u8], limits: &Limits) -> Result<Extracted, Extrac
 }
 
 /// The size of slides and the relations to them in the order in which they are shown (section 19.2.1.34).
-fn read_presentation(part: &[u8]) -> Result<(Size, Vec<String>), ExtractError> {
+fn read_presentation(part: &[u8], limits: &Limits) -> Result<(Size, Vec<String>), ExtractError> {
     let (mut size, mut slides) = (Size::default(), Vec::new());
     xml::for_each(part, |event| {
         match event {
@@ -63,7 +66,7 @@ fn read_presentation(part: &[u8]) -> Result<(Size, Vec<String>), ExtractError> {
             Xml::Start(element, "sldId") => slides.extend(xml::prefixed_attribute(element, "id")),
             _ => {}
         }
-        Ok(())
+        limits.check_pages(slides.len())
     })?;
     Ok((size, slides))
 }
@@ -71,6 +74,7 @@ fn read_presentation(part: &[u8]) -> Result<(Size, Vec<String>), ExtractError> {
 /// The presentation while its slides are read.
 struct Deck<'a> {
     package: Package<'a>,
+    limits: &'a Limits,
     blocks: Blocks<'a>,
     size: Size,
     /// Where layouts put their placeholders, by the name of their part.
@@ -84,7 +88,7 @@ impl Deck<'_> {
     fn slide(&mut self, number: u32, name: &str) -> Result<(), ExtractError> {
         let part = self.package.need(name)?;
         let mut slide = Slide::default();
-        let result = slide.read(&part);
+        let result = slide.read(&part, self.limits);
         if slide.is_hidden {
             self.warnings.push(format!("slide {number} is hidden and was read"));
         }
@@ -131,9 +135,10 @@ impl Deck<'_> {
         let mut layout = Slide::default();
         if let Some(part) = self.package.read_extra(name)? {
             // A damaged layout costs only places.
-            let _ = layout.read(&part);
+            let _ = layout.read(&part, self.limits);
         }
-        Ok(layout.shapes.into_iter().filter_map(|shape| shape.placeholder.zip(shape.frame)).collect())
+        let placed = layout.shapes.into_iter().filter_map(|shape| shape.placeholder.zip(shape.frame));
+        Ok(placed.take(PLACEHOLDERS).collect())
     }
 
     fn shape(&mut self, number: u32, shape: &Shape, relations: &HashMap<String, Relation>) -> Result<(), ExtractError> {
@@ -177,7 +182,7 @@ impl Deck<'_> {
     fn notes(&mut self, number: u32, name: &str) -> Result<(), ExtractError> {
         let Some(part) = self.package.read_extra(name)? else { return Ok(()) };
         let mut notes = Slide::default();
-        if notes.read(&part).is_err() {
+        if notes.read(&part, self.limits).is_err() {
             self.warnings.push(format!("the notes of slide {number} are damaged and partly missing"));
         }
         let mut mark = "Notes: ";

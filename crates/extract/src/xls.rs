@@ -12,8 +12,7 @@ use workbook::Workbook;
 
 pub(crate) fn extract(bytes: &[u8], limits: &Limits) -> Result<Extracted, ExtractError> {
     let stream = workbook_stream(bytes, limits)?;
-    let workbook = Workbook::read(&stream)?;
-    limits.check_pages(workbook.sheets.len())?;
+    let workbook = Workbook::read(&stream, limits)?;
     let mut warnings = Vec::new();
     let mut grid = Grid::new(limits);
     for (number, sheet) in (1..).zip(&workbook.sheets).filter(|(_, sheet)| sheet.is_worksheet) {

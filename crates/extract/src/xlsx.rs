@@ -5,24 +5,24 @@ mod worksheet;
 
 use crate::blocks::first_heading;
 use crate::grid::Grid;
+use crate::grid::texts::Texts;
 use crate::package::Package;
 use crate::properties::Properties;
 use crate::{ExtractError, Extracted, Limits};
-use parts::{SharedStrings, Workbook, read_styles};
+use parts::{Workbook, read_shared_strings, read_styles};
 use worksheet::Worksheet;
 
 pub(crate) fn extract(bytes: &[u8], limits: &Limits) -> Result<Extracted, ExtractError> {
     let mut package = Package::open(bytes, limits)?;
     let main = package.main_part()?.ok_or_else(|| ExtractError::damaged("its main part is missing"))?;
-    let workbook = Workbook::read(&package.need(&main)?)?;
-    limits.check_pages(workbook.sheets.len())?;
+    let workbook = Workbook::read(&package.need(&main)?, limits)?;
     let relations = package.relations(&main)?;
     let related = |kind: &str| relations.values().find(|relation| relation.kind == kind).map(|found| &found.target);
 
     let mut warnings = Vec::new();
     let strings = match related("sharedStrings") {
-        Some(name) => SharedStrings::read(&package.need(name)?)?,
-        None => SharedStrings::default(),
+        Some(name) => read_shared_strings(&package.need(name)?)?,
+        None => Texts::default(),
     };
     let styles = match related("styles") {
         Some(name) => package.read_extra(name)?.and_then(|part| read_styles(&part).ok()).unwrap_or_else(|| {

@@ -21,21 +21,20 @@ pub(super) fn find(rows: &[Row], is_strict: bool) -> Option<usize> {
 }
 
 fn is_header(row: &Row, below: &[Row], is_strict: bool) -> bool {
+    // The cheap questions come first: sheets can be wide.
     let words = row.cells.iter().filter(|cell| cell.kind == CellKind::Text).count();
+    if row.cells.len() < 2 || words == 0 || (is_strict && words < row.cells.len()) || is_list_of_facts(row, below) {
+        return false;
+    }
     let names = row.cells.iter().filter(|cell| is_name(cell, below)).count();
-    let mut seen = HashSet::new();
-    let all_differ = row.cells.iter().all(|cell| seen.insert(cell.text.to_lowercase()));
-    let short = row.cells.iter().all(|cell| cell.text.chars().count() <= LABEL_CHARS);
+    if names * 5 < row.cells.len() * 4 || row.cells.iter().any(|cell| cell.text.chars().count() > LABEL_CHARS) {
+        return false;
+    }
     let under_it = below.first().is_some_and(|next| next.cells.iter().any(|cell| at(row, cell.column).is_some()));
-    let values_under_it = below.iter().any(|row| row.cells.iter().any(|cell| cell.kind != CellKind::Text));
-    row.cells.len() >= 2
-        && words >= 1
-        && names * 5 >= row.cells.len() * 4
-        && all_differ
-        && short
-        && under_it
-        && (!is_strict || (words == row.cells.len() && values_under_it))
-        && !is_list_of_facts(row, below)
+    let values_under_it = || below.iter().any(|row| row.cells.iter().any(|cell| cell.kind != CellKind::Text));
+    let mut seen = HashSet::new();
+    let mut all_differ = || row.cells.iter().all(|cell| seen.insert(cell.text.to_lowercase()));
+    under_it && (!is_strict || values_under_it()) && all_differ()
 }
 
 /// Words name a column; so do years and dates over something else.
@@ -65,12 +64,17 @@ fn is_list_of_facts(row: &Row, below: &[Row]) -> bool {
 
 /// Whether a row after a gap can stand under the header before it.
 pub(super) fn fits(header: &[(u32, String)], row: &Row) -> bool {
-    let named = row.cells.iter().filter(|cell| header.iter().any(|(column, _)| *column == cell.column)).count();
+    let named = row
+        .cells
+        .iter()
+        .filter(|cell| header.binary_search_by_key(&cell.column, |(column, _)| *column).is_ok())
+        .count();
     named == row.cells.len() && named * 2 >= header.len()
 }
 
 fn at(row: &Row, column: u32) -> Option<&Cell> {
-    row.cells.iter().find(|cell| cell.column == column)
+    let at = row.cells.binary_search_by_key(&column, |cell| cell.column).ok()?;
+    row.cells.get(at)
 }
 
 /// What a text without a type of its own holds: words are made of letters.

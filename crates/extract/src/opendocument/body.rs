@@ -11,6 +11,9 @@ use quick_xml::events::BytesStart;
 /// How often a repeated cell counts.
 const REPEATED: usize = 64;
 
+/// The most cells of a row.
+const COLUMNS: usize = 2_000;
+
 /// Elements whose content is not part of the text as it reads now: tracked changes, comments, the mark of a note,
 /// indexes made from the text, alternative texts, reading aids.
 const SKIPPED: [&str; 13] = [
@@ -92,6 +95,8 @@ struct Row {
     cells: Vec<String>,
     cell: String,
     repeated: usize,
+    /// Bytes in the cells.
+    bytes: usize,
 }
 
 impl<'a> Body<'a> {
@@ -208,9 +213,10 @@ impl<'a> Body<'a> {
             "table-cell" | "covered-table-cell" => {
                 if let Some(row) = self.rows.last_mut() {
                     let cell = std::mem::take(&mut row.cell);
-                    let bytes = row.cells.iter().map(String::len).sum::<usize>() + cell.len() * row.repeated;
-                    self.limits.check_text(bytes as u64)?;
-                    row.cells.extend(std::iter::repeat_n(cell, row.repeated));
+                    row.bytes += cell.len() * row.repeated;
+                    self.limits.check_text(row.bytes as u64)?;
+                    let room = COLUMNS.saturating_sub(row.cells.len());
+                    row.cells.extend(std::iter::repeat_n(cell, row.repeated.min(room)));
                 }
             }
             _ => {}
@@ -232,7 +238,7 @@ impl<'a> Body<'a> {
         }
         if self.in_note {
             self.notes.push(paragraph.text.clone());
-            return Ok(());
+            return self.limits.check_blocks(self.notes.len());
         }
         if let Some(row) = self.rows.last_mut() {
             if !row.cell.is_empty() {

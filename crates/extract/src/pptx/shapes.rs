@@ -1,8 +1,8 @@
 //! The shapes of a slide, a layout or notes (sections 19.3 and 21.1).
 
 use super::frame::{Frame, length};
-use crate::ExtractError;
 use crate::xml::{self, Xml};
+use crate::{ExtractError, Limits};
 use quick_xml::events::BytesStart;
 
 /// A slide as it is read.
@@ -19,6 +19,8 @@ pub(super) struct Slide {
     in_cell: bool,
     in_text: bool,
     skipped: usize,
+    /// How many shapes and items there are.
+    count: usize,
 }
 
 /// A text box, placeholder, table, chart or diagram.
@@ -103,7 +105,7 @@ impl Shape {
 
 impl Slide {
     /// Reads a part to its end. After an error what was found until then stays.
-    pub(super) fn read(&mut self, part: &[u8]) -> Result<(), ExtractError> {
+    pub(super) fn read(&mut self, part: &[u8], limits: &Limits) -> Result<(), ExtractError> {
         xml::for_each(part, |event| {
             match event {
                 Xml::Start(..) if self.skipped > 0 => self.skipped += 1,
@@ -115,7 +117,7 @@ impl Slide {
                 Xml::Text(text) if self.in_text && self.skipped == 0 => self.text(text),
                 Xml::Text(_) => {}
             }
-            Ok(())
+            limits.check_blocks(self.count)
         })
     }
 
@@ -166,6 +168,7 @@ impl Slide {
                 for (outer, inner) in self.groups.iter().rev() {
                     shape.frame = shape.frame.map(|frame| frame.out_of(*outer, *inner));
                 }
+                self.count += 1;
                 self.shapes.push(shape);
             }
             "t" => self.in_text = false,
@@ -174,7 +177,8 @@ impl Slide {
                 if let Some(cell) = self.cells.last_mut().filter(|_| self.in_cell) {
                     cell.push(' ');
                     cell.push_str(&text);
-                } else if let Some(shape) = &mut self.open {
+                } else if let Some(shape) = self.open.as_mut().filter(|_| !text.trim().is_empty()) {
+                    self.count += 1;
                     shape.items.push(Item::Paragraph { text, has_bullet });
                 }
             }
@@ -182,6 +186,7 @@ impl Slide {
             "tr" => {
                 let cells = std::mem::take(&mut self.cells);
                 if let Some(shape) = &mut self.open {
+                    self.count += 1;
                     shape.items.push(Item::Row(cells));
                 }
             }

@@ -16,6 +16,9 @@ use std::collections::HashMap;
 /// How deep groups may nest.
 const DEPTH: usize = 1_000;
 
+/// The most cells in a row.
+const COLUMNS: usize = 2_000;
+
 /// How many fonts and styles are kept.
 const TABLE: usize = 10_000;
 
@@ -142,6 +145,7 @@ impl<'a> Reader<'a> {
             && let Some((_, around)) = self.open_note.take()
         {
             self.notes.push(std::mem::replace(&mut self.text, around));
+            self.limits.check_blocks(self.notes.len())?;
         }
         let closed = self.state.destination;
         let Some(outer) = self.groups.pop() else { return Ok(()) };
@@ -223,6 +227,10 @@ impl<'a> Reader<'a> {
                 let cell = std::mem::take(&mut self.text);
                 self.cells.push(cell);
                 self.has_mark = false;
+                // No program writes so many columns; without their end they would pile up.
+                if self.cells.len() >= COLUMNS {
+                    return self.finish_row();
+                }
             }
             "row" | "nestrow" if self.state.destination == Destination::Body => {
                 return if word == "row" { self.finish_row() } else { self.write(" ") };

@@ -2,6 +2,7 @@
 
 use super::records::{u16_at, u32_at};
 use crate::grid::cut_cell;
+use crate::grid::texts::Texts;
 
 const IS_WIDE: u8 = 1;
 const HAS_PHONETICS: u8 = 4;
@@ -24,11 +25,11 @@ fn decode(bytes: &[u8], is_wide: bool) -> String {
 
 /// The shared texts of a workbook (SST, section 2.4.265): the record and those that continue it. A text that goes
 /// over the end of a record has flags of its own there, as it may change its width. What is cut off is left out.
-pub(super) fn shared(parts: &[&[u8]]) -> Vec<String> {
+pub(super) fn shared(parts: &[&[u8]]) -> Texts {
     let mut input = Input { parts, at: 8 };
-    let mut texts = Vec::new();
+    let mut texts = Texts::default();
     while let Some(text) = input.text() {
-        texts.push(text);
+        texts.push(&text);
     }
     texts
 }
@@ -99,8 +100,10 @@ mod tests {
         let first = [b"\0\0\0\0\x03\0\0\0".as_slice(), b"\x02\0\0hi", b"\x05\0\x08\x01\0ab"].concat();
         // The second text goes on in UTF-16, then its one run of four bytes, then a third text.
         let second = b"\x01c\0\xe4\0e\0\x01\0\x02\0\x01\0\x01\x20\x20";
-        assert_eq!(shared(&[&first, second]), ["hi", "abcäe", "\u{2020}"]);
-        assert_eq!(shared(&[&first]), ["hi"]);
-        assert_eq!(shared(&[]), [""; 0]);
+        let texts = shared(&[&first, second]);
+        let found: Vec<_> = (0..4).map(|at| texts.get(at)).collect();
+        assert_eq!(found, [Some("hi"), Some("abcäe"), Some("\u{2020}"), None]);
+        assert_eq!(shared(&[&first]).get(1), None);
+        assert_eq!(shared(&[]).get(0), None);
     }
 }

@@ -3,7 +3,8 @@
 use super::records::{Record, Records, f64_at, rk_at, u16_at, u32_at};
 use super::strings::{shared, text_at};
 use crate::grid::number::NumberFormat;
-use crate::grid::{Cell, CellKind, Grid, Row};
+use crate::grid::texts::Texts;
+use crate::grid::{Cell, CellKind, Grid, Row, STYLES};
 use crate::{ExtractError, Limits};
 use std::collections::{HashMap, HashSet};
 
@@ -29,7 +30,7 @@ const STRING: u16 = 0x0207;
 #[derive(Default)]
 pub(super) struct Workbook {
     pub(super) sheets: Vec<Sheet>,
-    texts: Vec<String>,
+    texts: Texts,
     /// Number formats by the number that cells carry.
     styles: Vec<NumberFormat>,
     from_1904: bool,
@@ -45,7 +46,7 @@ pub(super) struct Sheet {
 }
 
 impl Workbook {
-    pub(super) fn read(stream: &[u8]) -> Result<Self, ExtractError> {
+    pub(super) fn read(stream: &[u8], limits: &Limits) -> Result<Self, ExtractError> {
         const BIFF8: u16 = 0x0600;
         let mut records = Records::new(stream);
         let first = records.next().filter(|record| record.kind == BOF);
@@ -61,13 +62,16 @@ impl Workbook {
                 EOF => break,
                 FILE_PASS => return Err(ExtractError::Encrypted),
                 DATE_MODE => workbook.from_1904 = u16_at(data, 0) == Some(1),
-                BOUND_SHEET => workbook.sheets.extend(bound_sheet(data)),
+                BOUND_SHEET => {
+                    workbook.sheets.extend(bound_sheet(data));
+                    limits.check_pages(workbook.sheets.len())?;
+                }
                 FORMAT => {
                     let length = u16_at(data, 2).map_or(0, usize::from);
                     let code = text_at(data, 4, length);
                     formats.extend(u16_at(data, 0).zip(code.as_deref().map(NumberFormat::parse)));
                 }
-                XF => used.push(u16_at(data, 2).unwrap_or(0)),
+                XF if used.len() < STYLES => used.push(u16_at(data, 2).unwrap_or(0)),
                 SST => {
                     let parts: Vec<&[u8]> = std::iter::once(data).chain(records.continued()).collect();
                     workbook.texts = shared(&parts);
@@ -135,7 +139,7 @@ impl Workbook {
         let found = match kind {
             LABEL_SST => {
                 let text = u32_at(data, 6).and_then(|at| self.texts.get(at as usize));
-                text.map(|text| (text.clone(), CellKind::Text))
+                text.map(|text| (text.to_owned(), CellKind::Text))
             }
             LABEL => {
                 let text = u16_at(data, 6).and_then(|length| text_at(data, 8, usize::from(length)));

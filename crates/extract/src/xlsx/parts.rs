@@ -1,9 +1,10 @@
 //! The parts around the sheets: the list of sheets, shared texts, number formats.
 
-use crate::ExtractError;
-use crate::grid::cut_cell;
 use crate::grid::number::NumberFormat;
+use crate::grid::texts::Texts;
+use crate::grid::{STYLES, cut_cell};
 use crate::xml::{self, Xml};
+use crate::{ExtractError, Limits};
 use std::collections::HashMap;
 
 /// `xl/workbook.xml` (section 18.2).
@@ -23,7 +24,7 @@ pub(super) struct Sheet {
 }
 
 impl Workbook {
-    pub(super) fn read(part: &[u8]) -> Result<Self, ExtractError> {
+    pub(super) fn read(part: &[u8], limits: &Limits) -> Result<Self, ExtractError> {
         let mut workbook = Self::default();
         xml::for_each(part, |event| {
             let Xml::Start(element, name) = event else { return Ok(()) };
@@ -39,48 +40,33 @@ impl Workbook {
                 }),
                 _ => {}
             }
-            Ok(())
+            limits.check_pages(workbook.sheets.len())
         })?;
         Ok(workbook)
     }
 }
 
-/// `xl/sharedStrings.xml` (section 18.4), one text after the other.
-#[derive(Debug, Default)]
-pub(super) struct SharedStrings {
-    text: String,
-    /// Where each ends.
-    ends: Vec<usize>,
-}
-
-impl SharedStrings {
-    pub(super) fn read(part: &[u8]) -> Result<Self, ExtractError> {
-        let mut strings = Self::default();
-        let (mut in_text, mut in_phonetic, mut open) = (false, false, String::new());
-        xml::for_each(part, |event| {
-            match event {
-                Xml::Start(_, "t") => in_text = true,
-                Xml::End("t") => in_text = false,
-                Xml::Start(_, "rPh") => in_phonetic = true,
-                Xml::End("rPh") => in_phonetic = false,
-                Xml::Text(text) if in_text && !in_phonetic => open.push_str(text),
-                Xml::End("si") => {
-                    cut_cell(&mut open);
-                    strings.text.push_str(&open);
-                    strings.ends.push(strings.text.len());
-                    open.clear();
-                }
-                _ => {}
+/// Reads `xl/sharedStrings.xml` (section 18.4).
+pub(super) fn read_shared_strings(part: &[u8]) -> Result<Texts, ExtractError> {
+    let mut strings = Texts::default();
+    let (mut in_text, mut in_phonetic, mut open) = (false, false, String::new());
+    xml::for_each(part, |event| {
+        match event {
+            Xml::Start(_, "t") => in_text = true,
+            Xml::End("t") => in_text = false,
+            Xml::Start(_, "rPh") => in_phonetic = true,
+            Xml::End("rPh") => in_phonetic = false,
+            Xml::Text(text) if in_text && !in_phonetic => open.push_str(text),
+            Xml::End("si") => {
+                cut_cell(&mut open);
+                strings.push(&open);
+                open.clear();
             }
-            Ok(())
-        })?;
-        Ok(strings)
-    }
-
-    pub(super) fn get(&self, at: usize) -> Option<&str> {
-        let start = at.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
-        self.text.get(start..*self.ends.get(at)?)
-    }
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(strings)
 }
 
 /// The number formats of the cell styles in `xl/styles.xml` (section 18.8), by the number that cells carry.
@@ -95,7 +81,7 @@ pub(super) fn read_styles(part: &[u8]) -> Result<Vec<NumberFormat>, ExtractError
             }
             Xml::Start(_, "cellXfs") => in_cell_styles = true,
             Xml::End("cellXfs") => in_cell_styles = false,
-            Xml::Start(element, "xf") if in_cell_styles => {
+            Xml::Start(element, "xf") if in_cell_styles && styles.len() < STYLES => {
                 let id = xml::attribute(element, "numFmtId").and_then(|id| id.parse().ok()).unwrap_or(0);
                 styles.push(own.get(&id).cloned().unwrap_or_else(|| NumberFormat::built_in(id)));
             }
@@ -114,7 +100,7 @@ mod tests {
     fn shared_strings_join_their_runs_without_reading_aids() {
         let part = "<sst><si><t>one</t></si><si><r><rPr><b/></rPr><t>t</t></r><r><t>wo</t></r><rPh><t>x</t></rPh></si>\
                     <si/><si><t>three &amp; four</t></si></sst>";
-        let strings = SharedStrings::read(part.as_bytes()).unwrap();
+        let strings = read_shared_strings(part.as_bytes()).unwrap();
         let found: Vec<_> = (0..5).map(|at| strings.get(at)).collect();
         assert_eq!(found, [Some("one"), Some("two"), Some(""), Some("three & four"), None]);
     }

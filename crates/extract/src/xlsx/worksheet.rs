@@ -1,7 +1,7 @@
 //! The cells of a sheet (section 18.3), read as a stream.
 
-use super::parts::SharedStrings;
 use crate::grid::number::NumberFormat;
+use crate::grid::texts::Texts;
 use crate::grid::{CELL_CHARS, Cell, CellKind, Grid, Row, cut_cell};
 use crate::xml::{self, Xml};
 use crate::{ExtractError, Limits};
@@ -14,7 +14,7 @@ const LAST_ROW: u32 = 1_048_576;
 
 /// Reads one sheet.
 pub(super) struct Worksheet<'a> {
-    strings: &'a SharedStrings,
+    strings: &'a Texts,
     styles: &'a [NumberFormat],
     from_1904: bool,
     row: Row,
@@ -34,7 +34,7 @@ struct Open {
 }
 
 impl<'a> Worksheet<'a> {
-    pub(super) fn new(strings: &'a SharedStrings, styles: &'a [NumberFormat], from_1904: bool) -> Self {
+    pub(super) fn new(strings: &'a Texts, styles: &'a [NumberFormat], from_1904: bool) -> Self {
         Self { strings, styles, from_1904, row: Row::default(), row_bytes: 0, cell: Open::default() }
     }
 
