@@ -81,7 +81,8 @@ impl<'a> Worksheet<'a> {
         let value = std::mem::take(&mut self.cell.value);
         let (mut text, kind) = self.show(value);
         cut_cell(&mut text);
-        if text.trim().is_empty() {
+        // Cells without a place of their own could go on behind the last column.
+        if text.trim().is_empty() || self.row.cells.len() >= LAST_COLUMN as usize {
             return Ok(());
         }
         self.row_bytes += text.len() as u64;
