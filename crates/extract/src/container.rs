@@ -3,7 +3,8 @@
 use crate::package::Package;
 use crate::{ExtractError, Format, Limits};
 
-/// Says what a ZIP archive holds: by the main part of Office files, by the `mimetype` entry of OpenDocument and EPUB.
+/// Says what a ZIP archive holds: by the main part of Office files, by the `mimetype` entry of OpenDocument and EPUB;
+/// else it holds files that nobody asks after.
 ///
 /// # Errors
 /// [`ExtractError::UnknownKind`] with what it is instead, [`ExtractError::Damaged`], [`ExtractError::TooLarge`].
@@ -19,7 +20,7 @@ pub(crate) fn of_archive(bytes: &[u8]) -> Result<Format, ExtractError> {
     if package.has("META-INF/container.xml") {
         return Ok(Format::Epub);
     }
-    Err(ExtractError::unknown("it is an archive; unpack it and bring the documents in it"))
+    Ok(Format::Zip)
 }
 
 /// OpenDocument 1.3, part 2, section 3.3, and EPUB 3.3, section 4.2.6.3: an entry `mimetype` comes first. Some programs
@@ -71,6 +72,9 @@ pub(crate) fn of_compound_file(bytes: &[u8]) -> Result<Format, ExtractError> {
     };
     if names("EncryptedPackage") {
         return Err(ExtractError::Encrypted);
+    }
+    if names("__properties_version1.0") && !names("WordDocument") {
+        return Err(ExtractError::damaged("it begins as an Outlook message and cannot be opened as one"));
     }
     // A document can have a workbook embedded, not the other way round in a way that matters.
     Err(ExtractError::unknown(match () {
