@@ -7,12 +7,12 @@ use super::rows::{self, Item};
 use crate::ExtractError;
 use crate::blocks::Blocks;
 use crate::outline::{list_item, section_depth};
-use domain::BlockKind;
+use domain::{Area, BlockKind, Location};
 
 /// A piece of a page, its lines joined.
 enum Piece {
-    Text { text: String, size: f64, is_bold: bool, lines: usize },
-    Row(Vec<String>),
+    Text { text: String, size: f64, is_bold: bool, lines: usize, area: Area },
+    Row(Vec<String>, Area),
 }
 
 /// Writes the pages as blocks.
@@ -27,16 +27,17 @@ pub(super) fn write(pages: Vec<Vec<Line>>, blocks: &mut Blocks<'_>) -> Result<()
     let candidates: Vec<Option<Candidate<'_>>> = pieces.iter().map(|(_, piece)| piece.candidate()).collect();
     let levels = headings::levels(&candidates, setting.body_size);
     for ((page, piece), level) in pieces.iter().zip(levels) {
+        let location = |area: Area| Location { area: Some(area), ..Location::on_page(Some(*page)) };
         match piece {
-            Piece::Row(cells) => blocks.push_row(cells, Some(*page))?,
-            Piece::Text { text, .. } => {
+            Piece::Row(cells, area) => blocks.push_row_at(cells, location(*area))?,
+            Piece::Text { text, area, .. } => {
                 let text = text.trim();
                 let (kind, text) = match (level, list_item(text)) {
                     (Some(level), _) => (BlockKind::Heading(level), text),
                     (None, Some(item)) => (BlockKind::ListItem, item),
                     (None, None) => (BlockKind::Paragraph, text),
                 };
-                blocks.push(kind, text, Some(*page))?;
+                blocks.push_at(kind, text, location(*area))?;
             }
         }
     }
@@ -49,15 +50,17 @@ fn read_page(lines: Vec<Line>, setting: &Setting, mut add: impl FnMut(Piece)) {
         for paragraph in paragraphs::split(std::mem::take(lines), setting) {
             let Some(first) = paragraph.lines.first() else { continue };
             let is_bold = paragraph.lines.iter().all(|line| line.is_bold);
-            add(Piece::Text { text: paragraph.text(setting), size: first.size, is_bold, lines: paragraph.lines.len() });
+            let area = paragraph.lines.iter().fold(first.area, |area, line| area.around(line.area));
+            let (text, size, lines) = (paragraph.text(setting), first.size, paragraph.lines.len());
+            add(Piece::Text { text, size, is_bold, lines, area });
         }
     };
     for item in rows::group(lines) {
         match item {
             Item::Line(line) => open.push(line),
-            Item::Row(cells) => {
+            Item::Row(cells, area) => {
                 finish(&mut open, &mut add);
-                add(Piece::Row(cells));
+                add(Piece::Row(cells, area));
             }
         }
     }
@@ -71,8 +74,8 @@ fn join_across(pieces: &mut Vec<(u32, Piece)>, first: usize, setting: &Setting) 
     }
     let (before, after) = pieces.split_at_mut(first);
     let (
-        Some((_, Piece::Text { text, size, is_bold, lines })),
-        Some((_, Piece::Text { text: next, size: next_size, is_bold: next_bold, lines: next_lines })),
+        Some((_, Piece::Text { text, size, is_bold, lines, .. })),
+        Some((_, Piece::Text { text: next, size: next_size, is_bold: next_bold, lines: next_lines, .. })),
     ) = (before.last_mut(), after.first())
     else {
         return;
@@ -90,10 +93,10 @@ fn join_across(pieces: &mut Vec<(u32, Piece)>, first: usize, setting: &Setting) 
 impl Piece {
     fn candidate(&self) -> Option<Candidate<'_>> {
         match self {
-            Self::Text { text, size, is_bold, lines } => {
+            Self::Text { text, size, is_bold, lines, .. } => {
                 Some(Candidate { text: text.trim(), size: *size, is_bold: *is_bold, lines: *lines })
             }
-            Self::Row(_) => None,
+            Self::Row(..) => None,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::glyphs::Line;
 use crate::outline::list_item;
+use domain::Area;
 
 /// The most lines of one cell; taller neighbours are columns of text.
 const CELL_LINES: usize = 10;
@@ -10,8 +11,8 @@ const CELL_LINES: usize = 10;
 #[derive(Debug)]
 pub(super) enum Item {
     Line(Line),
-    /// Cells from left to right.
-    Row(Vec<String>),
+    /// Cells from left to right, and the box around them.
+    Row(Vec<String>, Area),
 }
 
 struct Cell {
@@ -133,7 +134,7 @@ fn first_cell(items: &mut Vec<Item>, line: &Line) -> Option<Cell> {
         .drain(items.len() - taken..)
         .filter_map(|item| match item {
             Item::Line(line) => Some(line),
-            Item::Row(_) => None,
+            Item::Row(..) => None,
         })
         .collect();
     let mut lines = lines.into_iter();
@@ -157,13 +158,15 @@ fn finish(mut row: Vec<Cell>, items: &mut Vec<Item>) {
             let mut line = first.clone();
             line.text = format!("{} {}", mark.text(), line.text);
             line.left = mark.left;
+            line.area = mark.lines.iter().fold(line.area, |area, mark| area.around(mark.area));
             items.push(Item::Line(line));
             items.extend(text.lines.drain(1..).map(Item::Line));
             return;
         }
     }
-    if !row.is_empty() {
-        items.push(Item::Row(row.iter().map(Cell::text).collect()));
+    let area = row.iter().flat_map(|cell| &cell.lines).map(|line| line.area).reduce(Area::around);
+    if let Some(area) = area {
+        items.push(Item::Row(row.iter().map(Cell::text).collect(), area));
     }
 }
 
@@ -194,7 +197,7 @@ mod tests {
             .into_iter()
             .map(|item| match item {
                 Item::Line(line) => line.text,
-                Item::Row(cells) => format!("[{}]", cells.join(" | ")),
+                Item::Row(cells, _) => format!("[{}]", cells.join(" | ")),
             })
             .collect();
         assert_eq!(found, expected);
