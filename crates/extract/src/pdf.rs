@@ -5,7 +5,9 @@
 //! under limits ([`streams`]), and about fonts the library is asked once, with checked values ([`fonts`]).
 
 mod cmap;
+mod columns;
 mod content;
+mod drop_caps;
 mod fonts;
 mod geometry;
 mod glyphs;
@@ -13,7 +15,9 @@ mod headings;
 mod information;
 mod interpreter;
 mod layout;
+mod listing;
 mod objects;
+mod order;
 mod page;
 mod paragraphs;
 mod parallel;

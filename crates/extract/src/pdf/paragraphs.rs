@@ -18,6 +18,8 @@ pub(super) struct Setting {
     words: HashSet<String>,
     /// The size of most of the text.
     pub(super) body_size: f64,
+    /// Whether most of the text is set in letters of one width, as by a typewriter.
+    pub(super) is_mostly_fixed: bool,
 }
 
 impl Setting {
@@ -26,8 +28,11 @@ impl Setting {
         let mut distances: HashMap<(i64, i64), usize> = HashMap::new();
         let mut sizes: HashMap<i64, usize> = HashMap::new();
         let mut words = HashSet::new();
+        let (mut fixed, mut all) = (0, 0);
         for lines in pages {
             for line in lines {
+                all += line.text.len();
+                fixed += if line.is_fixed { line.text.len() } else { 0 };
                 *sizes.entry(tenths(line.size)).or_default() += line.text.len();
                 for word in
                     line.text.split(|c: char| !c.is_alphanumeric() && c != '-').filter(|word| !word.ends_with('-'))
@@ -57,7 +62,7 @@ impl Setting {
             }
         }
         let body = sizes.iter().max_by_key(|&(size, count)| (*count, -size)).map_or(100, |(size, _)| *size);
-        Self { leading, words, body_size: body as f64 / 10.0 }
+        Self { leading, words, body_size: body as f64 / 10.0, is_mostly_fixed: fixed * 5 > all * 3 }
     }
 
     fn leading(&self, size: f64) -> f64 {

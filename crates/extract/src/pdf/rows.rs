@@ -1,6 +1,7 @@
 //! Finds rows of tables among the lines of a page.
 
 use super::glyphs::Line;
+use super::paragraphs::{self, Setting};
 use crate::outline::list_item;
 use domain::Area;
 
@@ -23,7 +24,7 @@ struct Cell {
 
 /// Groups lines in content order. A cell lies to the right of the one before it and not above the top of their row:
 /// programs write tables cell by cell, so that the second cell goes up again if the first has several lines.
-pub(super) fn group(lines: Vec<Line>) -> Vec<Item> {
+pub(super) fn group(lines: Vec<Line>, setting: &Setting) -> Vec<Item> {
     let mut items: Vec<Item> = Vec::new();
     let mut row: Vec<Cell> = Vec::new();
     for line in lines {
@@ -43,12 +44,12 @@ pub(super) fn group(lines: Vec<Line>) -> Vec<Item> {
                 }
             }
             Place::Outside => {
-                finish(std::mem::take(&mut row), &mut items);
+                finish(std::mem::take(&mut row), &mut items, setting);
                 items.push(Item::Line(line));
             }
         }
     }
-    finish(row, &mut items);
+    finish(row, &mut items, setting);
     items
 }
 
@@ -143,20 +144,21 @@ fn first_cell(items: &mut Vec<Item>, line: &Line) -> Option<Cell> {
     Some(cell)
 }
 
-fn finish(mut row: Vec<Cell>, items: &mut Vec<Item>) {
+fn finish(mut row: Vec<Cell>, items: &mut Vec<Item>, setting: &Setting) {
     // The mark of a list item or the number of a heading may stand far from its text.
     if let [mark, text] = row.as_mut_slice() {
         let gap = text.left - mark.right;
-        let joined = format!("{} {}", mark.text(), text.text());
-        let is_number = mark.text().chars().all(|c| c.is_ascii_digit() || c == '.') && mark.text().contains('.');
+        let joined = format!("{} {}", mark.text(setting), text.text(setting));
+        let is_number =
+            mark.text(setting).chars().all(|c| c.is_ascii_digit() || c == '.') && mark.text(setting).contains('.');
         let is_near_number = gap < 2.0 * text.lines.first().map_or(0.0, |line| line.size)
-            && mark.text().chars().all(|c| c.is_ascii_digit());
+            && mark.text(setting).chars().all(|c| c.is_ascii_digit());
         let first = text.lines.first().filter(|line| gap < 4.0 * line.size);
         if let (true, Some(first)) =
             (mark.lines.len() == 1 && (is_number || is_near_number || list_item(&joined).is_some()), first)
         {
             let mut line = first.clone();
-            line.text = format!("{} {}", mark.text(), line.text);
+            line.text = format!("{} {}", mark.text(setting), line.text);
             line.left = mark.left;
             line.area = mark.lines.iter().fold(line.area, |area, mark| area.around(mark.area));
             items.push(Item::Line(line));
@@ -166,7 +168,7 @@ fn finish(mut row: Vec<Cell>, items: &mut Vec<Item>) {
     }
     let area = row.iter().flat_map(|cell| &cell.lines).map(|line| line.area).reduce(Area::around);
     if let Some(area) = area {
-        items.push(Item::Row(row.iter().map(Cell::text).collect(), area));
+        items.push(Item::Row(row.iter().map(|cell| cell.text(setting)).collect(), area));
     }
 }
 
@@ -181,9 +183,12 @@ impl Cell {
         self.lines.push(line);
     }
 
-    fn text(&self) -> String {
-        let lines: Vec<&str> = self.lines.iter().map(|line| line.text.trim()).collect();
-        lines.join(" ")
+    fn text(&self, setting: &Setting) -> String {
+        let mut text = String::new();
+        for line in &self.lines {
+            paragraphs::append(&mut text, &line.text, setting);
+        }
+        text
     }
 }
 
@@ -193,7 +198,8 @@ mod tests {
     use super::*;
 
     fn check(lines: Vec<Line>, expected: &[&str]) {
-        let found: Vec<String> = group(lines)
+        let setting = Setting::of(std::iter::once(lines.as_slice()));
+        let found: Vec<String> = group(lines, &setting)
             .into_iter()
             .map(|item| match item {
                 Item::Line(line) => line.text,
