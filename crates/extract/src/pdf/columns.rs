@@ -45,6 +45,7 @@ fn untangle_up_to(lines: Vec<Line>, most: usize) -> Vec<Line> {
                 for place in 0..column.len() {
                     let is_beside = place > 0 && (column[place].baseline - column[place - 1].baseline).abs() < 1.0;
                     column[place].is_beside &= is_beside;
+                    column[place].is_in_column = true;
                 }
             }
             result.extend(left);

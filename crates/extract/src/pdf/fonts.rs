@@ -39,7 +39,7 @@ pub(super) struct Font {
 enum Kind {
     /// One byte a code.
     Simple(Vec<Shape>),
-    Composite(Composite),
+    Composite(Box<Composite>),
 }
 
 /// What a code of a simple font says, and its width in text space, where the font's size is 1.
@@ -92,7 +92,7 @@ impl Font {
         let (kind, is_readable, is_vertical) = if is_composite {
             let composite = Composite::read(document, font, descendant, budget)?;
             let (is_readable, is_vertical) = (composite.is_readable(), composite.is_vertical());
-            (Kind::Composite(composite), is_readable, is_vertical)
+            (Kind::Composite(Box::new(composite)), is_readable, is_vertical)
         } else {
             let shapes = simple::read(document, font, budget)?;
             let is_readable = shapes.iter().any(|shape| !shape.text.is_empty());

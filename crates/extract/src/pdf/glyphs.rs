@@ -27,10 +27,14 @@ pub(super) struct Line {
     pub(super) turn: u8,
     /// Whether it stands beside the line before it, on the same baseline.
     pub(super) is_beside: bool,
+    /// Whether it is known to be a line of a column of running text, and no cell of a table.
+    pub(super) is_in_column: bool,
     /// Where it is on the page.
     pub(super) area: Area,
     /// The spaces that were not written but left: place in the text, and width in points.
     gaps: Vec<(usize, f64)>,
+    /// Where its last glyph begins.
+    last_left: f64,
     characters: usize,
     bold_characters: usize,
     fixed_characters: usize,
@@ -40,6 +44,11 @@ pub(super) struct Line {
 const NOWHERE: Area = Area { left: 0, top: 0, right: 0, bottom: 0 };
 
 impl Line {
+    /// Whether so much of it is set in letters of one width, in tenths.
+    pub(super) fn is_fixed_to(&self, tenths: usize) -> bool {
+        self.is_fixed || self.fixed_characters * 10 >= self.characters * tenths && self.fixed_characters > 0
+    }
+
     /// Left, bottom, right and top on the page, turned back.
     fn sides(&self) -> [f64; 4] {
         // About as far as letters go below and above the baseline.
@@ -98,6 +107,8 @@ impl Line {
 /// Receives the glyphs of a page.
 pub(super) struct Collector {
     lines: Vec<Line>,
+    /// Where the lines begin that were laid over the page, whatever stands around them.
+    overlay: Option<usize>,
     text_bytes: u64,
     most_bytes: u64,
 }
@@ -105,7 +116,7 @@ pub(super) struct Collector {
 impl Collector {
     /// More than `most_bytes` of text end the page.
     pub(super) fn new(most_bytes: u64) -> Self {
-        Self { lines: Vec::new(), text_bytes: 0, most_bytes }
+        Self { lines: Vec::new(), overlay: None, text_bytes: 0, most_bytes }
     }
 
     pub(super) fn is_full(&self) -> bool {
@@ -114,6 +125,25 @@ impl Collector {
 
     pub(super) fn text_bytes(&self) -> u64 {
         self.text_bytes
+    }
+
+    /// What comes from here on is laid over the page, such as the content of form fields.
+    pub(super) fn begin_overlay(&mut self) {
+        self.overlay = Some(self.lines.len());
+    }
+
+    /// Puts the lines of the overlay behind what stands above them or on their left.
+    fn settle_overlay(&mut self) {
+        let Some(from) = self.overlay.filter(|from| *from < self.lines.len()) else { return };
+        for mut line in self.lines.split_off(from) {
+            let at = self.lines.iter().position(|other| other.baseline < line.baseline - 0.5 * line.size);
+            let at = at.unwrap_or(self.lines.len());
+            let before = at.checked_sub(1).and_then(|before| self.lines.get(before));
+            line.is_beside = before.is_some_and(|before| {
+                (before.baseline - line.baseline).abs() < 0.5 * line.size && before.right <= line.left
+            });
+            self.lines.insert(at, line);
+        }
     }
 
     /// Takes a glyph: the matrix of text space without the font's size, the width and what comes after it in text
@@ -134,7 +164,8 @@ impl Collector {
 
     /// The lines in the order of the page's content. Turned ones come last, unless most of the page is turned. What
     /// lies outside of what is shown is left out.
-    pub(super) fn into_lines(self, frame: &Frame) -> Vec<Line> {
+    pub(super) fn into_lines(mut self, frame: &Frame) -> Vec<Line> {
+        self.settle_overlay();
         let mut counts = [0_usize; 4];
         for line in &self.lines {
             counts[usize::from(line.turn)] += line.characters;
@@ -174,6 +205,16 @@ impl Collector {
         if gap > CELL * size {
             return self.begin(glyph, text, true);
         }
+        // TeX draws an accent, moves back, and draws the letter under it.
+        let is_under = glyph.left < (line.last_left + line.right) / 2.0 && text.starts_with(char::is_alphabetic);
+        if let Some(accent) = line.text.chars().next_back().and_then(combining).filter(|_| is_under) {
+            line.text.pop();
+            line.text.push_str(text);
+            line.text.push(accent);
+            line.right = line.right.max(glyph.right);
+            return;
+        }
+        line.last_left = glyph.left;
         if gap > SPACE * size && !line.text.ends_with(' ') && !text.starts_with(' ') {
             line.gaps.push((line.text.len(), gap));
             line.text.push(' ');
@@ -207,12 +248,14 @@ impl Collector {
             text: text.to_owned(),
             left: glyph.left,
             right: glyph.right,
+            last_left: glyph.left,
             baseline: glyph.baseline,
             size: glyph.size,
             is_bold: glyph.is_bold,
             is_fixed: glyph.is_fixed,
             turn: glyph.turn,
             is_beside,
+            is_in_column: false,
             area: NOWHERE,
             gaps: Vec::new(),
             characters: 1,
@@ -271,6 +314,25 @@ impl Glyph {
     }
 }
 
+/// The accent that joins the letter before it, for one that stands alone.
+fn combining(accent: char) -> Option<char> {
+    Some(match accent {
+        '`' => '\u{300}',
+        '´' => '\u{301}',
+        '^' | 'ˆ' => '\u{302}',
+        '~' | '˜' => '\u{303}',
+        '¯' => '\u{304}',
+        '˘' => '\u{306}',
+        '˙' => '\u{307}',
+        '¨' => '\u{308}',
+        '˚' => '\u{30a}',
+        '˝' => '\u{30b}',
+        'ˇ' => '\u{30c}',
+        '¸' => '\u{327}',
+        _ => return None,
+    })
+}
+
 fn is_ligature(c: char) -> bool {
     matches!(c, '\u{fb00}'..='\u{fb06}' | '\u{fb13}'..='\u{fb17}' | 'ĳ' | 'Ĳ' | 'ŉ')
 }
@@ -297,8 +359,10 @@ pub(super) fn line(text: &str, left: f64, baseline: f64, size: f64) -> Line {
         is_fixed: false,
         turn: 0,
         is_beside: false,
+        is_in_column: false,
         area: NOWHERE,
         gaps: Vec::new(),
+        last_left: left,
         characters,
         bold_characters: 0,
         fixed_characters: 0,

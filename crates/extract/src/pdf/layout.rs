@@ -106,10 +106,12 @@ impl Piece {
         }
     }
 
-    /// Whether `next` begins higher on the page: in the next column.
+    /// Whether `next` begins on the right, above the end of this one: in the next column.
     fn is_higher_than(&self, next: &Self) -> bool {
         match (self, next) {
-            (Self::Text { area, .. }, Self::Text { area: next, .. }) => next.top < area.top && next.left > area.left,
+            (Self::Text { area, .. }, Self::Text { area: next, .. }) => {
+                next.top < area.bottom && next.left >= area.right
+            }
             _ => false,
         }
     }

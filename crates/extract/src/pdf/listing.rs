@@ -16,7 +16,11 @@ pub(super) fn split(lines: Vec<Line>) -> Vec<Part> {
     let mut open: Vec<Line> = Vec::new();
     let mut fixed: Vec<Line> = Vec::new();
     for line in lines {
-        if line.is_fixed && fixed.last().is_none_or(|last| goes_on(last, &line)) {
+        // Comments and names in it may be set otherwise.
+        let is_in_it = fixed
+            .last()
+            .map_or(line.is_fixed, |last| line.is_fixed_to(if line.is_beside { 2 } else { 6 }) && goes_on(last, &line));
+        if is_in_it {
             fixed.push(line);
             continue;
         }

@@ -85,6 +85,7 @@ fn annotations<'d>(
     interpreter: &mut Interpreter<'d, '_>,
 ) -> Result<(), ExtractError> {
     let Some(Object::Array(all)) = get(document, page, b"Annots") else { return Ok(()) };
+    interpreter.collector.begin_overlay();
     for annotation in all.iter().take(ANNOTATIONS) {
         let annotation = document.dereference(annotation).ok().and_then(|(_, annotation)| annotation.as_dict().ok());
         let Some(annotation) = annotation else { continue };

@@ -103,6 +103,10 @@ impl Paragraph {
         if line.turn != last.turn || (last.size - line.size).abs() > 0.06 * size || last.is_bold != line.is_bold {
             return false;
         }
+        // A line of a table of contents.
+        if last.text.contains('…') && last.text.ends_with(|c: char| c.is_ascii_digit()) {
+            return false;
+        }
         // Up: the next column or box.
         if distance < 0.0 || distance > 1.2 * setting.leading(last.size) + 0.5 {
             return false;
@@ -170,10 +174,19 @@ pub(super) fn append(text: &mut String, line: &str, setting: &Setting) {
             () if matches!(right.as_str(), "und" | "oder" | "and" | "or" | "bzw") => text.push(' '),
             () => {}
         }
-    } else if !text.is_empty() {
-        text.push(' ');
+    } else {
+        let is_one_word = text.ends_with(is_unspaced) && line.starts_with(is_unspaced);
+        if !text.is_empty() && !is_one_word {
+            text.push(' ');
+        }
     }
     text.push_str(line);
+}
+
+/// Whether the script does without spaces between words: Chinese and Japanese, with their punctuation.
+fn is_unspaced(c: char) -> bool {
+    matches!(c, '\u{2e80}'..='\u{312f}' | '\u{31a0}'..='\u{9fff}' | '\u{f900}'..='\u{faff}'
+        | '\u{ff00}'..='\u{ff60}' | '\u{20000}'..='\u{3ffff}')
 }
 
 /// Whether a hyphen at the end of a line only divides a word. What the document itself writes decides: the whole
@@ -234,6 +247,14 @@ mod tests {
             &[
                 "The maintenance of cranes is a long-term task, and the maintenance plan of the ship-to-shore crane names the long term and the Werk-Tag.",
             ],
+        );
+    }
+
+    #[test]
+    fn japanese_has_no_spaces_between_lines() {
+        check(
+            down(&["以下のオプションを任意の順序で使用することが", "できます。"], 14.0),
+            &["以下のオプションを任意の順序で使用することができます。"],
         );
     }
 

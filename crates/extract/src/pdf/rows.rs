@@ -28,6 +28,11 @@ pub(super) fn group(lines: Vec<Line>, setting: &Setting) -> Vec<Item> {
     let mut items: Vec<Item> = Vec::new();
     let mut row: Vec<Cell> = Vec::new();
     for line in lines {
+        if line.is_in_column {
+            finish(std::mem::take(&mut row), &mut items, setting);
+            items.push(Item::Line(line));
+            continue;
+        }
         if row.is_empty() {
             if let Some(first) = first_cell(&mut items, &line) {
                 row = vec![first, Cell::new(line)];

@@ -27,16 +27,16 @@ pub(super) fn read(document: &Document, font: &Dictionary, budget: &Budget<'_>) 
     // A font of drawings (Type 3) is a simple font as far as text goes.
     plain.set("Subtype", named(if subtype == b"TrueType" || is_type3 { "TrueType" } else { "Type1" }));
     let scale = if is_type3 { 1000.0 * type3_unit(document, font) } else { 1.0 };
-    let own_widths = widths(document, font, scale);
-    if let Some((first, widths)) = &own_widths {
-        plain.set("FirstChar", Object::Integer(*first));
-        plain.set("LastChar", Object::Integer(first + widths.len() as i64 - 1));
+    let descriptor = dictionary(document, font, b"FontDescriptor");
+    let missing = descriptor.and_then(|descriptor| number(get(document, descriptor, b"MissingWidth")?));
+    // All 256 of them: each that is missing costs the library a search.
+    if let Some(widths) = widths(document, font, scale, missing.unwrap_or(0.0)) {
+        plain.set("FirstChar", Object::Integer(0));
+        plain.set("LastChar", Object::Integer(255));
         #[allow(clippy::cast_possible_truncation)]
         let widths = widths.iter().map(|width| Object::Real(*width as f32)).collect();
         plain.set("Widths", Object::Array(widths));
     }
-    let descriptor = dictionary(document, font, b"FontDescriptor");
-    let missing = descriptor.and_then(|descriptor| number(get(document, descriptor, b"MissingWidth")?));
     let mut plain_descriptor = Dictionary::new();
     #[allow(clippy::cast_possible_truncation)]
     plain_descriptor.set("MissingWidth", Object::Real(missing.unwrap_or(0.0) as f32));
@@ -210,13 +210,16 @@ fn program(
     Ok(None)
 }
 
-/// `Widths` in thousandths, and the code of the first.
-fn widths(document: &Document, font: &Dictionary, scale: f64) -> Option<(i64, Vec<f64>)> {
-    let first = get(document, font, b"FirstChar")?.as_i64().ok().filter(|first| (0..256).contains(first))?;
-    let widths = get(document, font, b"Widths")?.as_array().ok()?;
-    let width = |width: &Object| document.dereference(width).ok().and_then(|(_, width)| number(width));
-    let widths: Vec<f64> = widths.iter().take(256).map(|object| width(object).unwrap_or(0.0) * scale).collect();
-    (!widths.is_empty()).then_some((first, widths))
+/// `Widths` in thousandths for each code, those that are not there as the `missing` one.
+fn widths(document: &Document, font: &Dictionary, scale: f64, missing: f64) -> Option<[f64; 256]> {
+    let first = get(document, font, b"FirstChar")?.as_i64().ok().and_then(|first| u8::try_from(first).ok())?;
+    let widths = get(document, font, b"Widths")?.as_array().ok().filter(|widths| !widths.is_empty())?;
+    let mut all = [missing; 256];
+    for (width, object) in all[usize::from(first)..].iter_mut().zip(widths) {
+        let found = document.dereference(object).ok().and_then(|(_, width)| number(width));
+        *width = found.unwrap_or(0.0) * scale;
+    }
+    Some(all)
 }
 
 /// The width of a unit of glyph space of a Type 3 font, in text space.
