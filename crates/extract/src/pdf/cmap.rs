@@ -11,7 +11,7 @@ const CODES: usize = 1 << 16;
 #[derive(Debug, Default)]
 pub(super) struct CharacterMap {
     pub(super) texts: HashMap<u32, Box<str>>,
-    /// Glyph numbers: first code, last code, number of the first.
+    /// Glyph numbers, sorted: first code, last code, number of the first.
     cids: Vec<(u32, u32, u32)>,
     /// Ranges of codes: bytes of each, lowest, highest.
     spaces: Vec<(usize, u32, u32)>,
@@ -89,6 +89,7 @@ impl CharacterMap {
             }
             last_name_is_mode = false;
         }
+        read.cids.sort_unstable();
         read
     }
 
@@ -109,7 +110,8 @@ impl CharacterMap {
 
     /// The number of the glyph of a code.
     pub(super) fn cid(&self, code: u32) -> Option<u32> {
-        let range = self.cids.iter().find(|(first, last, _)| (*first..=*last).contains(&code))?;
+        let behind = self.cids.partition_point(|(first, ..)| *first <= code);
+        let range = self.cids.get(behind.checked_sub(1)?).filter(|(_, last, _)| code <= *last)?;
         Some(range.2.saturating_add(code - range.0))
     }
 

@@ -133,9 +133,12 @@ fn flags(document: &Document, descriptor: Option<&Dictionary>) -> i64 {
 }
 
 fn is_bold(document: &Document, base: &str, descriptor: Option<&Dictionary>) -> bool {
-    // TeX's bold fonts carry it in their short names.
-    let is_tex = base.rsplit('+').next().is_some_and(|base| base.starts_with("cmbx") || base.starts_with("sfbx"));
-    if is_tex || ["bold", "black", "heavy", "demi"].iter().any(|weight| base.contains(weight)) {
+    let short = base.rsplit('+').next().unwrap_or(base);
+    // TeX's bold fonts carry it in their short names, and its copies of Times and Helvetica call it medium.
+    let is_tex =
+        ["cm", "ec", "sf", "lm", "tc", "la"].iter().any(|start| short.starts_with(start)) && short.contains("bx");
+    let is_nimbus = short.starts_with("nimbus") && (short.ends_with("-medi") || short.ends_with("-mediital"));
+    if is_tex || is_nimbus || ["bold", "black", "heavy", "demi"].iter().any(|weight| base.contains(weight)) {
         return true;
     }
     let weight = descriptor.and_then(|descriptor| number(get(document, descriptor, b"FontWeight")?));

@@ -134,7 +134,12 @@ impl Collector {
 
     /// Puts the lines of the overlay behind what stands above them or on their left.
     fn settle_overlay(&mut self) {
+        // More than any form has: they stay at the end.
+        const LINES: usize = 4_000;
         let Some(from) = self.overlay.filter(|from| *from < self.lines.len()) else { return };
+        if self.lines.len() > LINES {
+            return;
+        }
         for mut line in self.lines.split_off(from) {
             let at = self.lines.iter().position(|other| other.baseline < line.baseline - 0.5 * line.size);
             let at = at.unwrap_or(self.lines.len());

@@ -31,22 +31,25 @@ pub(super) fn levels(candidates: &[Option<Candidate<'_>>], body_size: f64) -> Ve
     };
     // Without a number a heading ranks with the highest ones of its style.
     let depth = |heading: &Candidate<'_>| {
-        let style = heading.style();
+        let style = heading.style(body_size);
         section_depth(heading.text)
             .or_else(|| {
-                headings().filter(|other| other.style() == style).filter_map(|other| section_depth(other.text)).min()
+                headings()
+                    .filter(|other| other.style(body_size) == style)
+                    .filter_map(|other| section_depth(other.text))
+                    .min()
             })
             .unwrap_or(1)
     };
     let mut ranks: Vec<(Style, u8)> =
-        headings().map(|heading| (heading.style(), section_depth(heading.text).unwrap_or(0))).collect();
+        headings().map(|heading| (heading.style(body_size), section_depth(heading.text).unwrap_or(0))).collect();
     ranks.sort_unstable();
     ranks.dedup();
     // `depth` looks through all headings: ask it once for each style that has any without a number.
     let mut unnumbered: Vec<(Style, u8)> = Vec::new();
     for (style, _) in ranks.iter().filter(|(_, depth)| *depth == 0) {
         if let Some(heading) =
-            headings().find(|heading| heading.style() == *style && section_depth(heading.text).is_none())
+            headings().find(|heading| heading.style(body_size) == *style && section_depth(heading.text).is_none())
         {
             unnumbered.push((*style, depth(heading)));
         }
@@ -63,14 +66,16 @@ pub(super) fn levels(candidates: &[Option<Candidate<'_>>], body_size: f64) -> Ve
     order.sort_unstable();
     order.dedup();
     let levels = spread(&order, |wanted| {
-        headings().filter(|heading| key(heading.style(), section_depth(heading.text).unwrap_or(0)) == *wanted).count()
+        headings()
+            .filter(|heading| key(heading.style(body_size), section_depth(heading.text).unwrap_or(0)) == *wanted)
+            .count()
     });
     candidates
         .iter()
         .zip(&is_heading)
         .map(|(candidate, is_heading)| {
             let heading = candidate.as_ref().filter(|_| *is_heading)?;
-            let key = key(heading.style(), section_depth(heading.text).unwrap_or(0));
+            let key = key(heading.style(body_size), section_depth(heading.text).unwrap_or(0));
             let rank = order.iter().position(|other| *other == key)?;
             levels.get(rank).copied()
         })
@@ -137,10 +142,11 @@ fn is_heading(candidates: &[Option<Candidate<'_>>], place: usize, body_size: f64
 }
 
 impl Candidate<'_> {
-    fn style(&self) -> Style {
+    fn style(&self, body_size: f64) -> Style {
         #[allow(clippy::cast_possible_truncation)]
         let size = -(self.size * 2.0).round() as i64;
-        Style { size, is_plain: !self.is_bold }
+        // Among large ones, a word in another font makes no difference.
+        Style { size, is_plain: !self.is_bold && self.size < 1.12 * body_size }
     }
 }
 

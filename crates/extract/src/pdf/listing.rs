@@ -24,14 +24,14 @@ pub(super) fn split(lines: Vec<Line>) -> Vec<Part> {
             fixed.push(line);
             continue;
         }
-        close(&mut fixed, &mut open, &mut parts);
+        close(&mut fixed, &mut open, Some(&line), &mut parts);
         if line.is_fixed && !line.is_beside {
             fixed.push(line);
         } else {
             open.push(line);
         }
     }
-    close(&mut fixed, &mut open, &mut parts);
+    close(&mut fixed, &mut open, None, &mut parts);
     if !open.is_empty() {
         parts.push(Part::Lines(open));
     }
@@ -45,12 +45,16 @@ fn goes_on(last: &Line, line: &Line) -> bool {
         && (line.is_beside || down > 0.0 && down < 2.6 * line.size)
 }
 
-/// One line alone stays with the text around it.
-fn close(fixed: &mut Vec<Line>, open: &mut Vec<Line>, parts: &mut Vec<Part>) {
+/// One line alone stays with the text around it, and so does the cell of a table, with `next` on its right.
+fn close(fixed: &mut Vec<Line>, open: &mut Vec<Line>, next: Option<&Line>, parts: &mut Vec<Part>) {
     // What stands beside text that is no listing, such as the name of an option, is none either.
     let begins_beside = fixed.first().is_some_and(|line| line.is_beside);
     let rows = fixed.iter().filter(|line| !line.is_beside).count();
-    if begins_beside || rows < 2 {
+    let is_cell = next.zip(fixed.last()).is_some_and(|(next, last)| {
+        let right = fixed.iter().map(|line| line.right).fold(f64::NEG_INFINITY, f64::max);
+        next.left >= right && (next.is_beside || next.baseline > last.baseline + 0.3 * last.size)
+    });
+    if begins_beside || is_cell || rows < 2 {
         open.append(fixed);
         return;
     }
@@ -75,7 +79,8 @@ fn text(lines: &[Line]) -> String {
     distances.sort_by(f64::total_cmp);
     let leading = distances.get(distances.len() / 4).copied().unwrap_or(f64::INFINITY);
     let mut text = String::new();
-    let mut row = 0;
+    // How many characters the row has so far.
+    let mut at = 0;
     let mut above = None;
     for line in lines {
         if let (Some(above), false) = (above, line.is_beside) {
@@ -83,15 +88,15 @@ fn text(lines: &[Line]) -> String {
             if above - line.baseline > 1.6 * leading {
                 text.push('\n');
             }
-            row = text.len();
+            at = 0;
         }
         above = Some(line.baseline);
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let column = ((line.left - left) / letter).clamp(0.0, WIDEST).round() as usize;
-        let at = text[row..].chars().count();
         let spaces = column.saturating_sub(at).max(usize::from(line.is_beside));
         text.extend(std::iter::repeat_n(' ', spaces));
         text.push_str(line.text.trim());
+        at += spaces + line.text.trim().chars().count();
     }
     text
 }

@@ -16,6 +16,15 @@ pub(super) enum Item {
     Row(Vec<String>, Area),
 }
 
+impl Item {
+    fn as_line(&self) -> Option<&Line> {
+        match self {
+            Self::Line(line) => Some(line),
+            Self::Row(..) => None,
+        }
+    }
+}
+
 struct Cell {
     left: f64,
     right: f64,
@@ -27,14 +36,17 @@ struct Cell {
 pub(super) fn group(lines: Vec<Line>, setting: &Setting) -> Vec<Item> {
     let mut items: Vec<Item> = Vec::new();
     let mut row: Vec<Cell> = Vec::new();
-    for line in lines {
+    let mut lines = lines.into_iter();
+    while let Some(line) = lines.next() {
         if line.is_in_column {
             finish(std::mem::take(&mut row), &mut items, setting);
             items.push(Item::Line(line));
             continue;
         }
         if row.is_empty() {
-            if let Some(first) = first_cell(&mut items, &line) {
+            if let Some(first) =
+                first_cell(&mut items, &line).or_else(|| centred_cell(&mut items, &line, lines.as_slice()))
+            {
                 row = vec![first, Cell::new(line)];
             } else {
                 items.push(Item::Line(line));
@@ -65,7 +77,11 @@ enum Place {
 }
 
 fn place_in(row: &[Cell], line: &Line) -> Place {
+    const CELLS: usize = 200;
     let (Some(cell), Some(first)) = (row.last(), row.first()) else { return Place::Outside };
+    if row.len() >= CELLS {
+        return Place::Outside;
+    }
     let (Some(last), Some(top)) = (
         cell.lines.last(),
         row.iter().filter_map(|cell| cell.lines.first()).map(|line| line.baseline).max_by(f64::total_cmp),
@@ -136,17 +152,54 @@ fn first_cell(items: &mut Vec<Item>, line: &Line) -> Option<Cell> {
             }
         }
     }
-    let lines: Vec<Line> = items
-        .drain(items.len() - taken..)
-        .filter_map(|item| match item {
-            Item::Line(line) => Some(line),
-            Item::Row(..) => None,
-        })
-        .collect();
-    let mut lines = lines.into_iter();
+    take_cell(items, taken)
+}
+
+/// Makes the last lines a cell.
+fn take_cell(items: &mut Vec<Item>, count: usize) -> Option<Cell> {
+    let mut lines = items.drain(items.len().checked_sub(count)?..).filter_map(|item| match item {
+        Item::Line(line) => Some(line),
+        Item::Row(..) => None,
+    });
     let mut cell = Cell::new(lines.next()?);
     lines.for_each(|line| cell.push(line));
     Some(cell)
+}
+
+/// Takes a first cell back whose middle is as high as that of the taller second one, which begins with `line` and goes
+/// on in `rest`.
+fn centred_cell(items: &mut Vec<Item>, line: &Line, rest: &[Line]) -> Option<Cell> {
+    const MOST: usize = 4;
+    let size = line.size;
+    let mut bottom = line.baseline;
+    for below in rest.iter().take(CELL_LINES) {
+        let is_next = (0.3 * size..1.6 * size).contains(&(bottom - below.baseline)) && below.turn == line.turn;
+        if !is_next || (below.left - line.left).abs() > 0.25 * size {
+            break;
+        }
+        bottom = below.baseline;
+    }
+    let middle = (line.baseline + bottom) / 2.0;
+    let last = items.last().and_then(Item::as_line)?.baseline;
+    let mut above: Option<&Line> = None;
+    let mut found = None;
+    for count in 1..=MOST.min(items.len()) {
+        let Some(first) = items[items.len() - count].as_line() else { break };
+        let is_stacked = above.is_none_or(|below| {
+            (0.3 * size..1.6 * size).contains(&(first.baseline - below.baseline))
+                && (first.left - below.left).abs() < 0.25 * size
+        });
+        let is_left = first.right <= line.left + 0.2 * size && first.turn == line.turn;
+        // The second cell must be the taller one: else it would be a line of the same height.
+        if !is_stacked || !is_left || first.baseline > line.baseline + 0.3 * size {
+            break;
+        }
+        if ((first.baseline + last) / 2.0 - middle).abs() < 0.35 * size {
+            found = Some(count);
+        }
+        above = Some(first);
+    }
+    take_cell(items, found.filter(|_| line.baseline - bottom > 0.3 * size)?)
 }
 
 fn finish(mut row: Vec<Cell>, items: &mut Vec<Item>, setting: &Setting) {
@@ -254,6 +307,27 @@ mod tests {
                 "[Class of fault | Meaning | On site]",
                 "[1 | Crane stands still, danger to people | 2 hours]",
                 "[2 | Restricted]",
+            ],
+        );
+    }
+
+    #[test]
+    fn cells_centred_in_their_row() {
+        check(
+            vec![
+                line("update", 50.0, 700.0, 10.0),
+                line("Fetches what there", 150.0, 712.0, 10.0),
+                line("is in all of the", 150.0, 700.0, 10.0),
+                line("sources.", 150.0, 688.0, 10.0),
+                line("search", 50.0, 664.0, 10.0),
+                line("Name", 50.0, 652.0, 10.0),
+                line("Looks for a package", 150.0, 670.0, 10.0),
+                line("in all of the", 150.0, 658.0, 10.0),
+                line("sources.", 150.0, 646.0, 10.0),
+            ],
+            &[
+                "[update | Fetches what there is in all of the sources.]",
+                "[search Name | Looks for a package in all of the sources.]",
             ],
         );
     }

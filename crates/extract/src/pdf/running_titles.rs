@@ -6,6 +6,8 @@ use std::collections::HashMap;
 /// How many baselines at either end of a page may hold running titles.
 const DEPTH: usize = 3;
 
+/// The most pieces of text at either end that are looked at.
+const PIECES: usize = 40;
 /// How many pages away the same title of a chapter is looked for: those of left and right pages can differ.
 const NEAR: usize = 2;
 
@@ -142,7 +144,7 @@ fn ends(page: &[Line], depth: usize) -> Vec<usize> {
                 heights += 1;
                 last = page[place].baseline;
             }
-            if heights > depth {
+            if heights > depth || found.len() >= PIECES {
                 break;
             }
             found.push(place);
