@@ -53,7 +53,9 @@ pub enum ReadFailure {
         reason: String,
     },
     /// The kernel lacks something and the settings insist on it.
-    #[error("documents are not read because this machine cannot confine their reader ({0}); tell whoever runs the server")]
+    #[error(
+        "documents are not read because this machine cannot confine their reader ({0}); tell whoever runs the server"
+    )]
     Unconfined(Confinement),
     /// The file itself cannot be got at.
     #[error("its bytes cannot be got at: {0}")]
@@ -73,11 +75,9 @@ impl ReadFailure {
             | Self::TooMuchMemory { .. }
             | Self::Crashed { .. }
             | Self::Forbidden => false,
-            Self::Interrupted
-            | Self::NoWorker { .. }
-            | Self::Unconfined(_)
-            | Self::Source(_)
-            | Self::Receiver(_) => true,
+            Self::Interrupted | Self::NoWorker { .. } | Self::Unconfined(_) | Self::Source(_) | Self::Receiver(_) => {
+                true
+            }
         }
     }
 }

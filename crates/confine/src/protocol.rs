@@ -17,7 +17,6 @@
 //! A worker answers only after it has taken the whole file. It ends when its standard input does.
 
 use crate::{Confinement, Refusal};
-use domain::Block;
 use extract::{Extracted, Format, Limits};
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};
@@ -120,9 +119,6 @@ pub(crate) struct Done {
 
 /// A file that could not be read.
 pub(crate) type Failed = Refusal;
-
-/// Blocks, some of them.
-pub(crate) type Blocks = Vec<Block>;
 
 /// The frame, ready to be sent.
 ///

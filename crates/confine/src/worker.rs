@@ -144,10 +144,10 @@ impl Outlet<'_> {
             return Err(ExtractError::Damaged { reason: "the name of a file in it is too long".to_owned() });
         }
         let limit = self.limits.entries;
-        self.entries = self.entries.checked_sub(1).ok_or_else(|| ExtractError::TooLarge {
-            what: "the number of files in it",
-            limit: limit.to_string(),
-        })?;
+        self.entries = self
+            .entries
+            .checked_sub(1)
+            .ok_or_else(|| ExtractError::TooLarge { what: "the number of files in it", limit: limit.to_string() })?;
         let length = bytes.len() as u64;
         let limit = self.limits.unpacked_bytes;
         self.children_bytes = self.children_bytes.checked_sub(length).ok_or_else(|| ExtractError::TooLarge {
@@ -216,4 +216,3 @@ impl Outlet<'_> {
         ExtractError::Damaged { reason: "reading it was given up".to_owned() }
     }
 }
-
