@@ -82,7 +82,8 @@ pub fn hold_a_worker() -> ExitCode {
         let (names, mut heard) = unbounded_channel();
         tokio::spawn(async move {
             let process = heard.recv().await.unwrap();
-            writeln!(io::stdout(), "{process}").unwrap();
+            let mut output = io::stdout();
+            writeln!(output, "{process}").unwrap();
         });
         let pool = pool(one_worker());
         text(&pool, "process", "x").await;

@@ -14,6 +14,7 @@ const FILES: usize = 2000;
 
 async fn small_files() {
     let content = "A short note about the printer on the second floor.\n\n".repeat(40);
+    let mut output = io::stderr();
     for (workers, files_per_worker) in [(1, 500), (2, 500), (1, 1), (2, 1)] {
         let pool = pool(Settings { workers, files_per_worker, ..Settings::default() });
         let began = Instant::now();
@@ -31,6 +32,6 @@ async fn small_files() {
             reading.await.unwrap();
         }
         let rate = FILES as f64 / began.elapsed().as_secs_f64();
-        writeln!(io::stderr(), "{workers} workers, new after {files_per_worker} files: {rate:.0} files/s").unwrap();
+        writeln!(output, "{workers} workers, new after {files_per_worker} files: {rate:.0} files/s").unwrap();
     }
 }
