@@ -45,7 +45,8 @@ pub enum Source<'a> {
 
 impl Pool {
     /// A pool of workers that `command` starts: a program that calls [`serve_reader`](crate::serve_reader) first
-    /// thing. Only program, arguments and the variables set on it count; the server's environment stays here.
+    /// thing. Only program (an absolute path), arguments and the variables set on it
+    /// count: workers start in the root folder, and the server's environment stays here.
     #[must_use]
     pub fn new(command: Command, settings: Settings) -> Self {
         let permits = Semaphore::new(settings.workers.max(1));

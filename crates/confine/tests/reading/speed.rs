@@ -15,6 +15,8 @@ const FILES: usize = 2000;
 async fn small_files() {
     let content = "A short note about the printer on the second floor.\n\n".repeat(40);
     let mut output = io::stderr();
+    let confinement = pool(Settings::default()).check().await.unwrap();
+    writeln!(output, "{confinement}").unwrap();
     for (workers, files_per_worker) in [(1, 500), (2, 500), (1, 1), (2, 1)] {
         let pool = pool(Settings { workers, files_per_worker, ..Settings::default() });
         let began = Instant::now();
