@@ -119,9 +119,15 @@ impl Pool {
     }
 }
 
-/// Whether an earlier file of the same worker could have caused it.
+/// Whether an earlier file of the same worker could have caused it, or something that happened while it waited.
 const fn may_be_inherited(failure: &ReadFailure) -> bool {
-    matches!(failure, ReadFailure::Crashed { .. } | ReadFailure::Forbidden | ReadFailure::TooMuchMemory { .. })
+    matches!(
+        failure,
+        ReadFailure::Crashed { .. }
+            | ReadFailure::Forbidden
+            | ReadFailure::TooMuchMemory { .. }
+            | ReadFailure::Interrupted
+    )
 }
 
 impl Inner {

@@ -40,7 +40,7 @@ impl Default for Settings {
             wall: Allowance { base: Duration::from_secs(120), per_mib: Duration::from_secs(2) },
             cpu: Allowance { base: Duration::from_secs(60), per_mib: Duration::from_secs(1) },
             start: Duration::from_secs(60),
-            files_per_worker: 500,
+            files_per_worker: 100,
             resident_growth_bytes: 192 << 20,
             require_confinement: false,
         }
