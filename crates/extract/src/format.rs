@@ -1,7 +1,9 @@
 //! The formats that can be read.
 
+use serde::{Deserialize, Serialize};
+
 /// A format that can be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Format {
     /// Portable Document Format, ISO 32000.
     Pdf,

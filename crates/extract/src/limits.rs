@@ -1,9 +1,10 @@
 //! How much one file may unpack to.
 
 use crate::ExtractError;
+use serde::{Deserialize, Serialize};
 
 /// Bounds on what one file may unpack to, so that a hostile or broken one cannot take the machine's memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// Bytes after decompression: of all archive entries read, or of a PDF's content streams. The file itself may
     /// not be larger either.
