@@ -228,87 +228,263 @@
 
   let uploading = false;
 
-  function send(form, file, line) {
+  /** Files go in requests of this many files or bytes: large enough to be fast, small enough to show how far it is. */
+  const GROUP = { files: 32, bytes: 8e6 };
+  /** Lines of files that were not taken in; the batch has all of them. */
+  const MOST_LINES = 100;
+  const SIDECAR = ".carrel.json";
+
+  const count = (number, one, many) => `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
+  const bytes = (size) => (size < 1e6 ? `${Math.ceil(size / 1e3)} kB` : `${(size / 1e6).toFixed(size < 1e7 ? 1 : 0)} MB`);
+
+  /** What systems leave in folders for themselves. */
+  const passedOver = (path) =>
+    path.includes("/") && path.split("/").some((part) => /^(\.|~\$)|^(Thumbs\.db|desktop\.ini|__MACOSX)$/.test(part));
+
+  /** All files of what was dropped, folders opened, with their paths. */
+  async function dropped(transfer) {
+    const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+    if (!entries.length) return [...transfer.files].map((file) => ({ file, path: file.name }));
+    const found = [];
+    const open = async (entry) => {
+      if (entry.isFile) {
+        const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
+        return found.push({ file, path: entry.fullPath.replace(/^\//, "") });
+      }
+      const reader = entry.createReader();
+      // A reader gives some entries at a time, and none at the end.
+      for (;;) {
+        const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+        if (!some.length) return;
+        for (const inner of some) await open(inner);
+      }
+    };
+    for (const entry of entries) await open(entry);
+    return found;
+  }
+
+  /** Files in requests; a sidecar file stands before its own file, in the same request. */
+  function groups(files) {
+    const sidecars = new Map(files.filter(({ path }) => path.endsWith(SIDECAR)).map((item) => [item.path, item]));
+    const units = files
+      .filter(({ path }) => !path.endsWith(SIDECAR))
+      .map((item) => {
+        const beside = sidecars.get(item.path + SIDECAR);
+        sidecars.delete(item.path + SIDECAR);
+        return beside ? [beside, item] : [item];
+      });
+    units.push(...[...sidecars.values()].map((item) => [item]));
+    const made = [];
+    let group = null;
+    let size = 0;
+    for (const unit of units) {
+      const more = unit.reduce((sum, { file }) => sum + file.size, 0);
+      if (!group || group.length + unit.length > GROUP.files || size + more > GROUP.bytes) {
+        made.push((group = []));
+        size = 0;
+      }
+      group.push(...unit);
+      size += more;
+    }
+    return made;
+  }
+
+  function send(form, group, fields, progress) {
     return new Promise((resolve) => {
       const body = new FormData();
       body.append("csrf", form.elements.csrf.value);
       body.append("label", form.elements.label.value);
-      body.append("files", file, file.name);
-      const bar = one("progress", line);
-      const state = one("[data-state]", line);
+      Object.entries(fields).forEach(([name, value]) => value && body.append(name, value));
+      group.forEach(({ file, path }) => body.append("files", file, path));
       const request = new XMLHttpRequest();
       request.open("POST", form.action);
-      request.upload.addEventListener("progress", (event) => {
-        const percent = event.total ? Math.round((100 * event.loaded) / event.total) : 0;
-        bar.value = percent;
-        state.textContent = percent < 100 ? `sending, ${percent} %` : "checking";
-      });
+      request.setRequestHeader("Accept", "application/json");
+      request.upload.addEventListener("progress", (event) => progress(event.loaded));
       request.addEventListener("loadend", () => {
-        bar.remove();
-        const taken = request.status >= 200 && request.status < 300;
-        line.classList.add(taken ? "job-done" : "job-failed");
-        state.textContent = taken ? "received" : reason(request);
-        resolve(taken);
+        let answer = null;
+        try {
+          answer = JSON.parse(request.responseText);
+        } catch {
+          // Said below.
+        }
+        if (request.status === 200 && answer) return resolve(answer);
+        const refused = `the appliance refused it (${request.status})`;
+        const broken = "the connection broke; send it again";
+        resolve({ error: answer?.error?.message || (request.status === 0 ? broken : refused) });
       });
       request.send(body);
     });
   }
 
-  function reason(request) {
-    if (request.status === 0) return "the connection broke; try again";
-    if (request.status === 413) return "the file is larger than the appliance takes";
-    try {
-      return JSON.parse(request.responseText).error.message;
-    } catch {
-      const heading = fragment(request.responseText || "<p></p>", "h1");
-      return heading ? heading.textContent : `the appliance refused it (${request.status})`;
-    }
+  /** A line for a file that is being sent. */
+  function fileLine(path) {
+    const bar = make("progress", { max: 100, value: 0 });
+    bar.setAttribute("aria-label", path);
+    const state = make("span", { textContent: "waiting" });
+    const words = make("p", { className: "job-line" }, bar, state);
+    const line = make("li", { className: "job" });
+    line.append(make("div", { className: "job-body" }, make("p", { className: "job-name", textContent: path }), words));
+    return {
+      line,
+      sent(percent) {
+        bar.value = percent;
+        state.textContent = percent < 100 ? `sending, ${percent} %` : "checking";
+      },
+      end(words, failed) {
+        bar.remove();
+        state.textContent = words;
+        line.classList.add(failed ? "job-failed" : "job-done");
+      },
+    };
   }
 
-  async function upload(form) {
-    const field = form.elements.files;
-    const list = one("[data-files]", form);
-    const lines = [...field.files].map((file) => {
-      const bar = make("progress", { max: 100, value: 0 });
-      bar.setAttribute("aria-label", file.name);
-      const state = make("span", { textContent: "waiting" });
-      state.dataset.state = "";
-      const words = make("p", { className: "job-line" }, bar, state);
-      const line = make("li", { className: "job" });
-      line.append(make("div", { className: "job-body" }, make("p", { className: "job-name", textContent: file.name }), words));
-      list.append(line);
-      return [file, line];
-    });
+  const said = {
+    queued: () => "received",
+    unchanged: () => "unchanged",
+    known: (file) => (file.known_as ? `known as ${file.known_as}` : "known under another name"),
+    failed: (file) => file.reason,
+  };
+
+  /** What came of an upload so far, in one line. */
+  function tally(sums) {
+    return [
+      sums.queued && `${sums.queued.toLocaleString("en")} queued`,
+      sums.unchanged && `${sums.unchanged.toLocaleString("en")} unchanged`,
+      sums.known && `${sums.known.toLocaleString("en")} known under another name`,
+      sums.failed && `${sums.failed.toLocaleString("en")} not taken in`,
+    ].filter(Boolean);
+  }
+
+  async function upload(form, files) {
     uploading = true;
+    const list = one("[data-files]", form);
+    const box = one("[data-sending]", form);
+    const [all_bar, all_words, all_sums] = [make("progress", { max: 1000 }), make("span"), make("span", { className: "quiet" })];
+    all_bar.setAttribute("aria-label", "All files");
+    box.replaceChildren(make("p", {}, all_words, all_sums), all_bar);
+    box.hidden = false;
+    list.replaceChildren();
     const jobs = document.getElementById("jobs");
     if (jobs) watch(jobs.dataset.poll);
-    for (const [file, line] of lines) {
-      if (await send(form, file, line)) setTimeout(() => line.remove(), 4000);
+
+    const total = files.reduce((sum, { file }) => sum + file.size, 0) || 1;
+    const folder = files[0].path.includes("/") && files[0].path.split("/")[0];
+    const together = folder && files.every(({ path }) => path.startsWith(`${folder}/`));
+    const title = files.length > 1 ? `${together ? `${folder}, ` : ""}${count(files.length, "file", "files")}` : "";
+    const sums = { queued: 0, unchanged: 0, known: 0, failed: 0 };
+    let [batch, before, failures] = ["", 0, 0];
+
+    const show = (loaded, finished) => {
+      all_bar.value = (1000 * Math.min(total, before + loaded)) / total;
+      const percent = Math.floor((100 * Math.min(total, before + loaded)) / total);
+      all_words.textContent = finished
+        ? `${count(files.length, "file", "files")}: ${tally(sums).join(" · ")}`
+        : `Sending ${count(files.length, "file", "files")}, ${bytes(total)} · ${percent} %`;
+      all_sums.textContent = finished ? "" : tally(sums).join(" · ");
+    };
+    show(0);
+    for (const group of groups(files)) {
+      const lines = new Map(group.map(({ path }) => [path, fileLine(path)]));
+      const seen = group.filter(({ path }) => !path.endsWith(SIDECAR) || group.length === 1);
+      list.prepend(...seen.map(({ path }) => lines.get(path).line));
+      const answer = await send(form, group, batch ? { batch } : { title }, (loaded) => {
+        show(loaded);
+        let rest = loaded;
+        for (const { file, path } of group) {
+          lines.get(path).sent(file.size ? Math.min(100, Math.floor((100 * Math.max(0, rest)) / file.size)) : 100);
+          rest -= file.size;
+        }
+      });
+      before += group.reduce((sum, { file }) => sum + file.size, 0);
+      batch = answer.batch || batch;
+      const told = answer.files || seen.map(({ path }) => ({ source: path, state: "failed", reason: answer.error }));
+      const unspoken = new Set(lines.keys());
+      for (const file of told) {
+        sums[file.state] += 1;
+        const failed = file.state === "failed";
+        const line = lines.get(file.source) || fileLine(file.source);
+        unspoken.delete(file.source);
+        line.end(said[file.state](file), failed);
+        if (failed && failures < MOST_LINES) list.append(line.line);
+        else if (failed) line.line.remove();
+        else setTimeout(() => line.line.remove(), file.state === "known" ? 6000 : 1500);
+        failures += failed;
+      }
+      unspoken.forEach((path) => lines.get(path).line.remove());
+      show(0);
     }
+    show(0, true);
+    if (failures > MOST_LINES) list.append(make("li", { className: "job", textContent: `and ${failures - MOST_LINES} more` }));
+    if (batch) all_sums.replaceChildren(make("a", { href: `/batches/${batch}`, textContent: "All files of this upload" }));
+    all_bar.remove();
+    announce(all_words.textContent);
     uploading = false;
-    form.reset();
   }
 
   function readyUpload(form) {
-    const zone = one("[data-drop]", form);
-    const over = (event) => {
-      if (!event.dataTransfer?.types.includes("Files")) return;
-      event.preventDefault();
-      zone.classList.add("drop-over");
+    const { files: field } = form.elements;
+    const folder = document.getElementById("folder");
+    const box = one("[data-chosen-files]", form);
+    let chosen = [];
+    form.noValidate = true;
+    form.classList.add("scripted");
+
+    const show = () => {
+      box.hidden = !chosen.length;
+      const size = chosen.reduce((sum, { file }) => sum + file.size, 0);
+      one("[data-chosen-sum]", box).textContent = `${count(chosen.length, "file", "files")}, ${bytes(size)}`;
+      const names = chosen.slice(0, 3).map(({ path }) => path);
+      one("[data-chosen-names]", box).textContent = names.join(" · ") + (chosen.length > 3 ? " …" : "");
     };
-    zone.addEventListener("dragenter", over);
-    zone.addEventListener("dragover", over);
-    zone.addEventListener("dragleave", () => zone.classList.remove("drop-over"));
-    zone.addEventListener("drop", (event) => {
-      event.preventDefault();
-      zone.classList.remove("drop-over");
-      // The label is chosen by a person, so a drop fills the field and the button still decides.
-      form.elements.files.files = event.dataTransfer.files;
-      one("button", form).focus();
+    // What is chosen again replaces what was chosen before under the same path.
+    const add = (files) => {
+      const wanted = files.filter(({ path }) => !passedOver(path));
+      const paths = new Set(wanted.map(({ path }) => path));
+      chosen = [...chosen.filter(({ path }) => !paths.has(path)), ...wanted];
+      show();
+      if (chosen.length) one(".upload-line button", form).focus();
+    };
+    const clear = () => {
+      chosen = [];
+      field.value = folder.value = "";
+      show();
+    };
+    field.addEventListener("change", () => {
+      add([...field.files].map((file) => ({ file, path: file.name })));
+      field.value = "";
     });
-    form.addEventListener("submit", (event) => {
+    folder.addEventListener("change", () => {
+      add([...folder.files].map((file) => ({ file, path: file.webkitRelativePath || file.name })));
+      folder.value = "";
+    });
+    one("[data-chosen-clear]", box).addEventListener("click", clear);
+
+    const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
+    const over = (yes) => document.body.classList.toggle("body-over", yes);
+    document.addEventListener("dragover", (event) => {
+      if (!carriesFiles(event)) return;
       event.preventDefault();
-      if (form.elements.files.files.length && !uploading) upload(form);
+      over(true);
+    });
+    document.addEventListener("dragleave", (event) => !event.relatedTarget && over(false));
+    document.addEventListener("drop", async (event) => {
+      if (!carriesFiles(event)) return;
+      event.preventDefault();
+      over(false);
+      // The label is chosen by a person, so a drop only adds to what is chosen, and the button still decides.
+      try {
+        add(await dropped(event.dataTransfer));
+      } catch {
+        announce("What was dropped could not be opened.");
+      }
+    });
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      if (uploading) return;
+      if (!chosen.length) return field.click();
+      const files = chosen;
+      clear();
+      await upload(form, files);
     });
   }
 

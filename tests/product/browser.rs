@@ -105,6 +105,43 @@ async fn browser_signs_in_asks_sees_the_stream_and_opens_the_cited_passage() {
     page.close().await.unwrap();
 }
 
+/// A drop of two files that a script makes, since no driver can drag one in from outside.
+const DROP: &str = "const transfer = new DataTransfer(); \
+    transfer.items.add(new File(['The gulls are counted in June.'], 'gulls.txt')); \
+    transfer.items.add(new File([''], 'nothing.txt')); \
+    document.querySelector('h1').dispatchEvent( \
+        new DragEvent('drop', { dataTransfer: transfer, bubbles: true, cancelable: true }))";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn browser_drops_files_on_the_page_and_sees_what_became_of_each() {
+    let (world, handbook) = with_handbook().await;
+    let address = serve(&world).await;
+    let driver = driver();
+    let page = browser(&driver, 1200).await;
+    page.goto(&address).await.unwrap();
+    page.find(Locator::Id("name")).await.unwrap().send_keys("clara").await.unwrap();
+    page.find(Locator::Id("password")).await.unwrap().send_keys(PASSWORD).await.unwrap();
+    page.find(Locator::Css("main button")).await.unwrap().click().await.unwrap();
+    page.wait().for_element(Locator::Id("question")).await.unwrap();
+    page.goto(&format!("{address}/collections/{}", handbook.id)).await.unwrap();
+    page.execute(DROP, vec![]).await.unwrap();
+    let chosen = page.wait().for_element(Locator::Css("[data-chosen-files]:not([hidden])")).await.unwrap();
+    assert!(chosen.text().await.unwrap().contains("2 files"));
+    page.find(Locator::Css(".upload-line button")).await.unwrap().click().await.unwrap();
+    let failed = page.wait().for_element(Locator::Css("[data-files] .job-failed")).await.unwrap();
+    let line = failed.text().await.unwrap();
+    assert!(line.contains("nothing.txt") && line.contains("the file is empty"), "{line}");
+    let sums = page.wait().for_element(Locator::Css("[data-sending] a[href^='/batches/']")).await.unwrap();
+    let said = page.find(Locator::Css("[data-sending]")).await.unwrap().text().await.unwrap();
+    assert!(said.contains("1 queued") && said.contains("1 not taken in"), "{said}");
+    sums.click().await.unwrap();
+    let title = page.wait().for_element(Locator::Id("batch-title")).await.unwrap();
+    assert_eq!(title.text().await.unwrap(), "2 files");
+    page.close().await.unwrap();
+    world.ingest().await;
+    assert!(world.signed_in("clara").await.get("/search?q=gulls+in+June").await.body.contains("gulls.txt"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn browser_at_phone_width_needs_no_sideways_scrolling() {
     let (world, handbook) = with_handbook().await;

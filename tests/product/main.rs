@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod access;
+mod batches;
 mod browser;
 mod cli;
 mod documents;
@@ -19,6 +20,8 @@ mod routes;
 mod sign_in;
 mod story;
 mod tokens;
+mod uploads;
+mod versions;
 
 use domain::{Collection, Permission};
 use testkit::TestApp;

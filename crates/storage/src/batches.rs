@@ -1,10 +1,10 @@
 //! Batches: files that were handed in together, how far they are, and what one does with all of them at once.
 
 use crate::act::found;
-use crate::queue::JobState;
+use crate::queue::{Job, JobState, job_of};
 use crate::rows::{Columns, count, id_list};
 use crate::{Act, Result, Store};
-use domain::{BatchId, CollectionId, UserId};
+use domain::{BatchId, CollectionId, JobId, UserId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sqlx::sqlite::SqliteRow;
@@ -91,6 +91,18 @@ impl BatchProgress {
     }
 }
 
+/// Where a part of a list begins, whose order is that in which its items came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BatchPlace {
+    /// With the first.
+    #[default]
+    Beginning,
+    /// Behind this one.
+    After(JobId),
+    /// So that it ends before this one.
+    Before(JobId),
+}
+
 /// Where a rate looks back to, in milliseconds.
 const LATELY: i64 = 60_000;
 
@@ -135,6 +147,19 @@ impl Act {
     pub async fn add_unchanged(&mut self, batch: BatchId, files: u64) -> Result<()> {
         let done = sqlx::query("UPDATE batches SET unchanged = unchanged + ? WHERE id = ?")
             .bind(files.cast_signed())
+            .bind(batch.uuid())
+            .execute(self.connection())
+            .await?;
+        found(&done, "batch")
+    }
+
+    /// Gives a batch another title, once it is known what was in it.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn name_batch(&mut self, batch: BatchId, title: &str) -> Result<()> {
+        let done = sqlx::query("UPDATE batches SET title = ? WHERE id = ?")
+            .bind(title)
             .bind(batch.uuid())
             .execute(self.connection())
             .await?;
@@ -232,6 +257,37 @@ impl Store {
         sql.push(" ORDER BY created_at DESC, id DESC LIMIT ").push_bind(limit);
         let rows = sql.build().fetch_all(&self.reader).await?;
         rows.iter().map(batch_of).collect()
+    }
+
+    /// Up to `limit` jobs of a batch in the order in which they came, all or those in one state. Costs the same
+    /// wherever in the list it begins.
+    ///
+    /// # Errors
+    /// [`crate::StorageError`].
+    pub async fn batch_jobs(
+        &self,
+        batch: BatchId,
+        state: Option<JobState>,
+        place: BatchPlace,
+        limit: u32,
+    ) -> Result<Vec<Job>> {
+        let mut sql = QueryBuilder::<Sqlite>::new("SELECT * FROM jobs WHERE batch = ");
+        sql.push_bind(batch.uuid());
+        if let Some(state) = state {
+            sql.push(" AND state = ").push_bind(state.as_str());
+        }
+        match place {
+            BatchPlace::Beginning => sql.push(" ORDER BY id"),
+            BatchPlace::After(job) => sql.push(" AND id > ").push_bind(job.uuid()).push(" ORDER BY id"),
+            BatchPlace::Before(job) => sql.push(" AND id < ").push_bind(job.uuid()).push(" ORDER BY id DESC"),
+        };
+        sql.push(" LIMIT ").push_bind(limit);
+        let rows = sql.build().fetch_all(&self.reader).await?;
+        let mut jobs: Vec<Job> = rows.iter().map(job_of).collect::<Result<_>>()?;
+        if matches!(place, BatchPlace::Before(_)) {
+            jobs.reverse();
+        }
+        Ok(jobs)
     }
 
     /// How far a batch is.

@@ -26,9 +26,10 @@ mod sources;
 mod store;
 mod tokens;
 mod trail;
+mod versions;
 
 pub use act::Act;
-pub use batches::{Batch, BatchProgress};
+pub use batches::{Batch, BatchPlace, BatchProgress};
 pub use conversations::{AnswerRecord, AnswerState, Conversation, Source};
 pub use corpus::{Grant, PrincipalKind};
 pub use error::StorageError;
@@ -43,6 +44,7 @@ pub use sources::KnownSource;
 pub use store::Store;
 pub use tokens::ApiToken;
 pub use trail::AuditFilter;
+pub use versions::Version;
 
 /// Results of this crate.
 pub type Result<T, E = StorageError> = std::result::Result<T, E>;

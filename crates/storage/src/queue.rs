@@ -320,7 +320,7 @@ fn held(result: &SqliteQueryResult) -> Result<()> {
     if result.rows_affected() == 0 { Err(StorageError::LeaseLost) } else { Ok(()) }
 }
 
-fn job_of(row: &SqliteRow) -> Result<Job> {
+pub(crate) fn job_of(row: &SqliteRow) -> Result<Job> {
     Ok(Job {
         id: row.id("id")?,
         kind: row.plain("kind")?,
@@ -399,6 +399,37 @@ impl Store {
             .fetch_one(&self.reader)
             .await?;
         Ok(count(number))
+    }
+
+    /// The bytes that the open job of a document will read; `None` without one.
+    ///
+    /// # Errors
+    /// [`crate::StorageError`].
+    pub async fn open_content(&self, document: DocumentId) -> Result<Option<ContentHash>> {
+        let row = sqlx::query(
+            "SELECT content FROM jobs WHERE document = ? AND state IN ('waiting', 'running', 'paused', 'held') \
+             ORDER BY created_at DESC, id DESC LIMIT 1",
+        )
+        .bind(document.uuid())
+        .fetch_optional(&self.reader)
+        .await?;
+        row.as_ref().map(|row| row.bytes("content")).transpose()
+    }
+
+    /// How many jobs have not come to their end, of these collections or all: those in quarantine and paused as well.
+    ///
+    /// # Errors
+    /// [`crate::StorageError`].
+    pub async fn unended_jobs(&self, collections: Option<&[CollectionId]>) -> Result<u64> {
+        let mut sql = QueryBuilder::<Sqlite>::new(
+            "SELECT count(*) FROM jobs WHERE state IN ('waiting', 'running', 'paused', 'held')",
+        );
+        if let Some(collections) = collections {
+            sql.push(" AND collection IN (SELECT unhex(value) FROM json_each(")
+                .push_bind(id_list(collections.iter().map(|id| id.uuid())))
+                .push("))");
+        }
+        Ok(count(sql.build_query_scalar().fetch_one(&self.reader).await?))
     }
 
     /// Whether a job can be leased at `now`, and whether any waits or runs at all. Cheap however many there are.

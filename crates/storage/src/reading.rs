@@ -158,6 +158,19 @@ impl Store {
         Ok(count(sql.build_query_scalar().fetch_one(&self.reader).await?))
     }
 
+    /// How many of these are found by their words alone so far.
+    ///
+    /// # Errors
+    /// [`crate::StorageError`].
+    pub async fn unembedded_within(&self, scope: &AccessScope, collection: Option<CollectionId>) -> Result<u64> {
+        let mut sql = QueryBuilder::new("SELECT count(*) FROM documents AS d WHERE d.embedded = 0 AND ");
+        scope::push_condition(&mut sql, scope);
+        if let Some(collection) = collection {
+            sql.push(" AND d.collection = ").push_bind(collection.uuid());
+        }
+        Ok(count(sql.build_query_scalar().fetch_one(&self.reader).await?))
+    }
+
     /// The document that has this source. Knows no scope: for ingest alone.
     ///
     /// # Errors

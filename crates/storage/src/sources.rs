@@ -1,8 +1,8 @@
 //! Sources: every path that holds a document's bytes, so that equal files are one document with several places.
 
 use crate::rows::Columns;
-use crate::{Act, Result, StorageError, Store};
-use domain::{CollectionId, ContentHash, Document, DocumentId, FolderId, Label};
+use crate::{Act, Result, StorageError, Store, scope};
+use domain::{AccessScope, CollectionId, ContentHash, Document, DocumentId, FolderId, Label};
 use jiff::Timestamp;
 
 use crate::reading::{document_of, documents_where};
@@ -234,13 +234,15 @@ impl Store {
             .await?)
     }
 
-    /// The documents taken out of this one. Knows no scope: they have the rights of their parent.
+    /// Up to `limit` of the documents taken out of this one, by source, as far as the scope allows.
     ///
     /// # Errors
     /// [`StorageError`].
-    pub async fn children(&self, parent: DocumentId) -> Result<Vec<Document>> {
+    pub async fn children(&self, parent: DocumentId, scope: &AccessScope, limit: u32) -> Result<Vec<Document>> {
         let mut sql = documents_where();
-        sql.push("d.parent = ").push_bind(parent.uuid()).push(" ORDER BY d.source");
+        sql.push("d.parent = ").push_bind(parent.uuid()).push(" AND ");
+        scope::push_condition(&mut sql, scope);
+        sql.push(" ORDER BY d.source LIMIT ").push_bind(limit);
         let rows = sql.build().fetch_all(&self.reader).await?;
         rows.iter().map(document_of).collect()
     }

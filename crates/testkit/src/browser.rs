@@ -93,14 +93,28 @@ impl Browser {
 
     /// Uploads a file with the form of a collection.
     pub async fn upload(&mut self, address: &str, label: &str, name: &str, bytes: &[u8]) -> Page {
+        self.upload_all(address, &[("label", label)], &[(name, bytes)], "text/html").await
+    }
+
+    /// Uploads files with the form of a collection, as a page or as its script, which accepts `application/json`.
+    pub async fn upload_all(
+        &mut self,
+        address: &str,
+        fields: &[(&str, &str)],
+        files: &[(&str, &[u8])],
+        accept: &str,
+    ) -> Page {
         let csrf = self.get("/account").await.csrf();
         let mut body = Vec::new();
-        for (field, value) in [("csrf", csrf.as_str()), ("label", label)] {
+        for (field, value) in [("csrf", csrf.as_str())].iter().chain(fields) {
             body.extend(format!("--XX\r\nContent-Disposition: form-data; name=\"{field}\"\r\n\r\n{value}\r\n").bytes());
         }
-        let head = format!("--XX\r\nContent-Disposition: form-data; name=\"files\"; filename=\"{name}\"\r\n\r\n");
-        body.extend(head.bytes().chain(bytes.iter().copied()).chain(*b"\r\n--XX--\r\n"));
-        self.send(Method::POST, address, "multipart/form-data; boundary=XX", body).await
+        for (name, bytes) in files {
+            let head = format!("--XX\r\nContent-Disposition: form-data; name=\"files\"; filename=\"{name}\"\r\n\r\n");
+            body.extend(head.bytes().chain(bytes.iter().copied()).chain(*b"\r\n"));
+        }
+        body.extend(*b"--XX--\r\n");
+        self.send_for(Method::POST, address, "multipart/form-data; boundary=XX", body, accept).await
     }
 
     /// Signs in; says whether it worked.
@@ -111,6 +125,10 @@ impl Browser {
     }
 
     async fn send(&mut self, method: Method, address: &str, kind: &str, body: Vec<u8>) -> Page {
+        self.send_for(method, address, kind, body, "text/html").await
+    }
+
+    async fn send_for(&mut self, method: Method, address: &str, kind: &str, body: Vec<u8>, accept: &str) -> Page {
         let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let address = address.split('#').next().unwrap_or(address);
         let request = Request::builder()
@@ -118,6 +136,7 @@ impl Browser {
             .uri(address)
             .header(header::HOST, "carrel.test")
             .header(header::CONTENT_TYPE, kind)
+            .header(header::ACCEPT, accept)
             .header(header::COOKIE, cookies.join("; "))
             .body(Body::from(body))
             .expect("the request is well formed");

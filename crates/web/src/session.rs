@@ -185,7 +185,7 @@ pub(crate) fn cookie(app: &App, name: &str, value: &str, max_age: Option<u32>) -
 
 /// What a page says after something was done. The address carries only the code, so that nobody can put words
 /// into our mouth with a link.
-const SAID: [(&str, FlashKind, &str); 15] = [
+const SAID: [(&str, FlashKind, &str); 21] = [
     ("saved", FlashKind::Done, "Saved."),
     ("created", FlashKind::Done, "Created."),
     ("deleted", FlashKind::Done, "Deleted. The next question no longer finds it."),
@@ -196,6 +196,12 @@ const SAID: [(&str, FlashKind, &str); 15] = [
     ("revoked", FlashKind::Done, "The grant is gone, and the next question heeds it."),
     ("cancelled", FlashKind::Done, "The job was taken out of the queue."),
     ("retried", FlashKind::Done, "The job is back in the queue."),
+    ("batch-paused", FlashKind::Done, "Paused. What is being read now is read to its end."),
+    ("batch-resumed", FlashKind::Done, "Resumed. The files are back in the queue."),
+    ("batch-released", FlashKind::Done, "Released from quarantine. The files are in the queue."),
+    ("batch-cancelled", FlashKind::Done, "Cancelled. What was read stays; the rest was taken out of the queue."),
+    ("batch-retried", FlashKind::Done, "The files that failed are back in the queue."),
+    ("nothing-to-do", FlashKind::Notice, "Nothing to do: no file of the batch is in that state any more."),
     ("too-late", FlashKind::Notice, "Too late: the job is no longer in that state."),
     ("password", FlashKind::Done, "Your password was changed. Sign in with the new one."),
     ("token-revoked", FlashKind::Done, "The token is gone: the next request with it is refused."),

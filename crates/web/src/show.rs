@@ -64,26 +64,42 @@ pub(crate) fn seconds(milliseconds: u64) -> String {
     format!("{}.{} s", milliseconds / 1000, milliseconds % 1000 / 100)
 }
 
+/// `about 3 minutes`
+pub(crate) fn about(seconds: u64) -> String {
+    match seconds {
+        0..45 => "less than a minute".to_owned(),
+        45..90 => "about a minute".to_owned(),
+        90..5_400 => format!("about {} minutes", (seconds + 30) / 60),
+        _ => format!("about {} hours", (seconds + 1_800) / 3_600),
+    }
+}
+
+/// `12` or `3.4`
+pub(crate) fn rate(per_second: f64) -> String {
+    let digits = usize::from(per_second < 9.95);
+    format!("{per_second:.digits$}")
+}
+
 /// What people call a kind of file.
 pub(crate) fn kind(media_type: &str) -> &str {
     match media_type {
         "application/pdf" => "PDF",
         "application/vnd.openxmlformats-officedocument.wordprocessingml.document" => "Word",
-        "application/vnd.openxmlformats-officedocument.presentationml.presentation" => "PowerPoint",
-        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet" | "application/vnd.ms-excel" => "Excel",
-        "application/vnd.oasis.opendocument.text" => "OpenDocument text",
-        "application/vnd.oasis.opendocument.spreadsheet" => "OpenDocument sheet",
-        "application/vnd.oasis.opendocument.presentation" => "OpenDocument slides",
-        "application/rtf" | "text/rtf" => "Rich text",
-        "application/epub+zip" => "E-book",
-        "message/rfc822" | "application/vnd.ms-outlook" => "Mail",
-        "application/mbox" => "Mailbox",
-        "application/zip" | "application/x-tar" | "application/gzip" => "Archive",
-        "text/csv" | "text/tab-separated-values" => "Table",
-        "image/png" | "image/jpeg" | "image/tiff" => "Picture",
         "text/html" => "HTML",
         "text/markdown" => "Markdown",
         "text/plain" => "Text",
+        "text/csv" => "Table",
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet" | "application/vnd.ms-excel" => "Excel",
+        "application/vnd.openxmlformats-officedocument.presentationml.presentation" => "PowerPoint",
+        "application/vnd.oasis.opendocument.text" => "OpenDocument text",
+        "application/vnd.oasis.opendocument.spreadsheet" => "OpenDocument table",
+        "application/vnd.oasis.opendocument.presentation" => "OpenDocument slides",
+        "application/rtf" => "RTF",
+        "application/epub+zip" => "EPUB",
+        "message/rfc822" | "application/vnd.ms-outlook" => "Mail",
+        "application/mbox" => "Mailbox",
+        "application/zip" | "application/x-tar" | "application/gzip" => "Archive",
+        other if other.starts_with("image/") => "Picture",
         "application/octet-stream" => "File",
         other => other,
     }
@@ -124,6 +140,11 @@ mod tests {
             assert_eq!(size(bytes), text);
         }
         assert_eq!(seconds(8_449), "8.4 s");
+        assert_eq!(
+            [10, 60, 200, 9_000].map(about).join(", "),
+            "less than a minute, about a minute, about 3 minutes, about 3 hours"
+        );
+        assert_eq!([0.25, 12.4].map(rate), ["0.2", "12"]);
         assert_eq!([0, 999, 4096, 1_048_576].map(grouped), ["0", "999", "4,096", "1,048,576"]);
     }
 }

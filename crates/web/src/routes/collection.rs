@@ -2,23 +2,28 @@
 
 use crate::app::App;
 use crate::error::WebError;
+use crate::routes::batches::batch_view;
 use crate::routes::jobs::job_row;
 use crate::session::Reader;
 use crate::show::{day, kind, page, size};
 use crate::views::{
-    CollectionPage, DocumentRow, GrantRow, GrantsEditor, JobRow, JobState, JobsPartial, Nav, Pager, PrincipalChoice,
+    BatchView, CollectionPage, DocumentRow, GrantRow, GrantsEditor, JobRow, JobsPartial, Nav, Pager, PrincipalChoice,
     PrincipalKind, UploadRules,
 };
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
-use domain::{Collection, CollectionId, Document, Label, Permission, PrincipalId};
+use domain::{Collection, CollectionId, Document, DocumentState, Label, Permission, PrincipalId};
 use serde::Deserialize;
 use storage::{JobFilter, Page};
 
 /// Documents on one page.
 const LISTED: u32 = 100;
-/// Finished jobs shown beside the open ones.
-const JOBS: u32 = 60;
+/// Jobs in one state beside the documents; their batch has all of them.
+const JOBS: u32 = 8;
+/// Batches that are looked at.
+const BATCHES: u32 = 20;
+/// How many of the latest are shown when files of them failed.
+const FAILED: usize = 3;
 
 #[derive(Deserialize)]
 pub(crate) struct Wanted {
@@ -26,10 +31,6 @@ pub(crate) struct Wanted {
     #[serde(default)]
     from: u32,
 }
-
-/// Endings of the files that can be read, for the browser's own file chooser. What a file is, its bytes say.
-const ACCEPT: &str = ".pdf,.docx,.docm,.dotx,.pptx,.pptm,.ppsx,.xlsx,.xlsm,.xls,.csv,.tsv,.odt,.ods,.odp,.rtf,.epub,.html,.htm,\
-    .xhtml,.md,.markdown,.txt,.text,.log,.eml,.mbox,.msg,.zip,.tar,.gz,.tgz,.json";
 
 /// `GET /collections/{id}`
 pub(crate) async fn get(
@@ -39,10 +40,13 @@ pub(crate) async fn get(
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, WebError> {
     let (collection, permission) = find(&app, &reader, &id, Permission::Read).await?;
-    let jobs = if permission >= Permission::Write { recent_jobs(&app, &collection).await? } else { Vec::new() };
+    let (batches, jobs) = match permission {
+        Permission::Read => (Vec::new(), Vec::new()),
+        _ => (recent_batches(&app, &collection).await?, recent_jobs(&app, &collection).await?),
+    };
     if wanted.partial.as_deref() == Some("jobs") {
         let poll = format!("/collections/{id}?partial=jobs");
-        return page(&JobsPartial { jobs: &jobs, poll: &poll, csrf: &reader.who.session.csrf });
+        return page(&JobsPartial { batches: &batches, jobs: &jobs, poll: &poll, csrf: &reader.who.session.csrf });
     }
     let scope = reader.scope(&app).await?;
     let total = app.store.document_count(&scope, Some(collection.id)).await?;
@@ -60,12 +64,12 @@ pub(crate) async fn get(
         pager: pager(&collection, wanted.from, documents.len(), total),
         documents: documents.into_iter().map(row).collect(),
         upload: (permission >= Permission::Write).then(|| UploadRules {
-            kinds: "PDF, Word, Excel, PowerPoint, OpenDocument, RTF, EPUB, HTML, Markdown, text, mail, and archives of these"
-                .to_owned(),
-            accept: ACCEPT.to_owned(),
+            kinds: kinds(),
             largest: size(app.stage.largest_file()),
             labels: Label::ALL.into_iter().filter(|label| clearance.covers(*label)).collect(),
         }),
+        unembedded: app.store.unembedded_within(&scope, Some(collection.id)).await?,
+        batches,
         jobs,
         grants: match permission {
             Permission::Manage => Some(grants_editor(&app, &collection).await?),
@@ -110,13 +114,54 @@ pub(crate) async fn grants_editor(app: &App, collection: &Collection) -> Result<
     Ok(GrantsEditor { collection: collection.id.to_string(), grants, candidates })
 }
 
-/// Open jobs, and the latest of each document that failed.
+/// What can be read, as people call it.
+fn kinds() -> String {
+    let mut kinds: Vec<&str> = Vec::new();
+    for format in extract::Format::ALL {
+        let kind = kind(format.media_type());
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    let last = kinds.pop().unwrap_or_default();
+    format!("{} or {last}", kinds.join(", "))
+}
+
+/// The latest batches that are not through, or of which files failed.
+async fn recent_batches(app: &App, collection: &Collection) -> Result<Vec<BatchView>, WebError> {
+    let mut batches = Vec::new();
+    for (age, batch) in app.store.batches(Some(&[collection.id]), BATCHES).await?.into_iter().enumerate() {
+        let progress = app.store.batch_progress(batch.id).await?;
+        if progress.open() + progress.unembedded > 0 || (progress.failed > 0 && age < FAILED) {
+            batches.push(batch_view(batch, &progress, &collection.name));
+        }
+    }
+    Ok(batches)
+}
+
+/// Jobs that run, those that failed, and the next ones; of each document the latest.
 async fn recent_jobs(app: &App, collection: &Collection) -> Result<Vec<JobRow>, WebError> {
-    let filter = JobFilter { collections: Some(vec![collection.id]), ..JobFilter::default() };
     let mut seen = std::collections::HashSet::new();
-    let jobs = app.store.jobs(&filter, JOBS).await?;
-    let rows = jobs.into_iter().filter(|job| seen.insert(job.document)).map(|job| job_row(job, &collection.name));
-    Ok(rows.filter(|row| row.state.is_open() || row.state == JobState::Failed).collect())
+    let mut rows = Vec::new();
+    for state in [storage::JobState::Running, storage::JobState::Failed, storage::JobState::Waiting] {
+        let collections = Some(vec![collection.id]);
+        let filter = JobFilter { state: Some(state), collections, ..JobFilter::default() };
+        for job in app.store.jobs(&filter, JOBS).await? {
+            // Nobody wants to read of a failure that a later try has mended.
+            let failed_at = job.finished_at.filter(|_| state == storage::JobState::Failed);
+            let document = match failed_at {
+                Some(_) => app.store.document_for_ingest(job.document).await?,
+                None => None,
+            };
+            let mended = document.is_some_and(|document| {
+                document.state == DocumentState::Ready && Some(document.updated_at) > failed_at
+            });
+            if !mended && seen.insert(job.document) {
+                rows.push(job_row(job, &collection.name));
+            }
+        }
+    }
+    Ok(rows)
 }
 
 fn row(document: Document) -> DocumentRow {
@@ -129,6 +174,7 @@ fn row(document: Document) -> DocumentRow {
         version: document.version,
         label: document.label,
         state: document.state,
+        embedded: document.embedded,
         warnings: document.warnings.len() as u64,
         updated: day(document.updated_at),
     }

@@ -2,18 +2,19 @@
 
 use crate::app::App;
 use crate::error::WebError;
+use crate::routes::batches;
 use crate::session::{Posted, Reader};
-use crate::show::{moment, page};
+use crate::show::{moment, page, size};
 use crate::views::{JobFilter, JobRow, JobState, JobsPage, Nav};
 use ::audit::{Action, Event};
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use domain::{CollectionId, JobId, Permission, Role};
+use domain::{BatchId, CollectionId, JobId, Permission, Role};
 use serde::Deserialize;
 use std::collections::HashMap;
 use storage::Job;
 
-const LISTED: u32 = 200;
+const LISTED: u32 = 100;
 
 #[derive(Deserialize)]
 pub(crate) struct Wanted {
@@ -29,25 +30,38 @@ pub(crate) async fn get(
     reader.require(&app, &[Role::Curator, Role::Admin], "/jobs").await?;
     let filter = JobFilter::ALL.into_iter().find(|known| Some(known.as_str()) == wanted.state.as_deref());
     let filter = filter.unwrap_or(JobFilter::All);
-    let query = storage::JobFilter { collections: worked_on(&app, &reader).await?, ..Default::default() };
+    let collections = worked_on(&app, &reader).await?;
     let names: HashMap<CollectionId, String> =
         app.store.collections().await?.into_iter().map(|collection| (collection.id, collection.name)).collect();
-    let jobs = app.store.jobs(&query, LISTED).await?;
-    let rows: Vec<JobRow> = jobs
-        .into_iter()
-        .map(|job| {
-            let name = names.get(&job.collection).map_or("", String::as_str).to_owned();
-            job_row(job, &name)
-        })
-        .collect();
-    let open = rows.iter().filter(|row| row.state.is_open()).count() as u64;
-    let listed = rows.into_iter().filter(|row| match filter {
-        JobFilter::All => true,
-        JobFilter::Open => row.state.is_open(),
-        JobFilter::Failed => row.state == JobState::Failed,
+    let states: &[Option<storage::JobState>] = match filter {
+        JobFilter::All => &[None],
+        JobFilter::Open => &[
+            Some(storage::JobState::Running),
+            Some(storage::JobState::Waiting),
+            Some(storage::JobState::Held),
+            Some(storage::JobState::Paused),
+        ],
+        JobFilter::Failed => &[Some(storage::JobState::Failed)],
+    };
+    let mut jobs = Vec::new();
+    for state in states {
+        let query = storage::JobFilter { state: *state, collections: collections.clone(), ..Default::default() };
+        let most = LISTED.saturating_sub(u32::try_from(jobs.len()).unwrap_or(LISTED));
+        jobs.extend(app.store.jobs(&query, most).await?);
+    }
+    let rows = jobs.into_iter().map(|job| {
+        let name = names.get(&job.collection).map_or("", String::as_str).to_owned();
+        job_row(job, &name)
     });
-    let (chrome, jobs) = (reader.chrome(&app, "Jobs", Nav::Jobs), listed.collect());
-    page(&JobsPage { chrome, jobs, filter, open, pager: None })
+    let batches = batches::latest(&app, collections.as_deref(), &names).await?;
+    page(&JobsPage {
+        chrome: reader.chrome(&app, "Jobs", Nav::Jobs),
+        jobs: rows.collect(),
+        filter,
+        open: app.store.unended_jobs(collections.as_deref()).await?,
+        unembedded: batches.iter().map(|batch| batch.unembedded).sum(),
+        batches,
+    })
 }
 
 /// `POST /jobs/{id}/cancel`
@@ -58,13 +72,13 @@ pub(crate) async fn cancel(
 ) -> Result<Response, WebError> {
     let job = workable(&app, &posted.reader, &id).await?;
     let mut act = app.store.begin().await?;
-    if !act.cancel(job.id).await? {
-        return Ok(Redirect::to("/jobs?said=too-late").into_response());
+    let cancelled = act.cancel(job.id).await?;
+    if cancelled {
+        let event = Event::new(Action::JobCancelled, &posted.reader.actor(), posted.reader.operation);
+        act.record(event.on("job", job.id, &job.source)).await?;
+        act.commit().await?;
     }
-    let event = Event::new(Action::JobCancelled, &posted.reader.actor(), posted.reader.operation);
-    act.record(event.on("job", job.id, &job.source)).await?;
-    act.commit().await?;
-    Ok(Redirect::to("/jobs?said=cancelled").into_response())
+    Ok(done(&posted, &job, if cancelled { "cancelled" } else { "too-late" }))
 }
 
 /// `POST /jobs/{id}/retry`
@@ -75,17 +89,31 @@ pub(crate) async fn retry(
 ) -> Result<Response, WebError> {
     let job = workable(&app, &posted.reader, &id).await?;
     let mut act = app.store.begin().await?;
-    if !act.retry(job.id).await? {
-        return Ok(Redirect::to("/jobs?said=too-late").into_response());
+    let retried = act.retry(job.id).await?;
+    if retried {
+        let event = Event::new(Action::JobRetried, &posted.reader.actor(), posted.reader.operation);
+        act.record(event.on("job", job.id, &job.source)).await?;
+        act.commit().await?;
     }
-    let event = Event::new(Action::JobRetried, &posted.reader.actor(), posted.reader.operation);
-    act.record(event.on("job", job.id, &job.source)).await?;
-    act.commit().await?;
-    Ok(Redirect::to("/jobs?said=retried").into_response())
+    Ok(done(&posted, &job, if retried { "retried" } else { "too-late" }))
+}
+
+fn done(posted: &Posted, job: &Job, said: &str) -> Response {
+    let back = back_to(posted.fields.get("back"), job.collection, job.batch);
+    Redirect::to(&format!("{back}?said={said}")).into_response()
+}
+
+/// The page that a form was on, by the name it gives.
+pub(crate) fn back_to(name: &str, collection: CollectionId, batch: Option<BatchId>) -> String {
+    match (name, batch) {
+        ("collection", _) => format!("/collections/{collection}"),
+        ("batch", Some(batch)) => format!("/batches/{batch}"),
+        _ => "/jobs".to_owned(),
+    }
 }
 
 /// The collections whose jobs this person sees: all for an admin, else those that may be written.
-async fn worked_on(app: &App, reader: &Reader) -> Result<Option<Vec<CollectionId>>, WebError> {
+pub(crate) async fn worked_on(app: &App, reader: &Reader) -> Result<Option<Vec<CollectionId>>, WebError> {
     if reader.role() == Role::Admin {
         return Ok(None);
     }
@@ -124,6 +152,8 @@ pub(crate) fn job_row(job: Job, collection: &str) -> JobRow {
         attempts: job.attempts,
         submitted_by: job.submitted_by_name,
         submitted_at: moment(job.created_at),
+        ended_at: job.finished_at.map(moment),
+        size: size(job.size_bytes),
         may_retry: matches!(state, JobState::Failed | JobState::Cancelled),
         may_cancel: state.is_open(),
     }

@@ -23,6 +23,7 @@ pub(crate) async fn get(State(app): State<App>, reader: Reader) -> Result<Respon
             name: collection.name,
             description: collection.description,
             documents: app.store.document_count(&scope, Some(collection.id)).await?,
+            unembedded: app.store.unembedded_within(&scope, Some(collection.id)).await?,
             permission: *permission,
             default_label: collection.default_label,
             updated: newest.first().map(|document| day(document.updated_at)),

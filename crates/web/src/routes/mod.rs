@@ -3,10 +3,13 @@
 mod account;
 mod ask;
 mod audit;
+mod batch_report;
+mod batches;
 mod collection;
 mod collections_admin;
 mod compare;
 mod document;
+mod document_acts;
 mod health;
 mod jobs;
 mod library;
@@ -30,13 +33,8 @@ use axum::routing::{get, post};
 use std::any::Any;
 use tower_http::catch_panic::CatchPanicLayer;
 
-/// Room for the fields of a form beside its files.
-const FORM_BYTES: usize = 1 << 20;
-
 /// All routes over `app`.
 pub fn router(app: App) -> Router {
-    // Several files of the largest size may come in one upload; each is still held to the limit of its own.
-    let upload_bytes = usize::try_from(app.stage.largest_file()).unwrap_or(usize::MAX).saturating_add(FORM_BYTES);
     Router::new()
         .route("/", get(|| async { Redirect::to("/ask") }))
         .route("/sign-in", get(sign_in::get).post(sign_in::post))
@@ -50,13 +48,18 @@ pub fn router(app: App) -> Router {
         .route("/library", get(library::get))
         .route("/collections", post(collections_admin::create))
         .route("/collections/{id}", get(collection::get).post(collections_admin::change))
-        .route("/collections/{id}/documents", post(upload::post).layer(DefaultBodyLimit::max(upload_bytes)))
+        // Files of an upload are read one by one, and each is held to the limit of its own.
+        .route("/collections/{id}/documents", post(upload::post).layer(DefaultBodyLimit::disable()))
         .route("/collections/{id}/grants", post(collections_admin::grant))
         .route("/collections/{id}/delete", get(collections_admin::confirm_delete).post(collections_admin::delete))
         .route("/documents/{id}", get(document::get))
         .route("/documents/{id}/original", get(document::original))
-        .route("/documents/{id}/label", post(document::relabel))
-        .route("/documents/{id}/delete", get(document::confirm_delete).post(document::delete))
+        .route("/documents/{id}/label", post(document_acts::relabel))
+        .route("/documents/{id}/delete", get(document_acts::confirm_delete).post(document_acts::delete))
+        .route("/batches/{id}", get(batches::get))
+        .route("/batches/{id}/failures.csv", get(batch_report::csv))
+        .route("/batches/{id}/failures.json", get(batch_report::json))
+        .route("/batches/{id}/{act}", post(batches::act))
         .route("/jobs", get(jobs::get))
         .route("/jobs/{id}/cancel", post(jobs::cancel))
         .route("/jobs/{id}/retry", post(jobs::retry))

@@ -5,7 +5,7 @@ use crate::error::WebError;
 use crate::routes::narrowing;
 use crate::session::Reader;
 use crate::show::page;
-use crate::views::{Facet, Nav, SearchPage, SearchResult};
+use crate::views::{Facet, Nav, Place, SearchPage, SearchResult};
 use answer::{Candidate, Source};
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
@@ -103,7 +103,7 @@ fn result(app: &App, candidate: Candidate, collection: String, terms: &[String])
         title: document.title,
         heading: passage.heading_path.join(" › "),
         collection,
-        page: passage.page,
+        place: Place::of(&passage, &document.media_type),
         version: passage.version,
         label: document.label,
     }

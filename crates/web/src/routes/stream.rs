@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::error::WebError;
 use crate::session::{Posted, Reader};
 use crate::show::{moment, seconds};
-use crate::views::{AnswerPartial, AnswerState, AnswerView, SentenceView, SourceView, SourcesPartial, Support};
+use crate::views::{AnswerPartial, AnswerState, AnswerView, Place, SentenceView, SourceView, SourcesPartial, Support};
 use answer::{Event, Sentence, Status, Subscription};
 use askama::Template;
 use axum::extract::{Path, State};
@@ -160,7 +160,7 @@ pub(crate) async fn answer_view(app: &App, record: &AnswerRecord, scope: &Access
                 passage: passage.id.to_string(),
                 title: document.title,
                 heading: passage.heading_path.join(" › "),
-                page: passage.page,
+                at: Place::of(&passage, &document.media_type),
                 version: passage.version,
                 label: document.label,
                 quote: quote(&passage.text),

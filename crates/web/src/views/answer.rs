@@ -1,5 +1,6 @@
 //! One question with its answer and its sources. The page and the event stream render the same two partials.
 
+use super::Place;
 use askama::Template;
 use domain::Label;
 
@@ -117,8 +118,8 @@ pub struct SourceView {
     pub title: String,
     /// The headings above the passage, such as `Leave › Annual leave`; empty when there are none.
     pub heading: String,
-    /// 1-based page, for formats that have them.
-    pub page: Option<u32>,
+    /// Where in the document the passage stands.
+    pub at: Place,
     /// Version of the document.
     pub version: u32,
     /// How sensitive the document is.
@@ -133,7 +134,10 @@ impl SourceView {
     /// `Employee Handbook, page 12`.
     #[must_use]
     pub fn place(&self) -> String {
-        self.page.map_or_else(|| self.title.clone(), |page| format!("{}, page {page}", self.title))
+        match self.at.long() {
+            place if place.is_empty() => self.title.clone(),
+            place => format!("{}, {place}", self.title),
+        }
     }
 }
 

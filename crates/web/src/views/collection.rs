@@ -1,6 +1,6 @@
 //! One collection: its documents, uploads in work, and who may do what.
 
-use super::{Chrome, JobRow, JobState, Pager, filters};
+use super::{BatchView, Chrome, JobRow, JobState, Pager, filters};
 use askama::Template;
 use domain::{DocumentState, Label, Permission};
 
@@ -28,6 +28,10 @@ pub struct CollectionPage {
     pub pager: Option<Pager>,
     /// What may be uploaded; given to those who may write.
     pub upload: Option<UploadRules>,
+    /// How many of these are found by their words alone so far.
+    pub unembedded: u64,
+    /// The latest batches that are not through, or of which files failed; empty for those who may only read.
+    pub batches: Vec<BatchView>,
     /// Open jobs and those that failed of late, newest first; empty for those who may only read.
     pub jobs: Vec<JobRow>,
     /// Who may do what; given to those who manage.
@@ -37,10 +41,8 @@ pub struct CollectionPage {
 /// What may be uploaded.
 #[derive(Debug, Clone)]
 pub struct UploadRules {
-    /// Kinds of file as people call them, such as `PDF, DOCX, HTML, Markdown or text`.
+    /// Kinds of file as people call them, such as `PDF, Word, HTML, Markdown or text`.
     pub kinds: String,
-    /// The same for the browser's file chooser, such as `.pdf,.docx`.
-    pub accept: String,
     /// The largest file, such as `64 MB`.
     pub largest: String,
     /// The labels that the person may give.
@@ -66,6 +68,8 @@ pub struct DocumentRow {
     pub label: Label,
     /// Where it stands.
     pub state: DocumentState,
+    /// Whether it is found by its meaning as well; until then its words alone find it.
+    pub embedded: bool,
     /// How many things extraction could not read.
     pub warnings: u64,
     /// When the current version came, such as `14 March 2026`.
@@ -182,7 +186,8 @@ impl CollectionPage {
     /// Whether a job waits or runs.
     #[must_use]
     pub fn in_work(&self) -> bool {
-        self.jobs.iter().any(|job| job.state.is_open())
+        self.batches.iter().any(BatchView::in_work)
+            || self.jobs.iter().any(|job| matches!(job.state, JobState::Waiting | JobState::Running))
     }
 }
 
@@ -228,6 +233,7 @@ pub(crate) mod samples {
                 version: 1 + number % 3,
                 label,
                 state,
+                embedded: number != 4,
                 warnings: u64::from(number == 2),
                 updated: "14 March 2026".to_owned(),
             };
@@ -239,6 +245,8 @@ pub(crate) mod samples {
                 default_label: Label::Internal,
                 permission: Permission::Manage,
                 total: 6,
+                unembedded: 1,
+                batches: vec![BatchView::sample()],
                 documents: vec![
                     row(1, "Employee Handbook", "employee-handbook.pdf", "PDF", Label::Internal, DocumentState::Ready),
                     row(2, "Travel Policy", "travel-policy.docx", "DOCX", Label::Internal, DocumentState::Ready),
@@ -264,7 +272,6 @@ pub(crate) mod samples {
                 pager: None,
                 upload: Some(UploadRules {
                     kinds: "PDF, DOCX, HTML, Markdown or text".to_owned(),
-                    accept: ".pdf,.docx,.html,.htm,.md,.txt".to_owned(),
                     largest: "64 MB".to_owned(),
                     labels: vec![Label::Public, Label::Internal, Label::Confidential],
                 }),
@@ -279,12 +286,20 @@ pub(crate) mod samples {
         pub(crate) fn sample_reader() -> Self {
             let mut page = Self { permission: Permission::Read, upload: None, grants: None, ..Self::sample() };
             page.jobs.clear();
+            page.batches.clear();
             page.documents.truncate(4);
             page
         }
 
         pub(crate) fn sample_empty() -> Self {
-            Self { documents: Vec::new(), jobs: Vec::new(), total: 0, ..Self::sample() }
+            Self {
+                documents: Vec::new(),
+                batches: Vec::new(),
+                jobs: Vec::new(),
+                total: 0,
+                unembedded: 0,
+                ..Self::sample()
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! One document, read passage by passage, with the cited one marked.
 
-use super::{Chrome, Pager};
+use super::{Chrome, Pager, Part, Place, filters};
 use askama::Template;
 use domain::Label;
 
@@ -18,18 +18,32 @@ pub struct DocumentPage {
     pub collection_id: String,
     /// Name of its collection.
     pub collection_name: String,
-    /// Where it came from.
-    pub source: String,
+    /// Where it came from: every path that holds its bytes.
+    pub sources: Vec<String>,
+    /// The document that it was taken out of, if the person may read that.
+    pub parent: Option<DocumentLink>,
+    /// The documents taken out of it that the person may read; the first of them if there are very many.
+    pub children: Vec<DocumentLink>,
+    /// Who wrote it, when, and whatever else is known: name and text.
+    pub metadata: Vec<(String, String)>,
     /// Its kind, such as `PDF`.
     pub kind: String,
     /// Size of the original, such as `1.4 MB`.
     pub size: String,
-    /// Pages, for formats that have them.
+    /// What its numbered parts are called.
+    pub part: Part,
+    /// How many of these, for formats that have them.
     pub pages: Option<u32>,
-    /// The version shown.
+    /// The version shown; 0 before one was read.
     pub version: u32,
     /// The newest version, when another one is shown.
-    pub newest: Option<u32>,
+    pub newest: Option<VersionLink>,
+    /// All versions, the newest first; the first of them if there are very many.
+    pub versions: Vec<VersionLink>,
+    /// Whether it is found by its meaning as well; until then its words alone find it.
+    pub embedded: bool,
+    /// Whether no version could be read.
+    pub unreadable: bool,
     /// How sensitive it is.
     pub label: Label,
     /// Language, such as `English`.
@@ -38,6 +52,8 @@ pub struct DocumentPage {
     pub created: String,
     /// When the version shown came.
     pub updated: String,
+    /// Address of the original of the version shown.
+    pub original: String,
     /// BLAKE3 of the original, 64 hexadecimal digits.
     pub hash: String,
     /// What extraction could not read, one sentence each.
@@ -54,13 +70,35 @@ pub struct DocumentPage {
     pub may_delete: bool,
 }
 
+/// A document that belongs to this one.
+#[derive(Debug, Clone)]
+pub struct DocumentLink {
+    /// Its id.
+    pub id: String,
+    /// Its title.
+    pub title: String,
+    /// Its kind, such as `PDF`.
+    pub kind: String,
+}
+
+/// A version of a document.
+#[derive(Debug, Clone)]
+pub struct VersionLink {
+    /// Its number.
+    pub version: u32,
+    /// When it came, such as `14 March 2026`.
+    pub day: String,
+    /// Its size, such as `1.4 MB`.
+    pub size: String,
+}
+
 /// One passage in its document.
 #[derive(Debug, Clone)]
 pub struct PassageView {
     /// Its id.
     pub id: String,
-    /// 1-based page on which it begins, for formats that have pages.
-    pub page: Option<u32>,
+    /// Where it stands.
+    pub place: Place,
     /// Headings above it, outermost first.
     pub heading_path: Vec<String>,
     /// Its text; a line break separates blocks.
@@ -94,11 +132,12 @@ pub struct Heading<'a> {
 }
 
 impl DocumentPage {
-    /// The page that begins with this passage, if one does.
+    /// The page, slide or sheet that begins with this passage, if one does.
     #[must_use]
     pub fn page_begins(&self, index: &usize) -> Option<u32> {
-        let page = self.passages.get(*index)?.page?;
-        let before = index.checked_sub(1).and_then(|before| self.passages.get(before)).and_then(|passage| passage.page);
+        let first = |passage: &PassageView| passage.place.first();
+        let page = first(self.passages.get(*index)?)?;
+        let before = index.checked_sub(1).and_then(|before| self.passages.get(before)).and_then(first);
         (before != Some(page)).then_some(page)
     }
 
@@ -135,11 +174,17 @@ mod samples {
     use crate::views::Nav;
     use domain::Role;
 
+    impl VersionLink {
+        pub(crate) fn sample(version: u32) -> Self {
+            Self { version, day: format!("{version} March 2026"), size: "1.4 MB".to_owned() }
+        }
+    }
+
     impl DocumentPage {
         pub(crate) fn sample() -> Self {
             let passage = |number: u32, page, path: &[&str], text: &str, cited| PassageView {
                 id: format!("0195a1feed{number}"),
-                page: Some(page),
+                place: Place::on_page(page),
                 heading_path: path.iter().map(|heading| (*heading).to_owned()).collect(),
                 text: text.to_owned(),
                 cited,
@@ -150,12 +195,27 @@ mod samples {
                 title: "Employee Handbook".to_owned(),
                 collection_id: "c1".to_owned(),
                 collection_name: "Handbook and policies".to_owned(),
-                source: "employee-handbook.pdf".to_owned(),
+                sources: vec!["handbook/employee-handbook.pdf".to_owned(), "archive/handbook (copy).pdf".to_owned()],
+                parent: None,
+                children: vec![DocumentLink {
+                    id: "0195d77".to_owned(),
+                    title: "Annex: leave table".to_owned(),
+                    kind: "Excel".to_owned(),
+                }],
+                metadata: vec![
+                    ("Author".to_owned(), "Personnel office".to_owned()),
+                    ("Written".to_owned(), "2 January 2026".to_owned()),
+                ],
                 kind: "PDF".to_owned(),
                 size: "1.4 MB".to_owned(),
                 pages: Some(24),
                 version: 3,
                 newest: None,
+                versions: [3, 2, 1].map(VersionLink::sample).to_vec(),
+                embedded: true,
+                unreadable: false,
+                original: "/documents/0195d01/original".to_owned(),
+                part: Part::Page,
                 label: Label::Internal,
                 language: Some("English".to_owned()),
                 created: "2 January 2024".to_owned(),
@@ -207,6 +267,25 @@ mod samples {
                 relabel: vec![Label::Public, Label::Internal, Label::Confidential],
                 may_delete: true,
             }
+        }
+
+        pub(crate) fn sample_old() -> Self {
+            let newest = Some(VersionLink::sample(3));
+            Self { newest, version: 2, citation: None, metadata: Vec::new(), ..Self::sample() }
+        }
+
+        /// Sheets of a mail's attachment, still without vectors.
+        pub(crate) fn sample_sheet() -> Self {
+            let parent =
+                DocumentLink { id: "0195d76".to_owned(), title: "Your table".to_owned(), kind: "Mail".to_owned() };
+            let mut page = Self { parent: Some(parent), part: Part::Sheet, embedded: false, ..Self::sample_reader() };
+            page.children.clear();
+            page.passages.truncate(2);
+            for (passage, number) in page.passages.iter_mut().zip(1..) {
+                passage.place =
+                    Place { part: Part::Sheet, parts: Some((number, number)), cells: Some("A1:D7".to_owned()) };
+            }
+            page
         }
 
         pub(crate) fn sample_reader() -> Self {

@@ -1,6 +1,6 @@
 //! The ingest queue, as a page of its own and as a fragment of a collection's page.
 
-use super::{Chrome, Pager, filters};
+use super::{BatchView, Chrome, filters};
 use askama::Template;
 
 /// Where a job stands.
@@ -23,6 +23,24 @@ pub enum JobState {
 }
 
 impl JobState {
+    /// All states, in the order in which pages list them.
+    pub const ALL: [Self; 7] =
+        [Self::Running, Self::Waiting, Self::Held, Self::Paused, Self::Failed, Self::Cancelled, Self::Done];
+
+    /// The state at the beginning of a line.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Waiting => "Waiting",
+            Self::Running => "Reading",
+            Self::Done => "Done",
+            Self::Failed => "Failed",
+            Self::Cancelled => "Cancelled",
+            Self::Paused => "Paused",
+            Self::Held => "In quarantine",
+        }
+    }
+
     /// The state's word, also the name of its style.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -46,7 +64,8 @@ impl JobState {
             Self::Done => "check",
             Self::Failed => "alert",
             Self::Cancelled => "minus",
-            Self::Paused | Self::Held => "clock",
+            Self::Paused => "pause",
+            Self::Held => "shield",
         }
     }
 
@@ -82,6 +101,10 @@ pub struct JobRow {
     pub submitted_by: String,
     /// When it was submitted.
     pub submitted_at: String,
+    /// When it came to its end.
+    pub ended_at: Option<String>,
+    /// Size of the file, such as `1.4 MB`.
+    pub size: String,
     /// Whether this person may put it back into the queue.
     pub may_retry: bool,
     /// Whether this person may take it out of the queue.
@@ -130,21 +153,24 @@ impl JobFilter {
 pub struct JobsPage {
     /// The frame.
     pub chrome: Chrome,
-    /// Newest first.
+    /// What was handed in together, newest first.
+    pub batches: Vec<BatchView>,
+    /// Single files, newest first.
     pub jobs: Vec<JobRow>,
     /// Which are listed.
     pub filter: JobFilter,
     /// How many wait or run, in all.
     pub open: u64,
-    /// Links to more of them.
-    pub pager: Option<Pager>,
+    /// How many documents of the batches are found by their words alone so far.
+    pub unembedded: u64,
 }
 
 impl JobsPage {
-    /// Whether a listed job waits or runs.
+    /// Whether something on the page still changes by itself.
     #[must_use]
     pub fn in_work(&self) -> bool {
-        self.jobs.iter().any(|job| job.state.is_open())
+        self.batches.iter().any(BatchView::in_work)
+            || self.jobs.iter().any(|job| matches!(job.state, JobState::Waiting | JobState::Running))
     }
 }
 
@@ -152,6 +178,8 @@ impl JobsPage {
 #[derive(Debug, Template)]
 #[template(path = "partials/jobs.html")]
 pub struct JobsPartial<'a> {
+    /// The latest batches that are not through, or of which files failed.
+    pub batches: &'a [BatchView],
     /// Open jobs and those that failed of late, newest first.
     pub jobs: &'a [JobRow],
     /// Address that answers this fragment anew.
@@ -191,6 +219,8 @@ mod samples {
                 attempts: 1,
                 submitted_by: "Ada Moreau".to_owned(),
                 submitted_at: "14 March 2026, 09:38".to_owned(),
+                ended_at: (!state.is_open()).then(|| "14 March 2026, 09:40".to_owned()),
+                size: "1.4 MB".to_owned(),
                 may_retry: state == JobState::Failed,
                 may_cancel: state.is_open(),
             }
@@ -203,14 +233,16 @@ mod samples {
             Self {
                 chrome: Chrome::sample("Jobs", Nav::Jobs, Role::Curator),
                 jobs: [Waiting, Running, Failed, Done, Cancelled].into_iter().map(JobRow::sample).collect(),
+                batches: vec![BatchView::sample(), BatchView::sample_held(), BatchView::sample_done()],
                 filter: JobFilter::All,
                 open: 2,
-                pager: Some(Pager { summary: "1–5 of 5".to_owned(), previous: None, next: None }),
+                unembedded: 812,
             }
         }
 
         pub(crate) fn sample_empty() -> Self {
-            Self { jobs: Vec::new(), filter: JobFilter::Failed, open: 0, pager: None, ..Self::sample() }
+            let (batches, jobs) = (Vec::new(), Vec::new());
+            Self { batches, jobs, filter: JobFilter::Failed, open: 0, unembedded: 0, ..Self::sample() }
         }
     }
 }

@@ -27,6 +27,8 @@ pub struct CollectionCard {
     pub description: String,
     /// How many documents the person may see in it.
     pub documents: u64,
+    /// How many of these are found by their words alone so far.
+    pub unembedded: u64,
     /// What the person may do in it.
     pub permission: Permission,
     /// The label that new documents get.
@@ -48,6 +50,7 @@ mod samples {
                 name: name.to_owned(),
                 description: description.to_owned(),
                 documents,
+                unembedded: u64::from(id == "c2") * 3,
                 permission,
                 default_label,
                 updated: Some("14 March 2026".to_owned()),

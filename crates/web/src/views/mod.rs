@@ -7,6 +7,7 @@ mod account;
 mod answer;
 mod ask;
 mod audit;
+mod batches;
 mod collection;
 mod collections_admin;
 mod compare;
@@ -19,7 +20,9 @@ mod library;
 mod messages;
 mod models;
 mod people;
+mod place;
 mod search;
+mod upload;
 
 pub use account::{AccountPage, NewSecret, SessionRow, TokenRow};
 pub use answer::{
@@ -29,12 +32,13 @@ pub use ask::{AskPage, CollectionChoice, ConversationGroup, ConversationLink};
 pub use audit::{
     AuditEventPage, AuditFilter, AuditHead, AuditOutcome, AuditPage, AuditRow, ShownPassage, Verification,
 };
+pub use batches::{BatchCounts, BatchPage, BatchView};
 pub use collection::{
     CollectionPage, DocumentRow, GrantRow, GrantsEditor, PrincipalChoice, PrincipalKind, UploadRules,
 };
 pub use collections_admin::{CollectionEdit, CollectionsAdminPage, Matrix, MatrixRow};
 pub use compare::{ComparePage, CompareSide};
-pub use document::{CitationNav, DocumentPage, PassageView};
+pub use document::{CitationNav, DocumentLink, DocumentPage, PassageView, VersionLink};
 pub use health::{HealthCard, HealthPage, HealthState, ModelRow};
 pub use jobs::{JobFilter, JobRow, JobState, JobsPage, JobsPartial};
 pub use layout::{Chrome, Flash, FlashKind, Nav, NavItem, Pager, Person, Theme};
@@ -42,7 +46,9 @@ pub use library::{CollectionCard, LibraryPage};
 pub use messages::{ConfirmPage, ErrorPage, SignInPage};
 pub use models::{InboxRow, MemoryView, ModelDone, ModelStanding, ModelView, ModelWork, ModelsPage};
 pub use people::{GroupCard, Member, NewPassword, PeoplePage, UserRow};
+pub use place::{Part, Place};
 pub use search::{Choice, Facet, Narrowing, SearchPage, SearchResult};
+pub use upload::{FileOutcome, UploadedPage};
 
 #[cfg(test)]
 mod contrast;

@@ -1,6 +1,6 @@
 //! The search page.
 
-use super::{Chrome, filters};
+use super::{Chrome, Place, filters};
 use askama::Template;
 use domain::Label;
 
@@ -39,8 +39,8 @@ pub struct SearchResult {
     pub heading: String,
     /// Name of its collection.
     pub collection: String,
-    /// 1-based page, for formats that have them.
-    pub page: Option<u32>,
+    /// Where in the document it stands.
+    pub place: Place,
     /// Version of the document.
     pub version: u32,
     /// How sensitive the document is.
@@ -131,7 +131,7 @@ mod samples {
                 title: title.to_owned(),
                 heading: heading.to_owned(),
                 collection: "Handbook and policies".to_owned(),
-                page: (number < 3).then_some(11 + number),
+                place: if number < 3 { Place::on_page(11 + number) } else { Place::default() },
                 version: 3,
                 label,
                 snippet,

@@ -8,7 +8,7 @@ use domain::Label;
 fn pages() -> Vec<(&'static str, String)> {
     let answer = AnswerView::sample();
     let writing = AnswerView::sample_in(AnswerState::Writing);
-    let jobs = JobsPage::sample().jobs;
+    let JobsPage { batches, jobs, .. } = JobsPage::sample();
     let rendered: Vec<(&'static str, askama::Result<String>)> = vec![
         ("sign_in", SignInPage::sample().render()),
         ("sign_in_refused", SignInPage::sample_refused().render()),
@@ -30,6 +30,11 @@ fn pages() -> Vec<(&'static str, String)> {
         ("collection_empty", CollectionPage::sample_empty().render()),
         ("document", DocumentPage::sample().render()),
         ("document_reader", DocumentPage::sample_reader().render()),
+        ("document_old", DocumentPage::sample_old().render()),
+        ("document_sheet", DocumentPage::sample_sheet().render()),
+        ("uploaded", UploadedPage::sample().render()),
+        ("batch", BatchPage::sample().render()),
+        ("batch_nothing_failed", BatchPage::sample_nothing_failed().render()),
         ("jobs", JobsPage::sample().render()),
         ("jobs_empty", JobsPage::sample_empty().render()),
         ("people", PeoplePage::sample().render()),
@@ -54,7 +59,10 @@ fn pages() -> Vec<(&'static str, String)> {
         ("partial_answer", AnswerPartial { answer: &answer, csrf: "c5f1" }.render()),
         ("partial_writing", AnswerPartial { answer: &writing, csrf: "c5f1" }.render()),
         ("partial_sources", SourcesPartial { answer: &answer }.render()),
-        ("partial_jobs", JobsPartial { jobs: &jobs, poll: "/collections/c1?partial=jobs", csrf: "c5f1" }.render()),
+        (
+            "partial_jobs",
+            JobsPartial { batches: &batches, jobs: &jobs, poll: "/collections/c1?partial=jobs", csrf: "c5f1" }.render(),
+        ),
     ];
     rendered.into_iter().map(|(name, html)| (name, html.expect(name))).collect()
 }
@@ -182,7 +190,15 @@ fn what_people_write_is_shown_as_text() {
     let mut audit = AuditPage::sample();
     audit.filter.text = hostile();
     audit.entries[0].detail = hostile();
-    let pages = [ask.render(), search.render(), document.render(), audit.render()];
+    document.sources = vec![hostile(), hostile()];
+    document.metadata = vec![(hostile(), hostile())];
+    document.children[0].title = hostile();
+    let mut batch = BatchPage::sample();
+    batch.batch.title = hostile();
+    batch.jobs[0].source = hostile();
+    let mut uploaded = UploadedPage::sample();
+    uploaded.files = vec![(hostile(), FileOutcome::Known(Some(hostile())))];
+    let pages = [ask.render(), search.render(), document.render(), audit.render(), batch.render(), uploaded.render()];
     for html in pages.map(|html| html.expect("renders")) {
         assert!(!html.contains("<script>alert"), "{html}");
         assert!(!html.contains("<img"), "{html}");
@@ -246,6 +262,35 @@ fn headings_and_pages_appear_where_they_change() {
     assert!(page.passages[1].paragraphs()[0].starts_with("In the first"), "a heading is not repeated in the text");
 }
 
+#[test]
+fn an_older_version_says_so_and_leads_to_the_newest() {
+    let html = DocumentPage::sample_old().render().expect("renders");
+    assert!(html.contains("This is version 2 of "), "{html}");
+    assert!(html.contains("<a href=\"/documents/0195d01\">Version 3</a> of 3 March 2026 is the current one."));
+    assert!(html.contains("/documents/0195d01?version=1"));
+    assert!(!DocumentPage::sample().render().expect("renders").contains("is the current one"));
+}
+
+#[test]
+fn a_sheet_is_called_a_sheet_and_its_cells_are_named() {
+    let html = DocumentPage::sample_sheet().render().expect("renders");
+    assert!(html.contains("<span>Sheet 1</span>") && html.contains("A1:D7") && html.contains("<dt>Sheets</dt>"));
+    assert!(!html.contains("Page 1") && html.contains("Its vectors follow"));
+    assert!(html.contains("Taken out of"));
+}
+
+#[test]
+fn a_batch_offers_what_makes_sense_now() {
+    let acts = |batch: BatchView| batch.acts().iter().map(|(act, ..)| *act).collect::<Vec<_>>().join(" ");
+    assert_eq!(acts(BatchView::sample()), "pause retry cancel");
+    assert_eq!(acts(BatchView::sample_held()), "release cancel");
+    assert_eq!(acts(BatchView::sample_done()), "");
+    let html = BatchPage::sample().render().expect("renders");
+    assert!(html.contains("vectors follow: 812 documents") && html.contains("about 3 minutes left"));
+    assert!(html.contains("/batches/0195ba1/failures.csv") && html.contains("http-equiv=\"refresh\""));
+    assert!(!BatchPage::sample_nothing_failed().render().expect("renders").contains("http-equiv=\"refresh\""));
+}
+
 /// A page without its frame.
 fn main_of(html: &str) -> &str {
     let begin = html.find("<main").expect("the page has a main part");
@@ -282,6 +327,9 @@ fn the_partials_look_as_agreed() {
         insta::assert_snapshot!("answer", AnswerPartial { answer: &answer, csrf: "c5f1" }.render().expect("renders"));
         insta::assert_snapshot!("sources", SourcesPartial { answer: &answer }.render().expect("renders"));
         insta::assert_snapshot!("sign_in", SignInPage::sample_refused().render().expect("renders"));
+        let uploaded = UploadedPage::sample().render().expect("renders");
+        insta::assert_snapshot!("uploaded", main_of(&uploaded));
+        insta::assert_snapshot!("batch", main_of(&BatchPage::sample().render().expect("renders")));
         insta::assert_snapshot!("models", main_of(&ModelsPage::sample().render().expect("renders")));
         insta::assert_snapshot!("compare", main_of(&ComparePage::sample().render().expect("renders")));
     });

@@ -44,7 +44,7 @@ impl SourceView {
             passage: format!("0195a1feed{number}"),
             title: title.to_owned(),
             heading: heading.to_owned(),
-            page,
+            at: page.map(Place::on_page).unwrap_or_default(),
             version: 3,
             label,
             quote: quote.to_owned(),
