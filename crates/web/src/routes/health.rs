@@ -10,6 +10,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use domain::Role;
+use inference::Arithmetic;
 use serde_json::{Value, json};
 use storage::{JobFilter, JobState};
 
@@ -60,7 +61,7 @@ pub(crate) async fn get(State(app): State<App>, reader: Reader) -> Result<Respon
             "Answers in work",
             app.live.count().to_string(),
             "",
-            "one at a time; others wait".to_owned(),
+            "written side by side; what is too many waits".to_owned(),
             HealthState::Good,
         ),
         HealthCard {
@@ -75,6 +76,7 @@ pub(crate) async fn get(State(app): State<App>, reader: Reader) -> Result<Respon
             good_if(behind == 0),
         ),
         disk(&app),
+        arithmetic(&Arithmetic::of_this_machine()),
     ];
     if let Some((count, hash)) = audited {
         let detail = format!("head {}…", &hash.to_string()[..8]);
@@ -131,6 +133,20 @@ fn disk(app: &App) -> HealthCard {
     }
 }
 
+/// What models of this machine compute with; below x86-64-v3 that is a reason for slow answers.
+fn arithmetic(arithmetic: &Arithmetic) -> HealthCard {
+    let warning = arithmetic.warning();
+    HealthCard {
+        name: "Processor".to_owned(),
+        value: arithmetic.name().to_owned(),
+        unit: "instructions".to_owned(),
+        state: if warning.is_none() { HealthState::Good } else { HealthState::Attention },
+        detail: warning.unwrap_or_else(|| "what models of this machine compute with".to_owned()),
+        share: None,
+        href: None,
+    }
+}
+
 fn model_row(model: storage::Model) -> ModelRow {
     let text = |name: &str| model.info.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let number = |name: &str| model.info.get(name).and_then(Value::as_u64);
@@ -145,5 +161,19 @@ fn model_row(model: storage::Model) -> ModelRow {
         size: number("size_bytes").map(size).unwrap_or_default(),
         sha256: model.sha256,
         name: model.name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_processor_needs_attention_and_says_why() {
+        let card = arithmetic(&Arithmetic::of(&["sse4.2"]));
+        assert_eq!((card.state, card.value.as_str()), (HealthState::Attention, "plain"));
+        assert!(card.detail.contains("below x86-64-v3"), "{}", card.detail);
+        let card = arithmetic(&Arithmetic::of(&["avx2", "fma", "f16c"]));
+        assert_eq!((card.state, card.value.as_str()), (HealthState::Good, "AVX2"));
     }
 }
