@@ -9,6 +9,7 @@ mod access;
 mod browser;
 mod cli;
 mod documents;
+mod metrics;
 mod models;
 mod openai;
 mod openai_client;

@@ -145,6 +145,7 @@ impl Answering {
                 (answer, Err(error))
             }
         };
+        self.tally.end(answer.state);
         self.close(question, &answer).await?;
         report(Event::Answer(Box::new(answer)));
         outcome

@@ -15,6 +15,7 @@ mod prompt;
 mod record;
 mod retrieve;
 mod rewrite;
+mod tally;
 mod wishes;
 
 pub use ask::{AskError, Event, Question, Status};
@@ -26,6 +27,7 @@ pub use pack::Source;
 pub use prompt::messages;
 pub use record::{Answer, Asked, Timings};
 pub use retrieve::{Candidate, Retrieved};
+pub use tally::Counts;
 pub use wishes::Wishes;
 
 use index::Index;
@@ -33,6 +35,7 @@ use inference::Embedder;
 use models::Engines;
 use std::sync::Arc;
 use storage::Store;
+use tally::Tally;
 
 /// What an answer may cost.
 #[derive(Debug, Clone)]
@@ -73,6 +76,7 @@ pub struct Answering {
     embedder: Arc<Embedder>,
     engines: Engines,
     settings: Arc<Settings>,
+    tally: Arc<Tally>,
 }
 
 impl Answering {
@@ -85,7 +89,14 @@ impl Answering {
         generator: Option<NamedGenerator>,
         settings: Settings,
     ) -> Self {
-        Self { store, index, embedder, engines: Engines::new(generator), settings: Arc::new(settings) }
+        Self {
+            store,
+            index,
+            embedder,
+            engines: Engines::new(generator),
+            settings: Arc::new(settings),
+            tally: Arc::default(),
+        }
     }
 
     /// The generation model in use.
@@ -98,6 +109,12 @@ impl Answering {
     #[must_use]
     pub const fn engines(&self) -> &Engines {
         &self.engines
+    }
+
+    /// How many questions were taken since the start, and how their answers ended.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.tally.counts()
     }
 
     /// The embedding model in use.

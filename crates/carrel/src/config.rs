@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use web::Network;
 
 /// What a site can configure. docs/configuration.md describes each field.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -33,6 +34,16 @@ pub(crate) struct Configuration {
     pub(crate) embed: EmbedOptions,
     /// Model packs.
     pub(crate) models: ModelPlaces,
+    /// Figures for those who watch the server.
+    pub(crate) metrics: MetricsReaders,
+}
+
+/// Who may read `/metrics` without a token.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct MetricsReaders {
+    /// Addresses and networks; nobody unless named.
+    pub(crate) allow: Vec<Network>,
 }
 
 /// How texts become vectors.
@@ -165,6 +176,7 @@ impl Default for Configuration {
             generate: GenerateLimits::default(),
             embed: EmbedOptions::default(),
             models: ModelPlaces::default(),
+            metrics: MetricsReaders::default(),
         }
     }
 }
@@ -271,6 +283,9 @@ mod tests {
     #[test]
     fn what_cannot_be_meant_is_refused() {
         assert!(read("[generate]\nengine = \"cloud\"").is_err());
+        assert!(read("[metrics]\nallow = [\"everyone\"]").unwrap_err().to_string().contains("is no address"));
+        assert!(Configuration::default().metrics.allow.is_empty(), "unknown means denied");
+        assert_eq!(read("[metrics]\nallow = [\"127.0.0.1\", \"10.0.0.0/8\"]").unwrap().metrics.allow.len(), 2);
         assert!(read("[generate.remote]\nproxy = \"x\"").is_err());
         for value in ["-1", "0", "nan"] {
             let text = format!("[generate]\nengine = \"remote\"\n[generate.remote]\nconnect_timeout = {value}.0");

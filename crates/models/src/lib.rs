@@ -21,7 +21,7 @@ mod speed;
 pub use board::{Board, Done, Task, Work};
 pub use engines::{Engines, NamedGenerator};
 pub use error::ModelsError;
-pub use memory::Memory;
+pub use memory::{Memory, resident_memory};
 pub use place::InboxEntry;
 pub use speed::Speed;
 

@@ -28,8 +28,9 @@ impl Memory {
     }
 }
 
-/// Bytes of this process that are in memory now.
-pub(crate) fn resident() -> Option<u64> {
+/// Bytes of this process that are in memory now; `None` where the kernel does not say.
+#[must_use]
+pub fn resident_memory() -> Option<u64> {
     kibibytes(&std::fs::read_to_string("/proc/self/status").ok()?, "VmRSS:")
 }
 

@@ -10,6 +10,7 @@ mod corpus;
 mod directory;
 mod documents;
 mod error;
+mod figures;
 mod models;
 mod outbox;
 mod publishing;

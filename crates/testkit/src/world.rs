@@ -5,17 +5,20 @@ use crate::browser::Browser;
 use crate::models::{embedder, generator};
 use answer::{Answering, Live, NamedGenerator, Settings};
 use audit::{Action, Actor, Event, SigningKey};
+use axum::Extension;
+use axum::extract::ConnectInfo;
 use domain::{Clearance, Collection, CollectionId, Environment, Label, OperationId, Permission, Role, User};
-use identity::{Identity, NewToken, NewUser, PasswordCost, Policy, TokenScope};
+use identity::{Identity, IdentityError, NewToken, NewUser, PasswordCost, Policy, TokenScope};
 use index::Index;
 use inference::{Generator, GeneratorOptions};
 use ingest::{ContentStore, Origin, Publisher, Stage, Staged, Worker};
 use models::Models;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use storage::Store;
 use tempfile::TempDir;
-use web::{App, Site};
+use web::{App, Metrics, Site};
 
 /// Everybody's password.
 pub const PASSWORD: &str = "quiet herons at noon";
@@ -62,11 +65,13 @@ impl TestApp {
             publisher,
             index,
             models,
+            metrics: Metrics::new(environment.now()),
             signing_key: Arc::new(key),
             site: Arc::new(Site {
                 organisation: "Port Elsin".to_owned(),
                 secure_cookies: true,
                 data: data.path().to_owned(),
+                metrics_allow: Vec::new(),
                 examples: vec![("Handbook".to_owned(), "How many days of leave do I get?".to_owned())],
             }),
         };
@@ -144,10 +149,10 @@ impl TestApp {
         browser
     }
 
-    /// A token for programs of `name`, for everything that tokens are for.
+    /// A token for programs of `name`, for questions and embeddings.
     pub async fn token(&self, name: &str) -> String {
         let user = self.app.store.user_by_name(name).await.expect("readable").expect("a known person");
-        let new = NewToken { name: "script".to_owned(), scopes: TokenScope::ALL.to_vec(), days: 30 };
+        let new = NewToken { name: "script".to_owned(), scopes: TokenScope::USUAL.to_vec(), days: 30 };
         let issued = self.app.identity.issue_token(&user, &new, &Actor::console(), self.operation()).await;
         issued.expect("the token is made").secret
     }
@@ -156,6 +161,24 @@ impl TestApp {
     #[must_use]
     pub fn program(&self, token: Option<&str>) -> Program {
         Program::new(web::router(self.app.clone()), token)
+    }
+
+    /// A program at another machine.
+    #[must_use]
+    pub fn program_at(&self, address: IpAddr, token: Option<&str>) -> Program {
+        let from = ConnectInfo(SocketAddr::new(address, 40_000));
+        Program::new(web::router(self.app.clone()).layer(Extension(from)), token)
+    }
+
+    /// A token of `name` for this alone.
+    ///
+    /// # Errors
+    /// What [`Identity::issue_token`] refuses.
+    pub async fn token_for(&self, name: &str, scope: TokenScope) -> Result<String, IdentityError> {
+        let user = self.app.store.user_by_name(name).await.expect("readable").expect("a known person");
+        let new = NewToken { name: "script".to_owned(), scopes: vec![scope], days: 30 };
+        let issued = self.app.identity.issue_token(&user, &new, &Actor::console(), self.operation()).await?;
+        Ok(issued.secret)
     }
 
     /// A program that acts for `name`.

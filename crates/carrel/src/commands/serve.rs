@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use web::App;
+use web::{App, Metrics};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -69,11 +69,13 @@ pub(crate) async fn serve(site: &Site, configuration: &Configuration, ready: imp
         publisher: retrieval.publisher.clone(),
         index: Arc::clone(&retrieval.index),
         models: models.clone(),
+        metrics: Metrics::new(site.store.environment().now()),
         signing_key: Arc::new(site.signing_key()?),
         site: Arc::new(web::Site {
             organisation: organisation(site, configuration).await?,
             secure_cookies: configuration.secure_cookies(),
             data: site.data.clone(),
+            metrics_allow: configuration.metrics.allow.clone(),
             examples: examples(site).await?,
         }),
     };

@@ -3,14 +3,14 @@
 use crate::app::App;
 use crate::error::WebError;
 use crate::session::Reader;
-use crate::show::{moment, page, size};
-use crate::views::{HealthCard, HealthPage, HealthState, ModelRow, Nav};
+use crate::show::{grouped, moment, page, size};
+use crate::views::{EngineRow, EngineState, HealthCard, HealthPage, HealthState, ModelRow, Nav};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use domain::Role;
-use inference::Arithmetic;
+use inference::{Arithmetic, GeneratorState};
 use serde_json::{Value, json};
 use storage::{JobFilter, JobState};
 
@@ -94,7 +94,8 @@ pub(crate) async fn get(State(app): State<App>, reader: Reader) -> Result<Respon
         }
     };
     let at = moment(app.store.environment().now());
-    page(&HealthPage { chrome: reader.chrome(&app, "Health", Nav::Health), verdict, state, cards, models, at })
+    let engines = engines(&app);
+    page(&HealthPage { chrome: reader.chrome(&app, "Health", Nav::Health), verdict, state, cards, models, engines, at })
 }
 
 fn median(mut times: Vec<u64>) -> Option<u64> {
@@ -144,6 +145,38 @@ fn arithmetic(arithmetic: &Arithmetic) -> HealthCard {
         detail: warning.unwrap_or_else(|| "what models of this machine compute with".to_owned()),
         share: None,
         href: None,
+    }
+}
+
+/// The engine in use and the one on trial, in a line each.
+fn engines(app: &App) -> Vec<EngineRow> {
+    let engines = app.answering.engines();
+    let places = [("in use", engines.stable()), ("on trial", engines.experimental())];
+    let rows = places.into_iter().filter_map(|(place, named)| {
+        let named = named?;
+        Some(EngineRow {
+            place: place.to_owned(),
+            state: match named.generator.remote_address() {
+                Some(_) => None,
+                None => Some(engine_state(&named.generator.state())),
+            },
+            name: named.name,
+        })
+    });
+    rows.collect()
+}
+
+fn engine_state(state: &GeneratorState) -> EngineState {
+    let percent = |share: f64| format!("{:.0} %", 100.0 * share);
+    EngineState {
+        running: state.running.to_string(),
+        waiting: state.waiting.to_string(),
+        memory: format!("{} of {}", grouped(state.blocks_used as u64), grouped(state.blocks as u64)),
+        cached: grouped(state.blocks_cached as u64),
+        written: grouped(state.new_tokens),
+        reused: percent(state.prefix_hit_rate()),
+        guessed: percent(state.acceptance_rate()),
+        preempted: grouped(state.preemptions),
     }
 }
 

@@ -10,6 +10,7 @@ mod document;
 mod health;
 mod jobs;
 mod library;
+mod metrics;
 mod models;
 pub(crate) mod openai;
 mod people;
@@ -20,6 +21,7 @@ mod upload;
 
 use crate::app::App;
 use crate::error::WebError;
+use crate::metrics::count;
 use crate::{assets, guard};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -86,6 +88,7 @@ pub fn router(app: App) -> Router {
         .merge(openai::routes())
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics::get))
         .route("/favicon.ico", get(assets::favicon))
         .route("/static/{name}", get(assets::get))
         .fallback(|| async { WebError::NotFound })
@@ -96,5 +99,6 @@ pub fn router(app: App) -> Router {
             axum::response::IntoResponse::into_response(WebError::internal(std::io::Error::other(what)))
         }))
         .layer(from_fn_with_state(app.clone(), guard::guard))
+        .layer(from_fn_with_state(app.clone(), count))
         .with_state(app)
 }

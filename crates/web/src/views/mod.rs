@@ -35,7 +35,7 @@ pub use collection::{
 pub use collections_admin::{CollectionEdit, CollectionsAdminPage, Matrix, MatrixRow};
 pub use compare::{ComparePage, CompareSide};
 pub use document::{CitationNav, DocumentPage, PassageView};
-pub use health::{HealthCard, HealthPage, HealthState, ModelRow};
+pub use health::{EngineRow, EngineState, HealthCard, HealthPage, HealthState, ModelRow};
 pub use jobs::{JobFilter, JobRow, JobState, JobsPage, JobsPartial};
 pub use layout::{Chrome, Flash, FlashKind, Nav, NavItem, Pager, Person, Theme};
 pub use library::{CollectionCard, LibraryPage};
