@@ -116,6 +116,8 @@ actions! {
     ModelPromoted = "model.promoted",
     /// The model that was in use before was put back.
     ModelRolledBack = "model.rolled_back",
+    /// A model was taken off the list, and its files off the disk.
+    ModelRemoved = "model.removed",
     /// A job of the ingest queue was cancelled.
     JobCancelled = "job.cancelled",
     /// A failed or cancelled job was put back into the queue.

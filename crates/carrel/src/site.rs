@@ -1,6 +1,6 @@
 //! A data directory, opened: the parts that commands are made of.
 
-use crate::config::Configuration;
+use crate::config::{Configuration, Engine};
 use crate::lock::IndexLock;
 use answer::{Answering, NamedGenerator};
 use audit::{Actor, SigningKey};
@@ -138,7 +138,11 @@ impl Site {
             context_tokens: limits.context_tokens,
             max_running: limits.max_running,
             kv_memory_bytes: limits.kv_memory_mb.saturating_mul(1 << 20),
-            passage_memory_bytes: limits.passage_memory_mb.saturating_mul(1 << 20),
+            // Without passages to keep, nothing is put aside for them.
+            passage_memory_bytes: match self.configuration.answer.reuse_passages {
+                true => limits.passage_memory_mb.saturating_mul(1 << 20),
+                false => 0,
+            },
             speculate: limits.speculate,
         }
     }
@@ -147,8 +151,15 @@ impl Site {
     pub(crate) fn model_settings(&self) -> models::Settings {
         let options = self.generator_options();
         let loader = Arc::new(move |file: &Path| Generator::load(file, options));
-        let settings = models::Settings::new(self.data.clone(), options.context_tokens, loader);
-        models::Settings { import_from: self.configuration.models.import_from.clone(), ..settings }
+        let settings = models::Settings::new(self.data.clone(), options, loader);
+        let generate = &self.configuration.generate;
+        let elsewhere =
+            models::Elsewhere { model: generate.remote.model.clone(), address: generate.remote.address.clone() };
+        models::Settings {
+            import_from: self.configuration.models.import_from.clone(),
+            elsewhere: (generate.engine == Engine::Remote).then_some(elsewhere),
+            ..settings
+        }
     }
 
     pub(crate) fn answering(&self, retrieval: &Retrieval, generator: Option<NamedGenerator>) -> Answering {

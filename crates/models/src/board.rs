@@ -60,6 +60,8 @@ pub enum Task {
     Rollback,
     /// [`Models::measure`].
     Measure(String),
+    /// [`Models::remove`].
+    Remove(String),
 }
 
 impl Task {
@@ -74,6 +76,7 @@ impl Task {
             Self::Promote(name) => format!("Promoting {name}"),
             Self::Rollback => "Rolling back".to_owned(),
             Self::Measure(name) => format!("Measuring {name}"),
+            Self::Remove(name) => format!("Removing {name}"),
         }
     }
 }
@@ -151,6 +154,10 @@ impl Models {
                 format!("'{name}' answers from now on")
             }
             Task::Rollback => format!("'{}' answers again", self.rollback("generate", by).await?),
+            Task::Remove(name) => {
+                self.remove(name, by).await?;
+                format!("'{name}' is gone, and its files with it")
+            }
             Task::Measure(name) => {
                 let speed = self.measure(name, by).await?;
                 let (reads, writes) = (speed.prefill_tokens_per_s, speed.decode_tokens_per_s);

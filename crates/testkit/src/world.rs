@@ -51,7 +51,7 @@ impl TestApp {
         let answering = Answering::new(store.clone(), Arc::clone(&index), Arc::clone(&embedder), Some(named), settings);
         let options = GeneratorOptions { context_tokens: 2048, ..GeneratorOptions::default() };
         let loader = Arc::new(move |file: &std::path::Path| Generator::load(file, options));
-        let model_settings = models::Settings::new(data.path().to_owned(), options.context_tokens, loader);
+        let model_settings = models::Settings::new(data.path().to_owned(), options, loader);
         let models = Models::of_server(store.clone(), answering.engines().clone(), model_settings);
         let worker = Worker::new(store.clone(), content.clone(), embedder, "minilm".to_owned(), publisher.clone());
         let key = SigningKey::load_or_create(&data.path().join("audit.pem"), &environment).expect("a key is made");

@@ -57,6 +57,11 @@ enum Command {
         #[arg(default_value = "generate")]
         kind: ModelKind,
     },
+    /// Take a model that nothing uses off the list, and its files off the disk
+    Remove {
+        /// Its name
+        name: String,
+    },
     /// Measure how many tokens a second a model reads and writes
     Measure {
         /// Its name
@@ -120,6 +125,10 @@ pub(crate) async fn run(arguments: Arguments, configuration: &Configuration) -> 
         Command::Rollback { kind } => {
             let name = models.rollback(kind.as_str(), &by).await?;
             in_use(&site, &models, &name, json!({ "name": name })).await?
+        }
+        Command::Remove { name } => {
+            models.remove(&name, &by).await?;
+            (json!({ "name": name, "state": "removed" }), format!("'{name}' is gone, and its files with it"))
         }
         Command::Measure { name } => {
             let speed = models.measure(&name, &by).await?;

@@ -75,6 +75,7 @@ pub fn router(app: App) -> Router {
         .route("/admin/models/measure", post(models::measure))
         .route("/admin/models/promote", get(models::confirm_promote).post(models::promote))
         .route("/admin/models/rollback", get(models::confirm_rollback).post(models::rollback))
+        .route("/admin/models/remove", get(models::confirm_remove).post(models::remove))
         .route("/admin/models/compare", get(compare::get).post(compare::post))
         .route("/audit", get(audit::get))
         .route("/audit/{sequence}", get(audit::event))

@@ -40,7 +40,7 @@ pub use jobs::{JobFilter, JobRow, JobState, JobsPage, JobsPartial};
 pub use layout::{Chrome, Flash, FlashKind, Nav, NavItem, Pager, Person, Theme};
 pub use library::{CollectionCard, LibraryPage};
 pub use messages::{ConfirmPage, ErrorPage, SignInPage};
-pub use models::{InboxRow, MemoryView, ModelDone, ModelStanding, ModelView, ModelWork, ModelsPage};
+pub use models::{ElsewhereView, InboxRow, MemoryView, ModelDone, ModelStanding, ModelView, ModelWork, ModelsPage};
 pub use people::{GroupCard, Member, NewPassword, PeoplePage, UserRow};
 pub use search::{Facet, SearchPage, SearchResult};
 

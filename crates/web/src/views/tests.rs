@@ -43,6 +43,7 @@ fn pages() -> Vec<(&'static str, String)> {
         ("account", AccountPage::sample().render()),
         ("health", HealthPage::sample().render()),
         ("models", ModelsPage::sample().render()),
+        ("models_elsewhere", ModelsPage::sample_elsewhere().render()),
         ("models_in_work", ModelsPage::sample_in_work().render()),
         ("models_empty", ModelsPage::sample_empty().render()),
         ("compare", ComparePage::sample().render()),
