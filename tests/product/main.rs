@@ -14,6 +14,7 @@ mod models;
 mod openai;
 mod openai_client;
 mod remote;
+mod rerank;
 mod routes;
 mod sign_in;
 mod story;

@@ -216,7 +216,12 @@ async fn what_is_damaged_or_unknown_is_refused_and_the_loaded_model_goes_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_model_that_would_not_fit_is_refused_with_both_numbers() {
     let world = with_models(&[]).await;
-    let options = inference::GeneratorOptions { context_tokens: 2048, ..inference::GeneratorOptions::default() };
+    let options = inference::GeneratorOptions {
+        context_tokens: 2048,
+        kv_memory_bytes: 1 << 30,
+        passage_memory_bytes: 0,
+        ..inference::GeneratorOptions::default()
+    };
     let loader = Arc::new(move |file: &std::path::Path| inference::Generator::load(file, options));
     let settings = Settings::new(world.data().to_owned(), options, loader);
     let settings = Settings { memory: || Some(Memory { total: 4_000_000_000, available: 300_000_000 }), ..settings };

@@ -1,4 +1,4 @@
-//! From a question to an answer with its proof: rewrite → retrieve → judge → pack → prompt → generate → cite.
+//! From a question to an answer with its proof: rewrite → retrieve → judge → rerank → pack → prompt → generate → cite.
 //!
 //! Each stage is one module; [`Answering::ask`] is the straight line through them. What a person was shown is
 //! recorded before it is shown. Knows nothing of the web: it reports [`Event`]s to whoever listens.
@@ -13,6 +13,7 @@ mod live;
 mod pack;
 mod prompt;
 mod record;
+mod rerank;
 mod retrieve;
 mod rewrite;
 mod tally;
@@ -26,6 +27,7 @@ pub use models::NamedGenerator;
 pub use pack::Source;
 pub use prompt::messages;
 pub use record::{Answer, Asked, Timings};
+pub use rerank::RERANKED;
 pub use retrieve::{Candidate, Retrieved};
 pub use tally::Counts;
 pub use wishes::Wishes;
@@ -33,6 +35,7 @@ pub use wishes::Wishes;
 use index::Index;
 use inference::Embedder;
 use models::Engines;
+use rerank::Reranking;
 use std::sync::Arc;
 use storage::Store;
 use tally::Tally;
@@ -76,6 +79,7 @@ pub struct Answering {
     embedder: Arc<Embedder>,
     engines: Engines,
     settings: Arc<Settings>,
+    reranking: Option<Reranking>,
     tally: Arc<Tally>,
 }
 
@@ -95,6 +99,7 @@ impl Answering {
             embedder,
             engines: Engines::new(generator),
             settings: Arc::new(settings),
+            reranking: None,
             tally: Arc::default(),
         }
     }

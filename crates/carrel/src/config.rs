@@ -1,6 +1,6 @@
 //! The configuration: embedded defaults, then a TOML file, then `CARREL_*` variables, then the command line.
 
-use answer::Settings;
+use answer::{RERANKED, Settings};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use inference::{Precision, RemoteOptions};
@@ -32,10 +32,28 @@ pub(crate) struct Configuration {
     pub(crate) generate: GenerateLimits,
     /// Embedding and reranking.
     pub(crate) embed: EmbedOptions,
+    /// The cross-encoder between search and prompt.
+    pub(crate) rerank: Rerank,
     /// Model packs.
     pub(crate) models: ModelPlaces,
     /// Figures for those who watch the server.
     pub(crate) metrics: MetricsReaders,
+}
+
+/// Which cross-encoder puts passages into order before the prompt.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Rerank {
+    /// Its name in the list of models; `None`: there is none.
+    pub(crate) model: Option<String>,
+    /// Passages that it reads for a question.
+    pub(crate) candidates: usize,
+}
+
+impl Default for Rerank {
+    fn default() -> Self {
+        Self { model: None, candidates: RERANKED }
+    }
 }
 
 /// Who may read `/metrics` without a token.
@@ -175,6 +193,7 @@ impl Default for Configuration {
             answer: AnswerLimits::default(),
             generate: GenerateLimits::default(),
             embed: EmbedOptions::default(),
+            rerank: Rerank::default(),
             models: ModelPlaces::default(),
             metrics: MetricsReaders::default(),
         }

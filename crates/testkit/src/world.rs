@@ -49,7 +49,12 @@ impl TestApp {
         let named = NamedGenerator { name: "smollm2-135m".to_owned(), generator: generator() };
         let settings = Settings { answer_tokens: 48, passages: 3, passage_tokens: 400, ..Settings::default() };
         let answering = Answering::new(store.clone(), Arc::clone(&index), Arc::clone(&embedder), Some(named), settings);
-        let options = GeneratorOptions { context_tokens: 2048, ..GeneratorOptions::default() };
+        let options = GeneratorOptions {
+            context_tokens: 2048,
+            kv_memory_bytes: 1 << 28,
+            passage_memory_bytes: 0,
+            ..GeneratorOptions::default()
+        };
         let loader = Arc::new(move |file: &std::path::Path| Generator::load(file, options));
         let model_settings = models::Settings::new(data.path().to_owned(), options, loader);
         let models = Models::of_server(store.clone(), answering.engines().clone(), model_settings);

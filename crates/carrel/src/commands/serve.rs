@@ -48,7 +48,7 @@ pub(crate) async fn serve(site: &Site, configuration: &Configuration, ready: imp
         let reason = failure.as_deref().unwrap_or("'carrel model import' adds one");
         tracing::warn!("no generation model is in use: search works, answers do not; {reason}");
     }
-    let answering = site.answering(&retrieval, generator);
+    let answering = site.answering(&retrieval, generator).await?;
     let models = models::Models::of_server(site.store.clone(), answering.engines().clone(), site.model_settings());
     if let Some(reason) = failure {
         models.failed_at_start(&reason).await?;
