@@ -365,6 +365,9 @@ async fn an_engine_elsewhere_is_named_and_no_promotion_takes_its_place() {
     let mut dora = world.signed_in("dora").await;
     let page = dora.get("/admin/models").await.expect(StatusCode::OK).body;
     assert!(page.contains("an engine elsewhere") && page.contains("http://10.0.0.5:8000"), "{page}");
+    let health = dora.get("/admin").await.expect(StatusCode::OK).body;
+    assert!(health.contains("far at http://10.0.0.5:8000") && health.contains("is not known here"), "{health}");
+    assert!(!health.contains("Writes answers"), "the model of this machine does not write: {health}");
     assert!(!page.contains("/admin/models/promote") && !page.contains("/admin/models/rollback"), "{page}");
     let refused = dora.get("/admin/models/promote?name=sibling").await.expect(StatusCode::CONFLICT).body;
     assert!(refused.contains("generate.engine"), "{refused}");

@@ -1,6 +1,7 @@
 //! Board: acts that take a while are done in the background, one at a time, and a page can see how they go.
 
 use crate::{By, Models, ModelsError};
+use inference::ModelKind;
 use jiff::Timestamp;
 use std::path::PathBuf;
 use std::sync::{MutexGuard, PoisonError};
@@ -136,8 +137,11 @@ impl Models {
         Ok(match task {
             Task::Import { path, name } => {
                 let model = self.import(path, name.as_deref(), by).await?;
-                let next =
-                    if model.active { "it is in use, as the first of its kind" } else { "verify it, or try it beside" };
+                let next = match (model.active, model.kind.parse()) {
+                    (true, _) => "it is in use, as the first of its kind",
+                    (false, Ok(ModelKind::Rerank)) => "rerank.model in the configuration takes it into use",
+                    (false, _) => "verify it, or try it beside",
+                };
                 format!("'{}' was taken in; {next}", model.name)
             }
             Task::Verify(name) => match self.verify(name, by).await? {

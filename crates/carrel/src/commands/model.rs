@@ -82,6 +82,8 @@ pub(crate) async fn run(arguments: Arguments, configuration: &Configuration) -> 
             let model = models.import(&path, name.as_deref(), &by).await?;
             let state = if model.active {
                 "in use, as the first of its kind"
+            } else if model.kind == ModelKind::Rerank.as_str() {
+                "not in use; rerank.model in the configuration takes it into use"
             } else {
                 "not in use; 'carrel model load' tries it, 'carrel model promote' takes it into use"
             };

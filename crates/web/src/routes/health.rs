@@ -82,7 +82,10 @@ pub(crate) async fn get(State(app): State<App>, reader: Reader) -> Result<Respon
         let detail = format!("head {}…", &hash.to_string()[..8]);
         cards.push(card("Audit log", count.to_string(), "events", detail, HealthState::Good));
     }
-    let models: Vec<ModelRow> = app.store.models().await?.into_iter().filter(|m| m.active).map(model_row).collect();
+    // An engine elsewhere writes in place of the model that is promoted here.
+    let elsewhere = app.models.elsewhere().is_some();
+    let used = |model: &storage::Model| model.active && !(elsewhere && model.kind == "generate");
+    let models: Vec<ModelRow> = app.store.models().await?.into_iter().filter(used).map(model_row).collect();
     let state = cards.iter().map(|card| card.state).max().unwrap_or(HealthState::Good);
     let verdict = match (state, app.answering.generator()) {
         (_, None) => "No generation model is in use: nothing can be answered.".to_owned(),
@@ -140,7 +143,7 @@ fn arithmetic(arithmetic: &Arithmetic) -> HealthCard {
     HealthCard {
         name: "Processor".to_owned(),
         value: arithmetic.name().to_owned(),
-        unit: "instructions".to_owned(),
+        unit: String::new(),
         state: if warning.is_none() { HealthState::Good } else { HealthState::Attention },
         detail: warning.unwrap_or_else(|| "what models of this machine compute with".to_owned()),
         share: None,
