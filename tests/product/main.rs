@@ -9,6 +9,7 @@ mod access;
 mod browser;
 mod cli;
 mod documents;
+mod filters;
 mod metrics;
 mod models;
 mod openai;

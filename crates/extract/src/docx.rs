@@ -11,22 +11,22 @@ use body::{Body, Part};
 use package::Package;
 use styles::Styles;
 
-/// Says whether an archive is a DOCX file.
+/// Says whether an archive is a DOCX file; if not, it holds files that nobody asks after.
 ///
 /// # Errors
 /// [`ExtractError::UnknownKind`] with what it is instead, [`ExtractError::Damaged`], [`ExtractError::TooLarge`].
-pub(crate) fn recognise(bytes: &[u8]) -> Result<(), ExtractError> {
+pub(crate) fn recognise(bytes: &[u8]) -> Result<bool, ExtractError> {
     let limits = Limits::default();
     let package = Package::open(bytes, &limits)?;
     if package.main_part().is_some() {
-        return Ok(());
+        return Ok(true);
     }
     Err(ExtractError::unknown(match () {
         () if package.has_prefix("xl/") => "it is a spreadsheet; save it as PDF",
         () if package.has_prefix("ppt/") => "it is a presentation; save it as PDF",
         () if package.has_prefix("content.xml") => "it is an OpenDocument file; save it as DOCX or PDF",
         () if package.has_prefix("META-INF/container.xml") => "it is an e-book; save it as DOCX or PDF",
-        () => "it is an archive; unpack it and bring the documents in it",
+        () => return Ok(false),
     }))
 }
 

@@ -1,9 +1,10 @@
 //! Files in, structured text out: bytes of a PDF, DOCX, HTML, Markdown or plain text file become blocks in reading
-//! order, with headings and pages, plus warnings, under [`Limits`].
+//! order, with headings and pages, plus warnings, under [`Limits`]. Files in mails and archives go to the [`Host`].
 //!
 //! The crate is blocking and knows nothing of storage or models. Every input gives [`Extracted`] or one clear
 //! [`ExtractError`]: files come from strangers.
 
+mod archive;
 mod blocks;
 mod docx;
 mod encoding;
@@ -13,7 +14,9 @@ mod guard;
 mod host;
 mod html;
 mod limits;
+mod mail;
 mod markdown;
+mod names;
 mod outline;
 mod pdf;
 mod sniff;
@@ -63,13 +66,17 @@ pub fn extract(bytes: &[u8], format: Format, limits: &Limits, host: &mut dyn Hos
         return Err(ExtractError::Empty);
     }
     limits.check_unpacked(bytes.len() as u64)?;
-    // For the formats to come that hold files and pictures.
-    let _ = host;
     guard::guarded(|| match format {
         Format::Pdf => pdf::extract(bytes, limits),
         Format::Docx => docx::extract(bytes, limits),
         Format::Html => html::extract(bytes, limits),
         Format::Markdown => markdown::extract(bytes, limits),
         Format::Text => text::extract(bytes, limits),
+        Format::Eml => mail::eml::extract(bytes, limits, host),
+        Format::Mbox => mail::mbox::extract(bytes, limits, host),
+        Format::Msg => mail::msg::extract(bytes, limits, host),
+        Format::Zip => archive::zip::extract(bytes, limits, host),
+        Format::Tar => archive::tar::extract(bytes, limits, host),
+        Format::Gzip => archive::gzip::extract(bytes, limits, host),
     })
 }

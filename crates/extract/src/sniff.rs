@@ -1,13 +1,13 @@
 //! What a file is: by its content first, by its name where the content cannot tell.
 
-use crate::{ExtractError, Format, docx, encoding};
+use crate::{ExtractError, Format, archive, docx, encoding, mail};
 
 /// How far into the file the first mark of its format may stand. PDF readers accept `%PDF-` within the first 1024
 /// bytes (ISO 32000-1, annex H, note 13).
 const HEAD_BYTES: usize = 1024;
 
 /// The first bytes of formats that people bring by mistake, and what to say to them.
-const SIGNATURES: [(&[u8], &str); 12] = [
+const SIGNATURES: [(&[u8], &str); 11] = [
     (b"{\\rtf", "it is a rich text file; save it as DOCX or PDF"),
     (b"\x89PNG\r\n", "it is a picture; bring a document with text"),
     (b"\xff\xd8\xff", "it is a picture; bring a document with text"),
@@ -15,7 +15,6 @@ const SIGNATURES: [(&[u8], &str); 12] = [
     (b"II*\0", "it is a picture; bring a document with text"),
     (b"MM\0*", "it is a picture; bring a document with text"),
     (b"%!PS", "it is a PostScript file; save it as PDF"),
-    (b"\x1f\x8b", "it is a compressed archive; unpack it and bring the documents in it"),
     (b"7z\xbc\xaf", "it is a compressed archive; unpack it and bring the documents in it"),
     (b"Rar!", "it is a compressed archive; unpack it and bring the documents in it"),
     (b"\x7fELF", "it is a program, not a document"),
@@ -32,19 +31,48 @@ pub fn sniff(bytes: &[u8], file_name: &str) -> Result<Format, ExtractError> {
         return Err(ExtractError::Empty);
     }
     let head = &bytes[..bytes.len().min(HEAD_BYTES)];
+    // Before PDF: a mail may have one among its first lines.
+    if let Some(format) = mail_kind(bytes, file_name) {
+        return Ok(format);
+    }
     if head.windows(5).any(|window| window == b"%PDF-") {
         return Ok(Format::Pdf);
     }
     if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06") {
-        return docx::recognise(bytes).map(|()| Format::Docx);
+        return docx::recognise(bytes).map(|is_docx| if is_docx { Format::Docx } else { Format::Zip });
+    }
+    if bytes.starts_with(b"\x1f\x8b") {
+        return Ok(Format::Gzip);
+    }
+    if archive::tar::is_tar(bytes) {
+        return Ok(Format::Tar);
     }
     if bytes.starts_with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1") {
+        if mail::msg::is_message(bytes) {
+            return Ok(Format::Msg);
+        }
         return Err(compound_file(bytes));
     }
     if let Some((_, reason)) = SIGNATURES.iter().find(|(signature, _)| bytes.starts_with(signature)) {
         return Err(ExtractError::unknown(*reason));
     }
     text_kind(bytes, file_name)
+}
+
+/// Mail, by the fields at its beginning, or by its name if it begins with one field at least.
+fn mail_kind(bytes: &[u8], file_name: &str) -> Option<Format> {
+    let head = String::from_utf8_lossy(&bytes[..bytes.len().min(16 << 10)]);
+    let text = head.trim_start_matches('\u{feff}').trim_start();
+    let ending = file_name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
+    // A text about mail may quote one, but nobody calls a mail so.
+    if matches!(ending.as_deref(), Some("txt" | "text" | "md" | "log" | "html" | "htm")) {
+        return None;
+    }
+    if mail::is_mailbox(text) {
+        return Some(Format::Mbox);
+    }
+    let is_named = ending.as_deref() == Some("eml") && text.lines().next().is_some_and(mail::is_field);
+    (is_named || mail::is_mail(text)).then_some(Format::Eml)
 }
 
 /// An OLE compound file: an encrypted OOXML package (MS-OFFCRYPTO) or one of the Office formats before 2007. Its
@@ -56,6 +84,9 @@ fn compound_file(bytes: &[u8]) -> ExtractError {
     };
     if names("EncryptedPackage") {
         return ExtractError::Encrypted;
+    }
+    if names("__properties_version1.0") && !names("WordDocument") {
+        return ExtractError::damaged("it begins as an Outlook message and cannot be opened as one");
     }
     ExtractError::unknown(match () {
         () if names("WordDocument") => "it is in the Word format from before 2007; save it as DOCX or PDF",
@@ -148,6 +179,17 @@ mod tests {
     }
 
     #[test]
+    fn mail_and_archives() {
+        let mail = b"Received: by mx\r\nFrom: a@b\r\nSubject: the %PDF-1.7\r\n\r\nHello";
+        check(mail, "0001", Ok(Format::Eml));
+        check(&mail[..40], "about-mail.txt", Ok(Format::Text));
+        check(b"Subject: x\n\nHello", "x.EML", Ok(Format::Eml));
+        check(b"Subject: x\n\nHello", "x", Ok(Format::Text));
+        check(&[b"From a@b Mon Mar  2 14:05:00 2026\n", mail.as_slice()].concat(), "inbox", Ok(Format::Mbox));
+        check(b"\x1f\x8b\x08\0", "x", Ok(Format::Gzip));
+    }
+
+    #[test]
     fn what_cannot_be_read_says_what_to_do() {
         check(b"", "x.pdf", Err("empty"));
         check(b" \n\t\r\n", "x.txt", Err("empty"));
@@ -155,6 +197,7 @@ mod tests {
         check(b"PK\x03\x04 and nothing else", "x.docx", Err("damaged"));
         check(b"{\\rtf1\\ansi Hello}", "x.doc", Err("save it as DOCX or PDF"));
         check(b"\x89PNG\r\n\x1a\n", "x.pdf", Err("picture"));
+        check(b"Rar!\x1a\x07", "x.rar", Err("unpack it"));
         let compound = |name: &str| {
             let mut bytes = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".to_vec();
             bytes.resize(600, 0);

@@ -12,6 +12,7 @@ mod jobs;
 mod library;
 mod metrics;
 mod models;
+mod narrowing;
 pub(crate) mod openai;
 mod people;
 mod search;
