@@ -8,7 +8,7 @@ use domain::{AccessScope, Environment, OperationId, User};
 use identity::{Identity, Policy};
 use index::{Index, IndexError};
 use inference::{Embedder, EmbedderOptions, Generator, GeneratorOptions, ModelKind, Precision, Reranker};
-use ingest::{ContentStore, Publisher, Reader, Stage, Worker};
+use ingest::{ContentStore, Publisher, Stage, Worker};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use storage::Store;
@@ -107,11 +107,10 @@ impl Site {
     }
 
     pub(crate) fn worker(&self, retrieval: &Retrieval) -> Result<Worker, Failure> {
-        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         Ok(Worker::new(
             self.store.clone(),
             self.content()?,
-            Reader::in_process(cores),
+            crate::reading::reader(),
             Arc::clone(&retrieval.embedder),
             retrieval.embedder_name.clone(),
             retrieval.publisher.clone(),

@@ -1,12 +1,32 @@
 //! The formats that can be read.
 
+use serde::{Deserialize, Serialize};
+
 /// A format that can be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Format {
     /// Portable Document Format, ISO 32000.
     Pdf,
     /// Office Open XML word processing, ECMA-376.
     Docx,
+    /// Office Open XML spreadsheet, ECMA-376.
+    Xlsx,
+    /// Excel 97 to 2003, MS-XLS.
+    Xls,
+    /// OpenDocument spreadsheet.
+    Ods,
+    /// Values with a separator between them, RFC 4180.
+    Csv,
+    /// Office Open XML presentation, ECMA-376.
+    Pptx,
+    /// OpenDocument text.
+    Odt,
+    /// OpenDocument presentation or drawing.
+    Odp,
+    /// Rich Text Format.
+    Rtf,
+    /// Electronic publication, EPUB 2 and 3.
+    Epub,
     /// HTML.
     Html,
     /// CommonMark with tables.
@@ -29,9 +49,18 @@ pub enum Format {
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 20] = [
         Self::Pdf,
         Self::Docx,
+        Self::Xlsx,
+        Self::Xls,
+        Self::Ods,
+        Self::Csv,
+        Self::Pptx,
+        Self::Odt,
+        Self::Odp,
+        Self::Rtf,
+        Self::Epub,
         Self::Html,
         Self::Markdown,
         Self::Text,
@@ -48,6 +77,15 @@ impl Format {
         match self {
             Self::Pdf => "application/pdf",
             Self::Docx => "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+            Self::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            Self::Xls => "application/vnd.ms-excel",
+            Self::Ods => "application/vnd.oasis.opendocument.spreadsheet",
+            Self::Csv => "text/csv",
+            Self::Pptx => "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+            Self::Odt => "application/vnd.oasis.opendocument.text",
+            Self::Odp => "application/vnd.oasis.opendocument.presentation",
+            Self::Rtf => "application/rtf",
+            Self::Epub => "application/epub+zip",
             Self::Html => "text/html",
             Self::Markdown => "text/markdown",
             Self::Text => "text/plain",

@@ -1,15 +1,21 @@
-//! Files in, structured text out: bytes of a PDF, DOCX, HTML, Markdown or plain text file become blocks in reading
-//! order, with headings and pages, plus warnings, under [`Limits`]. Files in mails and archives go to the [`Host`].
+//! Files in, structured text out: bytes of a document in one of many formats ([`Format`]) become blocks in reading
+//! order, with headings and pages, plus warnings, under [`Limits`]. Files in mails and
+//! archives go to the [`Host`].
 //!
 //! The crate is blocking and knows nothing of storage or models. Every input gives [`Extracted`] or one clear
 //! [`ExtractError`]: files come from strangers.
 
 mod archive;
 mod blocks;
+mod container;
+mod dates;
+mod delimited;
 mod docx;
 mod encoding;
+mod epub;
 mod error;
 mod format;
+mod grid;
 mod guard;
 mod host;
 mod html;
@@ -17,10 +23,18 @@ mod limits;
 mod mail;
 mod markdown;
 mod names;
+mod ods;
+mod opendocument;
 mod outline;
+mod package;
 mod pdf;
+mod pptx;
+mod properties;
+mod rtf;
 mod sniff;
 mod text;
+mod xls;
+mod xlsx;
 mod xml;
 
 pub use error::ExtractError;
@@ -69,6 +83,15 @@ pub fn extract(bytes: &[u8], format: Format, limits: &Limits, host: &mut dyn Hos
     guard::guarded(|| match format {
         Format::Pdf => pdf::extract(bytes, limits),
         Format::Docx => docx::extract(bytes, limits),
+        Format::Xlsx => xlsx::extract(bytes, limits),
+        Format::Xls => xls::extract(bytes, limits),
+        Format::Ods => ods::extract(bytes, limits),
+        Format::Csv => delimited::extract(bytes, limits),
+        Format::Pptx => pptx::extract(bytes, limits),
+        Format::Odt => opendocument::extract_text(bytes, limits),
+        Format::Odp => opendocument::extract_presentation(bytes, limits),
+        Format::Rtf => rtf::extract(bytes, limits),
+        Format::Epub => epub::extract(bytes, limits),
         Format::Html => html::extract(bytes, limits),
         Format::Markdown => markdown::extract(bytes, limits),
         Format::Text => text::extract(bytes, limits),

@@ -1,14 +1,13 @@
 //! What a file is: by its content first, by its name where the content cannot tell.
 
-use crate::{ExtractError, Format, archive, docx, encoding, mail};
+use crate::{ExtractError, Format, archive, container, encoding, mail};
 
 /// How far into the file the first mark of its format may stand. PDF readers accept `%PDF-` within the first 1024
 /// bytes (ISO 32000-1, annex H, note 13).
 const HEAD_BYTES: usize = 1024;
 
 /// The first bytes of formats that people bring by mistake, and what to say to them.
-const SIGNATURES: [(&[u8], &str); 11] = [
-    (b"{\\rtf", "it is a rich text file; save it as DOCX or PDF"),
+const SIGNATURES: [(&[u8], &str); 10] = [
     (b"\x89PNG\r\n", "it is a picture; bring a document with text"),
     (b"\xff\xd8\xff", "it is a picture; bring a document with text"),
     (b"GIF8", "it is a picture; bring a document with text"),
@@ -39,7 +38,7 @@ pub fn sniff(bytes: &[u8], file_name: &str) -> Result<Format, ExtractError> {
         return Ok(Format::Pdf);
     }
     if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06") {
-        return docx::recognise(bytes).map(|is_docx| if is_docx { Format::Docx } else { Format::Zip });
+        return container::of_archive(bytes);
     }
     if bytes.starts_with(b"\x1f\x8b") {
         return Ok(Format::Gzip);
@@ -51,7 +50,10 @@ pub fn sniff(bytes: &[u8], file_name: &str) -> Result<Format, ExtractError> {
         if mail::msg::is_message(bytes) {
             return Ok(Format::Msg);
         }
-        return Err(compound_file(bytes));
+        return container::of_compound_file(bytes);
+    }
+    if bytes.trim_ascii_start().starts_with(b"{\\rtf") {
+        return Ok(Format::Rtf);
     }
     if let Some((_, reason)) = SIGNATURES.iter().find(|(signature, _)| bytes.starts_with(signature)) {
         return Err(ExtractError::unknown(*reason));
@@ -75,28 +77,6 @@ fn mail_kind(bytes: &[u8], file_name: &str) -> Option<Format> {
     (is_named || mail::is_mail(text)).then_some(Format::Eml)
 }
 
-/// An OLE compound file: an encrypted OOXML package (MS-OFFCRYPTO) or one of the Office formats before 2007. Its
-/// directory holds the stream names in UTF-16LE.
-fn compound_file(bytes: &[u8]) -> ExtractError {
-    let names = |name: &str| {
-        let name: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();
-        bytes.windows(name.len()).any(|window| window == name)
-    };
-    if names("EncryptedPackage") {
-        return ExtractError::Encrypted;
-    }
-    if names("__properties_version1.0") && !names("WordDocument") {
-        return ExtractError::damaged("it begins as an Outlook message and cannot be opened as one");
-    }
-    ExtractError::unknown(match () {
-        () if names("WordDocument") => "it is in the Word format from before 2007; save it as DOCX or PDF",
-        () if names("Workbook") || names("PowerPoint Document") => {
-            "it is a spreadsheet or presentation from before 2007; save it as PDF"
-        }
-        () => "it is in an old Office format; save it as DOCX or PDF",
-    })
-}
-
 fn text_kind(bytes: &[u8], file_name: &str) -> Result<Format, ExtractError> {
     let mut cut = bytes.len().min(64 << 10);
     // Not in the middle of a character, if it is UTF-8.
@@ -105,13 +85,16 @@ fn text_kind(bytes: &[u8], file_name: &str) -> Result<Format, ExtractError> {
     }
     let (text, _) = encoding::decode(&bytes[..cut], None);
     if is_binary(&text) {
-        return Err(ExtractError::unknown("it is not a document; bring PDF, DOCX, HTML, Markdown or plain text"));
+        return Err(ExtractError::unknown(
+            "it is not a document; bring PDF, Office or OpenDocument files, HTML or text",
+        ));
     }
     let extension = file_name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
     match extension.as_deref() {
         Some("md" | "markdown" | "mdown") => return Ok(Format::Markdown),
         // A text about HTML may begin with a tag, but nobody calls a page so.
-        Some("txt" | "text" | "log" | "csv" | "tsv") => return Ok(Format::Text),
+        Some("csv" | "tsv" | "tab") => return Ok(Format::Csv),
+        Some("txt" | "text" | "log") => return Ok(Format::Text),
         _ => {}
     }
     let is_html_name = matches!(extension.as_deref(), Some("html" | "htm" | "xhtml"));
@@ -195,7 +178,7 @@ mod tests {
         check(b" \n\t\r\n", "x.txt", Err("empty"));
         check(b"a\0b", "x.txt", Err("not a document"));
         check(b"PK\x03\x04 and nothing else", "x.docx", Err("damaged"));
-        check(b"{\\rtf1\\ansi Hello}", "x.doc", Err("save it as DOCX or PDF"));
+        check(b"{\\rtf1\\ansi Hello}", "x.doc", Ok(Format::Rtf));
         check(b"\x89PNG\r\n\x1a\n", "x.pdf", Err("picture"));
         check(b"Rar!\x1a\x07", "x.rar", Err("unpack it"));
         let compound = |name: &str| {
@@ -206,6 +189,8 @@ mod tests {
         };
         check(&compound("WordDocument"), "x.doc", Err("save it as DOCX or PDF"));
         check(&compound("EncryptedPackage"), "x.docx", Err("encrypted"));
-        check(&compound("Workbook"), "x.xls", Err("spreadsheet"));
+        check(&compound("Workbook"), "x.xls", Ok(Format::Xls));
+        check(&compound("PowerPoint Document"), "x.ppt", Err("save it as PPTX or PDF"));
+        check(b"a;b\n1;2\n", "x.CSV", Ok(Format::Csv));
     }
 }

@@ -8,7 +8,9 @@ use domain::{Block, BlockKind};
 pub(crate) fn extract(bytes: &[u8], limits: &Limits) -> Result<Extracted, ExtractError> {
     let (text, damaged) = encoding::decode(bytes, None);
     if sniff::is_binary(&text) {
-        return Err(ExtractError::unknown("it is not a text file; bring PDF, DOCX, HTML, Markdown or plain text"));
+        return Err(ExtractError::unknown(
+            "it is not a text file; bring PDF, Office or OpenDocument files, HTML or text",
+        ));
     }
     let blocks = read(&text, limits)?;
     let warnings = if damaged { vec!["some characters could not be decoded".to_owned()] } else { Vec::new() };

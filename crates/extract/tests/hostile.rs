@@ -4,20 +4,45 @@
 
 mod common;
 
-use common::{Keeper, Message, archive, assert_blocks_well_formed, content, docx_parts, p, pdf_with};
+use common::sheets::{ods, xls, xlsx};
+use common::slides::{pptx, run, shape};
+use common::{Keeper, Message, archive, assert_blocks_well_formed, content, docx_parts, opendocument, p, pdf_with};
 use extract::{Format, Limits, extract, sniff};
 use proptest::prelude::*;
-use std::io::Write;
+use std::io::{Cursor, Read, Write};
 use std::sync::LazyLock;
 
-static SAMPLES: LazyLock<[(Format, Vec<u8>); 12]> = LazyLock::new(|| {
+static SAMPLES: LazyLock<[(Format, Vec<u8>); 21]> = LazyLock::new(|| {
     let page = content(&[(60.0, 780.0, "F2", 20.0, "Leave"), (60.0, 700.0, "F1", 10.0, "You get 24 days.")]);
     let body =
         p("berschrift1", "Leave") + &p("", "You get 24 days.") + "<w:tbl><w:tr><w:tc><w:p/></w:tc></w:tr></w:tbl>";
     let html = "<!doctype html><title>x</title><main><h1>Leave</h1><p>You get 24 &amp; more<ul><li>one<table><tr><td>a</table>";
     let markdown = "---\ntitle: x\n---\n# Leave\n\nYou get **24** days[^1]\n\n- one\n\n| a | b |\n|--|--|\n| c | d |\n\n[^1]: so\n";
     let text = "LEAVE\n\nYou get 24 days.\n\n1. one\n2. two\n\n  a    b\n  c    d\n\x0cGr\u{fc}\u{df}e";
+    let row = "<row r='1'><c r='A1' t='s'><v>0</v></c><c r='B1' t='s'><v>1</v></c></row><row r='2'><c s='1'><v>46082</v></c><c s='2'><v>.5</v></c></row>";
+    let table = "<table:table table:name='A'><table:table-row table:number-rows-repeated='9'><table:table-cell \
+                 table:number-columns-repeated='9' office:value-type='float' office:value='1'><text:p>1</text:p></table:table-cell></table:table-row></table:table>";
+    let slide =
+        shape("type='title'", Some([1, 2, 3, 4]), &[&run("Leave")]) + &shape("idx='1'", None, &[&run("24 days")]);
+    let odt = "<office:text><text:h text:outline-level='1'>Leave</text:h><text:p>You<text:s text:c='3'/>get</text:p></office:text>";
+    let odp = "<office:presentation><draw:page><draw:frame><text:p>Leave</text:p></draw:frame></draw:page></office:presentation>";
+    let rtf = br"{\rtf1\ansi\deff0{\fonttbl{\f0\fcharset204 A;}}{\info{\title x}{\creatim\yr2026\mo3\dy1}}\s1\outlinelevel0 Leave\par\u228?\'e4\uc2\u-10179??{\footnote so}\par\intbl a\cell b\cell\row}";
+    let opf = "<package><manifest><item id='a' href='a.html' media-type='text/html'/></manifest><spine><itemref idref='a'/></spine></package>";
+    let epub = archive(&[
+        ("META-INF/container.xml", b"<rootfile full-path='b.opf'/>"),
+        ("b.opf", opf.as_bytes()),
+        ("a.html", b"<h1>Leave</h1><p>24 days"),
+    ]);
     [
+        (Format::Xlsx, xlsx(&[("A", "", row)], &[])),
+        (Format::Xls, xls()),
+        (Format::Ods, ods(table)),
+        (Format::Csv, "Name;Rooms\nAda;3\n\"Bo\n\";4\n".into()),
+        (Format::Pptx, pptx(&[("", &slide)], &[])),
+        (Format::Odt, opendocument("text", odt, &[])),
+        (Format::Odp, opendocument("presentation", odp, &[])),
+        (Format::Rtf, rtf.to_vec()),
+        (Format::Epub, epub),
         (Format::Pdf, pdf_with(&[page.clone(), page], "", &[], "/Info << /Title (x) >>")),
         (Format::Docx, docx_parts(&body, &[("docProps/core.xml", "<c><title>x</title></c>")])),
         (Format::Html, html.into()),
@@ -69,7 +94,8 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn check(bytes: &[u8], format: Format) -> Result<(), TestCaseError> {
-    let limits = Limits { unpacked_bytes: 1 << 20, entries: 100, pages: 100, text_bytes: 64 << 10 };
+    let limits =
+        Limits { unpacked_bytes: 1 << 20, entries: 100, pages: 100, text_bytes: 64 << 10, ..Limits::default() };
     let mut keeper = Keeper::default();
     match extract(bytes, format, &limits, &mut keeper) {
         Ok(extracted) => {
@@ -98,7 +124,7 @@ proptest! {
 
     #[test]
     fn random_text(text in ".{0,400}") {
-        for format in [Format::Html, Format::Markdown, Format::Text, Format::Eml, Format::Mbox] {
+        for format in [Format::Html, Format::Markdown, Format::Text, Format::Eml, Format::Mbox, Format::Csv, Format::Rtf] {
             check(text.as_bytes(), format)?;
         }
     }
@@ -120,6 +146,36 @@ proptest! {
         }
         let _ = sniff(&bytes, "x");
         check(&bytes, *format)?;
+    }
+
+    /// Changes inside the parts of archives, where they are not lost in a broken checksum.
+    #[test]
+    fn parts_with_some_bytes_changed(
+        which in 0..SAMPLES.len(),
+        changes in proptest::collection::vec((any::<prop::sample::Index>(), prop::sample::select(b"<>/'\"= 09a&;\\{}-".to_vec())), 1..12),
+    ) {
+        let (format, sample) = &SAMPLES[which];
+        let Ok(mut archive) = zip::ZipArchive::new(Cursor::new(sample)) else { return Ok(()) };
+        let mut parts = Vec::new();
+        for at in 0..archive.len() {
+            let mut part = archive.by_index(at).unwrap();
+            let mut bytes = Vec::new();
+            part.read_to_end(&mut bytes).unwrap();
+            parts.push((part.name().to_owned(), bytes));
+        }
+        let total: usize = parts.iter().map(|(_, bytes)| bytes.len()).sum();
+        for (place, byte) in changes {
+            let mut place = place.index(total);
+            for (_, bytes) in &mut parts {
+                if let Some(old) = bytes.get_mut(place) {
+                    *old = byte;
+                    break;
+                }
+                place -= bytes.len();
+            }
+        }
+        let parts: Vec<(&str, &[u8])> = parts.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+        check(&common::archive(&parts), *format)?;
     }
 
     /// Header fields and boundaries in any order.

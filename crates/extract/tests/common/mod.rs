@@ -1,6 +1,9 @@
 //! Builds little documents for the tests.
 #![allow(dead_code, missing_docs, clippy::unwrap_used)]
 
+pub mod sheets;
+pub mod slides;
+
 use extract::{Alone, Child, ExtractError, Extracted, Host, Limits, Line, Picture, extract, sniff};
 use std::io::{Cursor, Write};
 use zip::write::SimpleFileOptions;
@@ -187,6 +190,15 @@ pub fn archive(parts: &[(&str, &[u8])]) -> Vec<u8> {
         writer.write_all(part).unwrap();
     }
     writer.finish().unwrap().into_inner()
+}
+
+/// An OpenDocument file of this kind, with this in its body, and further parts.
+pub fn opendocument(kind: &str, body: &str, more: &[(&str, &str)]) -> Vec<u8> {
+    let media_type = format!("application/vnd.oasis.opendocument.{kind}");
+    let content = format!("<office:document-content><office:body>{body}</office:body></office:document-content>");
+    let mut parts = vec![("mimetype", media_type.as_bytes()), ("content.xml", content.as_bytes())];
+    parts.extend(more.iter().map(|(name, part)| (*name, part.as_bytes())));
+    archive(&parts)
 }
 
 pub const STYLES: &str = r#"<w:styles xmlns:w="w">

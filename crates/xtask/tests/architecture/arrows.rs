@@ -9,12 +9,13 @@ use std::collections::BTreeSet;
 const ARROWS: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("extract", &["domain"]),
+    ("confine", &["domain", "extract"]),
     ("index", &["domain"]),
     ("inference", &["domain"]),
     ("audit", &["domain"]),
     ("storage", &["domain", "audit"]),
     ("identity", &["domain", "storage", "audit"]),
-    ("ingest", &["domain", "storage", "audit", "extract", "index", "inference"]),
+    ("ingest", &["domain", "storage", "audit", "extract", "confine", "index", "inference"]),
     ("models", &["domain", "storage", "audit", "inference"]),
     ("answer", &["domain", "storage", "audit", "index", "inference", "models"]),
     ("web", &["domain", "storage", "audit", "identity", "extract", "index", "inference", "models", "ingest", "answer"]),
@@ -23,13 +24,26 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("xtask", &[]),
 ];
 
-const ALL: &[&str] =
-    &["domain", "extract", "index", "inference", "models", "audit", "storage", "identity", "ingest", "answer", "web"];
+const ALL: &[&str] = &[
+    "domain",
+    "extract",
+    "confine",
+    "index",
+    "inference",
+    "models",
+    "audit",
+    "storage",
+    "identity",
+    "ingest",
+    "answer",
+    "web",
+];
 
 /// Crate, what must not be among its own dependencies.
 const MUST_NOT_KNOW: &[(&str, &[&str])] = &[
     ("domain", &["tokio", "sqlx", "axum", "tracing", "futures-util"]),
     ("extract", &["tokio", "sqlx", "axum", "tantivy", "candle-core", "tokenizers"]),
+    ("confine", &["sqlx", "axum", "tantivy", "candle-core"]),
     ("index", &["tokio", "sqlx", "axum", "candle-core", "tokenizers"]),
     ("inference", &["sqlx", "axum", "tantivy", "hnsw_rs"]),
     ("audit", &["tokio", "sqlx", "axum"]),
