@@ -1,12 +1,15 @@
 //! A real browser: headless Chromium through its WebDriver.
 
+use crate::remote::with_engine;
 use crate::with_handbook;
 use fantoccini::{Client, ClientBuilder, Locator};
 use serde_json::{Value, json};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as Probe};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
-use testkit::{PASSWORD, TestApp};
+use testkit::{Behaviour, PASSWORD, TestApp, Upstream};
+use tokio::sync::Notify;
 
 struct Driver {
     child: Child,
@@ -160,4 +163,63 @@ async fn browser_at_phone_width_needs_no_sideways_scrolling() {
         assert_eq!(sideways, 0, "{path} is wider than the screen");
     }
     page.close().await.unwrap();
+}
+
+/// Signs ada in at an open page.
+async fn sign_in(page: &Client, address: &str, name: &str) {
+    page.goto(address).await.unwrap();
+    page.find(Locator::Id("name")).await.unwrap().send_keys(name).await.unwrap();
+    page.find(Locator::Id("password")).await.unwrap().send_keys(PASSWORD).await.unwrap();
+    page.find(Locator::Css("main button")).await.unwrap().click().await.unwrap();
+    page.wait().for_element(Locator::Id("question")).await.unwrap();
+}
+
+/// Leaves a picture in the folder that `CARREL_SCREENSHOTS` names, for those who change the look.
+async fn look(page: &Client, name: &str) {
+    if let Some(folder) = std::env::var_os("CARREL_SCREENSHOTS") {
+        let picture = page.screenshot().await.unwrap();
+        std::fs::write(std::path::Path::new(&folder).join(format!("{name}.png")), picture).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn browser_folds_the_thinking_of_a_model_away_until_it_is_opened() {
+    let thoughts = ["The question is about the first year. ", "<b>Passage 1</b> says 24 days,\n", "so that is it."];
+    let answer = ["In the first year every employee ", "receives 24 days of annual leave", " [1]."];
+    let owned = |pieces: &[&str]| pieces.iter().map(|&piece| piece.to_owned()).collect::<Vec<_>>();
+    let go_on = Arc::new(Notify::new());
+    let upstream = Upstream::start(Behaviour::Thinks(owned(&thoughts), Arc::clone(&go_on), owned(&answer))).await;
+    let world = with_engine(&upstream).await;
+    let address = serve(&world).await;
+    let driver = driver();
+    for (width, theme) in [(1440, "light"), (1440, "dark"), (390, "light")] {
+        let page = browser(&driver, width).await;
+        sign_in(&page, &address, "ada").await;
+        let question = page.find(Locator::Id("question")).await.unwrap();
+        question.send_keys("How many days of annual leave do I get in my first year?\u{e007}").await.unwrap();
+        let wait = || page.wait().at_most(Duration::from_secs(60));
+        let drawer = wait().for_element(Locator::Css("details.thinking")).await.unwrap();
+        let chosen = format!("document.documentElement.dataset.theme = '{theme}'");
+        page.execute(&chosen, vec![]).await.unwrap();
+        let thought = page.find(Locator::Css("details.thinking p")).await.unwrap();
+        assert!(!thought.is_displayed().await.unwrap(), "it is folded");
+        look(&page, &format!("thinking-folded-{theme}-{width}")).await;
+        drawer.find(Locator::Css("summary")).await.unwrap().click().await.unwrap();
+        let said = || async { thought.text().await.unwrap() };
+        while !said().await.ends_with("so that is it.") {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert!(said().await.contains("<b>Passage 1</b> says 24 days"), "text of a model is no markup");
+        look(&page, &format!("thinking-open-{theme}-{width}")).await;
+        let sideways = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
+        assert_eq!(page.execute(sideways, vec![]).await.unwrap(), 0, "wider than the screen");
+
+        go_on.notify_one();
+        wait().for_element(Locator::Css("article.turn .record")).await.unwrap();
+        let text = page.find(Locator::Css("article.turn")).await.unwrap().text().await.unwrap();
+        assert!(text.contains("receives 24 days of annual leave"), "{text}");
+        assert!(!text.contains("so that is it"), "thinking is not part of the answer: {text}");
+        look(&page, &format!("thinking-answered-{theme}-{width}")).await;
+        page.close().await.unwrap();
+    }
 }

@@ -136,6 +136,11 @@ fn models_are_managed_at_the_console() {
         assert!(sentence.contains("was changed after its import"), "{sentence}");
     }
     assert_eq!(state("one"), "stable");
+    assert!(refused(&data, &["model", "remove", "one"]).contains("'one' is in use; take another model into use"));
+    done(&data, &["model", "import", small, "--name", "spare"]);
+    assert_eq!(json(&["remove", "spare"])["state"], "removed");
+    assert!(!data.join("models/spare.gguf").exists());
+    assert!(refused(&data, &["model", "remove", "spare"]).contains("there is no model 'spare'"));
     assert!(refused(&data, &["model", "load", "three"]).contains("there is no model 'three'"));
 }
 

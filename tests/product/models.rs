@@ -216,9 +216,14 @@ async fn what_is_damaged_or_unknown_is_refused_and_the_loaded_model_goes_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_model_that_would_not_fit_is_refused_with_both_numbers() {
     let world = with_models(&[]).await;
-    let options = inference::GeneratorOptions { context_tokens: 2048, ..inference::GeneratorOptions::default() };
+    let options = inference::GeneratorOptions {
+        context_tokens: 2048,
+        kv_memory_bytes: 1 << 30,
+        passage_memory_bytes: 0,
+        ..inference::GeneratorOptions::default()
+    };
     let loader = Arc::new(move |file: &std::path::Path| inference::Generator::load(file, options));
-    let settings = Settings::new(world.data().to_owned(), 2048, loader);
+    let settings = Settings::new(world.data().to_owned(), options, loader);
     let settings = Settings { memory: || Some(Memory { total: 4_000_000_000, available: 300_000_000 }), ..settings };
     let engines = world.app.answering.engines().clone();
     let models = Models::of_server(world.app.store.clone(), engines.clone(), settings);
@@ -227,7 +232,7 @@ async fn a_model_that_would_not_fit_is_refused_with_both_numbers() {
     models.import(&sibling, None, &by(&world)).await.unwrap();
     let error = models.load("sibling", &by(&world)).await.unwrap_err();
     assert!(matches!(error, ModelsError::Memory { .. }));
-    assert!(error.to_string().contains("'sibling' needs about 0.5 GB of memory and 0.3 GB are free"), "{error}");
+    assert!(error.to_string().contains("'sibling' needs about 1.5 GB of memory and 0.3 GB are free"), "{error}");
     assert!(engines.experimental().is_none());
     assert!(!models.verify("sibling", &by(&world)).await.unwrap(), "the file is sound, but it was not run");
     let refused = models.load("sibling", &by(&world)).await.unwrap_err().to_string();
@@ -239,7 +244,8 @@ async fn a_server_follows_what_is_done_at_the_console() {
     let world = with_models(&[]).await;
     let engines = world.app.answering.engines().clone();
     let refuse = Arc::new(|file: &std::path::Path| inference::Generator::load(file, Default::default()));
-    let console = Models::at_console(world.app.store.clone(), Settings::new(world.data().to_owned(), 2048, refuse));
+    let console =
+        Models::at_console(world.app.store.clone(), Settings::new(world.data().to_owned(), Default::default(), refuse));
     let sibling = world.data().join("sibling.gguf");
     std::fs::write(&sibling, other()).unwrap();
     console.import(&sibling, None, &by(&world)).await.unwrap();
@@ -296,6 +302,90 @@ async fn one_act_at_a_time_and_nothing_to_compare_without_a_second_model() {
     assert!(page.contains("is as it was imported, and it runs"), "{page}");
     let page = act(&mut dora, "unload", &[]).await;
     assert!(page.contains("Refused: no model is loaded beside the one in use"), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_nothing_uses_is_removed_with_its_files() {
+    let world = with_models(&[("sibling.gguf", &other()), ("third.gguf", &std::fs::read(small()).unwrap())]).await;
+    let mut dora = world.signed_in("dora").await;
+    act(&mut dora, "import", &[("source", "sibling.gguf")]).await;
+    act(&mut dora, "import", &[("source", "third.gguf")]).await;
+    let file = world.data().join("models/third.gguf");
+    assert!(file.exists());
+    let question = dora.get("/admin/models/remove?name=third").await.expect(StatusCode::OK).body;
+    assert!(question.contains("Remove “third”?"), "{question}");
+    let page = act(&mut dora, "remove", &[("name", "third")]).await;
+    assert!(page.contains("is gone, and its files with it") && !file.exists(), "{page}");
+    dora.get("/admin/models/remove?name=third").await.expect(StatusCode::NOT_FOUND);
+    let events = world.events().await;
+    let removed = events.iter().find(|entry| entry.event.action == Action::ModelRemoved).unwrap();
+    assert_eq!((removed.event.actor.name.as_str(), &removed.event.detail["kind"]), ("dora", &"generate".into()));
+    assert_eq!(removed.event.detail["sha256"].as_str().unwrap().len(), 64);
+
+    // The one in use, the one on trial and the one before stay.
+    let refuses = async |dora: &mut Browser, name: &str, reason: &str| {
+        let page = dora.get(&format!("/admin/models/remove?name={name}")).await.expect(StatusCode::CONFLICT);
+        assert!(page.body.contains(reason), "{}", page.body);
+        assert!(act(dora, "remove", &[("name", name)]).await.contains(reason));
+    };
+    refuses(&mut dora, STABLE, "is in use; take another model into use first").await;
+    act(&mut dora, "load", &[("name", "sibling")]).await;
+    refuses(&mut dora, "sibling", "is on trial beside the one in use; unload it first").await;
+    act(&mut dora, "promote", &[("name", "sibling")]).await;
+    refuses(&mut dora, STABLE, "a rollback goes back to it").await;
+    assert!(world.data().join("models/sibling.gguf").exists());
+    assert_eq!(world.events().await.iter().filter(|e| e.event.action == Action::ModelRemoved).count(), 1);
+    // Its place is free again, and what lay there by accident does no harm.
+    std::fs::write(&file, b"left behind").unwrap();
+    let model = world.app.models.import(&small(), Some("third"), &by(&world)).await.unwrap();
+    assert_eq!(std::fs::metadata(&file).unwrap().len(), model.info["size_bytes"].as_u64().unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_engine_elsewhere_is_named_and_no_promotion_takes_its_place() {
+    let mut world = with_models(&[]).await;
+    let options = inference::RemoteOptions {
+        address: "http://10.0.0.5:8000".to_owned(),
+        model: "far".to_owned(),
+        ..inference::RemoteOptions::default()
+    };
+    let generator = inference::Generator::remote(options).unwrap();
+    let engines = world.app.answering.engines().clone();
+    engines.promote(answer::NamedGenerator { name: "far at http://10.0.0.5:8000".to_owned(), generator });
+    let loader = Arc::new(|file: &std::path::Path| inference::Generator::load(file, Default::default()));
+    let settings = Settings {
+        elsewhere: Some(models::Elsewhere { model: "far".to_owned(), address: "http://10.0.0.5:8000".to_owned() }),
+        ..Settings::new(world.data().to_owned(), Default::default(), loader)
+    };
+    world.app.models = Models::of_server(world.app.store.clone(), engines.clone(), settings);
+    let sibling = world.data().join("sibling.gguf");
+    std::fs::write(&sibling, other()).unwrap();
+    world.app.models.import(&sibling, None, &by(&world)).await.unwrap();
+
+    let mut dora = world.signed_in("dora").await;
+    let page = dora.get("/admin/models").await.expect(StatusCode::OK).body;
+    assert!(page.contains("an engine elsewhere") && page.contains("http://10.0.0.5:8000"), "{page}");
+    let health = dora.get("/admin").await.expect(StatusCode::OK).body;
+    assert!(health.contains("far at http://10.0.0.5:8000") && health.contains("is not known here"), "{health}");
+    assert!(!health.contains("Writes answers"), "the model of this machine does not write: {health}");
+    assert!(!page.contains("/admin/models/promote") && !page.contains("/admin/models/rollback"), "{page}");
+    let refused = dora.get("/admin/models/promote?name=sibling").await.expect(StatusCode::CONFLICT).body;
+    assert!(refused.contains("generate.engine"), "{refused}");
+    let page = act(&mut dora, "promote", &[("name", "sibling")]).await;
+    assert!(page.contains("Refused: answers are written by") && page.contains("set generate.engine to"), "{page}");
+    world.app.models.follow_once().await.unwrap();
+    assert_eq!(engines.stable().unwrap().name, "far at http://10.0.0.5:8000");
+    assert_eq!(state(&world, "sibling").await, ModelState::Imported);
+    // Even when the engine could not be reached at the start, no model of this machine slips into its place.
+    let none = Models::of_server(world.app.store.clone(), models::Engines::default(), {
+        let loader = Arc::new(|file: &std::path::Path| inference::Generator::load(file, Default::default()));
+        let elsewhere = world.app.models.elsewhere().cloned();
+        Settings { elsewhere, ..Settings::new(world.data().to_owned(), Default::default(), loader) }
+    });
+    none.failed_at_start("the address is wrong").await.unwrap();
+    none.follow_once().await.unwrap();
+    assert!(none.engines().stable().is_none());
+    assert_eq!(world.app.models.find(STABLE).await.unwrap().problem, None, "it is not at fault");
 }
 
 async fn act_end(browser: &mut Browser) -> String {

@@ -287,6 +287,115 @@ async fn texts_become_vectors_and_models_are_listed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_local_model_obeys_a_schema() {
+    let (world, _) = with_handbook().await;
+    let program = world.program_of("ada").await;
+    let schema = json!({
+        "type": "object",
+        "properties": {
+            "days": { "type": "integer", "minimum": 0, "maximum": 366 },
+            "kind": { "enum": ["annual", "sick", "other"] },
+        },
+        "required": ["days", "kind"],
+        "additionalProperties": false,
+    });
+    let format = json!({ "type": "json_schema", "json_schema": { "name": "leave", "schema": schema } });
+    for retrieval in [false, true] {
+        let more = json!({ "response_format": format, "max_tokens": 60, "carrel": { "retrieval": retrieval } });
+        let told = program.post(CHAT, &question(more)).await.expect(StatusCode::OK).json();
+        let message = &told["choices"][0]["message"];
+        // What the passages do not support is refused as a whole, and this model is small.
+        let Some(content) = message["content"].as_str() else {
+            assert!(retrieval && message["refusal"].is_string(), "{told}");
+            continue;
+        };
+        let content: Value = serde_json::from_str(content).unwrap();
+        let fields: Vec<&String> = content.as_object().unwrap().keys().collect();
+        assert_eq!(fields, ["days", "kind"], "{content}");
+        assert!(content["days"].as_u64().is_some_and(|days| days <= 366), "{content}");
+        assert!(["annual", "sick", "other"].contains(&content["kind"].as_str().unwrap()), "{content}");
+    }
+    let any = json!({ "response_format": { "type": "json_object" }, "max_tokens": 120,
+        "carrel": { "retrieval": false } });
+    let told = program.post(CHAT, &question(any)).await.expect(StatusCode::OK).json();
+    let (content, finish) = (&told["choices"][0]["message"]["content"], &told["choices"][0]["finish_reason"]);
+    let content = content.as_str().unwrap();
+    assert!(content.starts_with('{'), "{content}");
+    let parsed: Result<Value, _> = serde_json::from_str(content);
+    assert!(parsed.is_ok() || *finish == "length", "{content}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_local_model_tells_how_likely_its_tokens_were() {
+    let (world, _) = with_handbook().await;
+    let program = world.program_of("ada").await;
+    let more = json!({ "logprobs": true, "top_logprobs": 3, "max_tokens": 12, "carrel": { "retrieval": false } });
+    let told = program.post(CHAT, &question(more.clone())).await.expect(StatusCode::OK).json();
+    let choice = &told["choices"][0];
+    let tokens = choice["logprobs"]["content"].as_array().unwrap();
+    let written: String = tokens.iter().map(|token| token["token"].as_str().unwrap()).collect();
+    assert!(written.starts_with(choice["message"]["content"].as_str().unwrap().trim()), "{choice}");
+    // The token that ends a text is counted and has no text to be told with.
+    let ends = usize::from(choice["finish_reason"] == "stop");
+    assert_eq!((tokens.len() + ends) as u64, told["usage"]["completion_tokens"].as_u64().unwrap(), "{choice}");
+    let mut sum = 0.0;
+    for token in tokens {
+        let likely = token["logprob"].as_f64().unwrap();
+        let top: Vec<f64> =
+            token["top_logprobs"].as_array().unwrap().iter().map(|t| t["logprob"].as_f64().unwrap()).collect();
+        assert_eq!(top.len(), 3);
+        assert!((top[0] - likely).abs() < 1e-6, "greedy: the likeliest was taken: {token}");
+        assert!(top.is_sorted_by(|a, b| a >= b) && top.iter().map(|x| x.exp()).sum::<f64>() <= 1.0 + 1e-4, "{token}");
+        sum += likely;
+    }
+    // The likeliest of 49,152 tokens is likelier than one of them at random, and no text is certain.
+    let random = -(49_152_f64.ln()) * tokens.len() as f64;
+    assert!(sum < 0.0 && sum > random / 2.0, "{sum}");
+
+    let mut streamed = question(more);
+    streamed["stream"] = json!(true);
+    let events = program.post(CHAT, &streamed).await.expect(StatusCode::OK).events();
+    let again: Vec<&Value> =
+        events.iter().filter_map(|event| event["choices"][0]["logprobs"]["content"].as_array()).flatten().collect();
+    assert_eq!(again, tokens.iter().collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_local_model_calls_a_function_that_it_must_call() {
+    let (world, _) = with_handbook().await;
+    let program = world.program_of("ada").await;
+    let tool = |name: &str| {
+        let parameters = json!({
+            "type": "object",
+            "properties": { "year": { "type": "integer", "minimum": 1, "maximum": 60 } },
+            "required": ["year"],
+            "additionalProperties": false,
+        });
+        json!({ "type": "function", "function": { "name": name, "description": "Days of leave", "parameters": parameters } })
+    };
+    let named = json!({ "type": "function", "function": { "name": "leave_days" } });
+    for (retrieval, choice) in [(false, json!("required")), (false, named.clone()), (true, named)] {
+        let tools = json!([tool("leave_days"), tool("sick_days")]);
+        let more =
+            json!({ "tools": tools, "tool_choice": choice, "max_tokens": 80, "carrel": { "retrieval": retrieval } });
+        let mut wanted = question(more);
+        let told = program.post(CHAT, &wanted).await.expect(StatusCode::OK).json();
+        let answer = &told["choices"][0];
+        assert_eq!(answer["finish_reason"], "tool_calls", "{told}");
+        let call = &answer["message"]["tool_calls"][0]["function"];
+        if choice.is_object() {
+            assert_eq!(call["name"], "leave_days");
+        }
+        let arguments: Value = serde_json::from_str(call["arguments"].as_str().unwrap()).unwrap();
+        assert!(arguments["year"].as_u64().is_some_and(|year| (1..=60).contains(&year)), "{arguments}");
+        wanted["stream"] = json!(true);
+        let events = program.post(CHAT, &wanted).await.expect(StatusCode::OK).events();
+        let streamed = events.iter().find_map(|event| event["choices"][0]["delta"]["tool_calls"][0].as_object());
+        assert_eq!(streamed.unwrap()["function"], *call, "greedy, so the same again");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_local_model_answers_too() {
     let (world, _) = with_handbook().await;
     let program = world.program_of("ada").await;

@@ -83,6 +83,41 @@ async fn nothing_leaves_for_someone_who_may_not_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_comes_when_too_many_wait_is_told_when_to_come_back() {
+    let upstream = Upstream::start(Behaviour::Silent).await;
+    let (world, _) = with_handbook().await;
+    let options = RemoteOptions {
+        address: upstream.address.clone(),
+        model: "far".to_owned(),
+        max_concurrent: 1,
+        max_waiting: 0,
+        ..RemoteOptions::default()
+    };
+    let generator = Generator::remote(options).unwrap();
+    world.app.answering.engines().promote(NamedGenerator { name: "far".to_owned(), generator });
+    let mut ada = world.signed_in("ada").await;
+    ada.post("/ask", &[("question", QUESTION)]).await.expect(StatusCode::SEE_OTHER);
+    while upstream.received().is_empty() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let asked = world.events().await.len();
+    let page = ada.post("/ask", &[("question", QUESTION)]).await.expect(StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(page.headers["retry-after"], "5");
+    assert!(page.body.contains("try again in about 5 s"), "{}", page.body);
+    assert_eq!(world.events().await.len(), asked, "a question that was not taken is not recorded as one");
+
+    let program = world.program_of("ada").await;
+    for stream in [false, true] {
+        let body = serde_json::json!({
+            "model": "carrel", "stream": stream, "messages": [{ "role": "user", "content": QUESTION }],
+        });
+        let told = program.post("/v1/chat/completions", &body).await.expect(StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(told.headers["retry-after"], "5");
+        assert_eq!(told.json()["error"]["code"], "overloaded");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_configuration_chooses_the_engine() {
     let upstream = Upstream::start(says(&ANSWER)).await;
     let folder = tempfile::tempdir().unwrap();

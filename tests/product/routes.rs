@@ -22,7 +22,7 @@ async fn every_page_as_every_role() {
     let delete_collection = format!("{collection}/delete");
     let people = ["ada", "ben", "clara", "dora", "emil"];
     // ada reads the handbook, clara manages it, nobody else has a grant.
-    let pages: [(&str, [Gets; 5]); 19] = [
+    let pages: [(&str, [Gets; 5]); 20] = [
         ("/ask", [Page; 5]),
         ("/search", [Page; 5]),
         ("/search?q=leave", [Page; 5]),
@@ -38,6 +38,7 @@ async fn every_page_as_every_role() {
         ("/admin/collections", [Forbidden, Forbidden, Forbidden, Page, Forbidden]),
         ("/admin/models", [Forbidden, Forbidden, Forbidden, Page, Forbidden]),
         ("/admin/models/promote?name=none", [Forbidden, Forbidden, Forbidden, NotFound, Forbidden]),
+        ("/admin/models/remove?name=none", [Forbidden, Forbidden, Forbidden, NotFound, Forbidden]),
         ("/admin/models/compare", [Forbidden, Forbidden, Page, Page, Forbidden]),
         (&delete_collection, [Forbidden, Forbidden, Forbidden, Page, Forbidden]),
         ("/audit", [Forbidden, Forbidden, Forbidden, Forbidden, Page]),

@@ -145,6 +145,7 @@ impl Answering {
                 (answer, Err(error))
             }
         };
+        self.tally.end(answer.state);
         self.close(question, &answer).await?;
         report(Event::Answer(Box::new(answer)));
         outcome
@@ -169,13 +170,14 @@ impl Answering {
         self.write(question, &named, &found, begin, stop, report).await
     }
 
-    /// Rewrite, retrieve, judge, pack: what the question will be answered from.
+    /// Rewrite, retrieve, judge, rerank, pack: what the question will be answered from.
     pub(crate) async fn find(&self, question: &Question, named: &NamedGenerator) -> Result<Found, AskError> {
         let history = self.history(question).await?;
         let query = standalone(&question.text, &history);
         let Retrieved { candidates, took } =
-            self.retrieve(&query, Mode::Hybrid, self.settings.candidates, &question.scope).await?;
+            self.retrieve(&query, Mode::Hybrid, self.candidates(), &question.scope).await?;
         let confidence = confidence(&self.index, &query, &candidates);
+        let candidates = self.rerank(&query, candidates).await?;
         let sources = pack(candidates, &self.settings, |text| named.generator.count_tokens(text));
         let enough = confidence >= self.settings.least_confidence && !sources.is_empty();
         Ok(Found { query, sources, confidence, enough, took })
@@ -273,9 +275,11 @@ impl Answering {
     /// # Errors
     /// A failing index, embedder or database.
     pub async fn judged(&self, question: &str, scope: &AccessScope) -> Result<(Vec<Source>, f32), AskError> {
-        let found = self.retrieve(question, Mode::Hybrid, self.settings.candidates, scope).await?;
+        let found = self.retrieve(question, Mode::Hybrid, self.candidates(), scope).await?;
         let confidence = confidence(&self.index, question, &found.candidates);
-        let sources = pack(found.candidates, &self.settings, |text| self.embedder.count_tokens(text));
+        let sources = pack(self.rerank(question, found.candidates).await?, &self.settings, |text| {
+            self.embedder.count_tokens(text)
+        });
         Ok((sources, confidence))
     }
 

@@ -18,8 +18,9 @@ pub(crate) struct Generated {
 /// Sampling of every answer that does not ask otherwise: greedy, so that the same record gives the same text again.
 pub(crate) const SAMPLING: Sampling = Sampling::GREEDY;
 
-/// Generates until the model ends or `stop` is cancelled. `reader` is who asks and what that person may read: it keys
-/// what the engine may reuse of an earlier prompt, never across readers with different rights, and people take turns.
+/// Generates until the model ends or `stop` is cancelled. `reader` is who asks and what that person may read: people take
+/// turns, and what the engine may reuse of an earlier prompt is keyed by the scope, never shared across different rights. A
+/// scope names the person as well, for a document may be narrowed to single people: so far no two people have an equal one.
 pub(crate) async fn generate(
     named: &NamedGenerator,
     messages: Vec<Message>,
@@ -37,7 +38,7 @@ pub(crate) async fn generate(
         schema: wishes.schema.clone(),
         tools: wishes.tools.clone(),
         logprobs: wishes.logprobs,
-        cache_key: Some(number(&reader)),
+        cache_key: Some(number(reader.1)),
         passages: if settings.reuse_passages { passages } else { Vec::new() },
         user: Some(number(reader.0)),
         // The passages say what there is to say; thinking would only keep the reader waiting.

@@ -1,4 +1,4 @@
-//! From a question to an answer with its proof: rewrite → retrieve → judge → pack → prompt → generate → cite.
+//! From a question to an answer with its proof: rewrite → retrieve → judge → rerank → pack → prompt → generate → cite.
 //!
 //! Each stage is one module; [`Answering::ask`] is the straight line through them. What a person was shown is
 //! recorded before it is shown. Knows nothing of the web: it reports [`Event`]s to whoever listens.
@@ -13,8 +13,10 @@ mod live;
 mod pack;
 mod prompt;
 mod record;
+mod rerank;
 mod retrieve;
 mod rewrite;
+mod tally;
 mod wishes;
 
 pub use ask::{AskError, Event, Question, Status};
@@ -25,14 +27,18 @@ pub use models::NamedGenerator;
 pub use pack::Source;
 pub use prompt::messages;
 pub use record::{Answer, Asked, Timings};
+pub use rerank::RERANKED;
 pub use retrieve::{Candidate, Retrieved};
+pub use tally::Counts;
 pub use wishes::Wishes;
 
 use index::Index;
 use inference::Embedder;
 use models::Engines;
+use rerank::Reranking;
 use std::sync::Arc;
 use storage::Store;
+use tally::Tally;
 
 /// What an answer may cost.
 #[derive(Debug, Clone)]
@@ -73,6 +79,8 @@ pub struct Answering {
     embedder: Arc<Embedder>,
     engines: Engines,
     settings: Arc<Settings>,
+    reranking: Option<Reranking>,
+    tally: Arc<Tally>,
 }
 
 impl Answering {
@@ -85,7 +93,15 @@ impl Answering {
         generator: Option<NamedGenerator>,
         settings: Settings,
     ) -> Self {
-        Self { store, index, embedder, engines: Engines::new(generator), settings: Arc::new(settings) }
+        Self {
+            store,
+            index,
+            embedder,
+            engines: Engines::new(generator),
+            settings: Arc::new(settings),
+            reranking: None,
+            tally: Arc::default(),
+        }
     }
 
     /// The generation model in use.
@@ -98,6 +114,12 @@ impl Answering {
     #[must_use]
     pub const fn engines(&self) -> &Engines {
         &self.engines
+    }
+
+    /// How many questions were taken since the start, and how their answers ended.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.tally.counts()
     }
 
     /// The embedding model in use.

@@ -101,6 +101,14 @@ pub struct Asked<'a> {
 }
 
 impl Answering {
+    /// Whether the model would take a question now, so that one that has no chance need not be recorded first.
+    ///
+    /// # Errors
+    /// [`AskError::Model`] with how many wait and when to come back.
+    pub fn check_room(&self) -> Result<(), AskError> {
+        Ok(self.generator().map_or(Ok(()), |named| named.generator.check_room())?)
+    }
+
     /// Records that `owner` asks `text`, in `conversation` or a new one.
     ///
     /// # Errors
@@ -180,6 +188,7 @@ impl Answering {
         )
         .await?;
         act.commit().await?;
+        self.tally.ask();
         let (text, actor) = (text.to_owned(), actor.clone());
         Ok(Question { id, conversation, owner, text, scope, actor, operation, wishes })
     }

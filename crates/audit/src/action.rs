@@ -116,6 +116,8 @@ actions! {
     ModelPromoted = "model.promoted",
     /// The model that was in use before was put back.
     ModelRolledBack = "model.rolled_back",
+    /// A model was taken off the list, and its files off the disk.
+    ModelRemoved = "model.removed",
     /// A job of the ingest queue was cancelled.
     JobCancelled = "job.cancelled",
     /// A batch of jobs was paused, resumed, released from quarantine, called off or tried again; the detail says which.

@@ -1,6 +1,6 @@
 //! The configuration: embedded defaults, then a TOML file, then `CARREL_*` variables, then the command line.
 
-use answer::Settings;
+use answer::{RERANKED, Settings};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use inference::{Precision, RemoteOptions};
@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use web::Network;
 
 /// What a site can configure. docs/configuration.md describes each field.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -31,8 +32,36 @@ pub(crate) struct Configuration {
     pub(crate) generate: GenerateLimits,
     /// Embedding and reranking.
     pub(crate) embed: EmbedOptions,
+    /// The cross-encoder between search and prompt.
+    pub(crate) rerank: Rerank,
     /// Model packs.
     pub(crate) models: ModelPlaces,
+    /// Figures for those who watch the server.
+    pub(crate) metrics: MetricsReaders,
+}
+
+/// Which cross-encoder puts passages into order before the prompt.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Rerank {
+    /// Its name in the list of models; `None`: there is none.
+    pub(crate) model: Option<String>,
+    /// Passages that it reads for a question.
+    pub(crate) candidates: usize,
+}
+
+impl Default for Rerank {
+    fn default() -> Self {
+        Self { model: None, candidates: RERANKED }
+    }
+}
+
+/// Who may read `/metrics` without a token.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct MetricsReaders {
+    /// Addresses and networks; nobody unless named.
+    pub(crate) allow: Vec<Network>,
 }
 
 /// How texts become vectors.
@@ -164,7 +193,9 @@ impl Default for Configuration {
             answer: AnswerLimits::default(),
             generate: GenerateLimits::default(),
             embed: EmbedOptions::default(),
+            rerank: Rerank::default(),
             models: ModelPlaces::default(),
+            metrics: MetricsReaders::default(),
         }
     }
 }
@@ -271,6 +302,9 @@ mod tests {
     #[test]
     fn what_cannot_be_meant_is_refused() {
         assert!(read("[generate]\nengine = \"cloud\"").is_err());
+        assert!(read("[metrics]\nallow = [\"everyone\"]").unwrap_err().to_string().contains("is no address"));
+        assert!(Configuration::default().metrics.allow.is_empty(), "unknown means denied");
+        assert_eq!(read("[metrics]\nallow = [\"127.0.0.1\", \"10.0.0.0/8\"]").unwrap().metrics.allow.len(), 2);
         assert!(read("[generate.remote]\nproxy = \"x\"").is_err());
         for value in ["-1", "0", "nan"] {
             let text = format!("[generate]\nengine = \"remote\"\n[generate.remote]\nconnect_timeout = {value}.0");

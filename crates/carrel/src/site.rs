@@ -1,13 +1,13 @@
 //! A data directory, opened: the parts that commands are made of.
 
-use crate::config::Configuration;
+use crate::config::{Configuration, Engine};
 use crate::lock::IndexLock;
 use answer::{Answering, NamedGenerator};
 use audit::{Actor, SigningKey};
 use domain::{AccessScope, Environment, OperationId, User};
 use identity::{Identity, Policy};
 use index::{Index, IndexError};
-use inference::{Embedder, EmbedderOptions, Generator, GeneratorOptions, ModelKind, Precision};
+use inference::{Embedder, EmbedderOptions, Generator, GeneratorOptions, ModelKind, Precision, Reranker};
 use ingest::{ContentStore, Publisher, Stage, Worker};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -146,7 +146,11 @@ impl Site {
             context_tokens: limits.context_tokens,
             max_running: limits.max_running,
             kv_memory_bytes: limits.kv_memory_mb.saturating_mul(1 << 20),
-            passage_memory_bytes: limits.passage_memory_mb.saturating_mul(1 << 20),
+            // Without passages to keep, nothing is put aside for them.
+            passage_memory_bytes: match self.configuration.answer.reuse_passages {
+                true => limits.passage_memory_mb.saturating_mul(1 << 20),
+                false => 0,
+            },
             speculate: limits.speculate,
         }
     }
@@ -155,18 +159,53 @@ impl Site {
     pub(crate) fn model_settings(&self) -> models::Settings {
         let options = self.generator_options();
         let loader = Arc::new(move |file: &Path| Generator::load(file, options));
-        let settings = models::Settings::new(self.data.clone(), options.context_tokens, loader);
-        models::Settings { import_from: self.configuration.models.import_from.clone(), ..settings }
+        let settings = models::Settings::new(self.data.clone(), options, loader);
+        let generate = &self.configuration.generate;
+        let elsewhere =
+            models::Elsewhere { model: generate.remote.model.clone(), address: generate.remote.address.clone() };
+        models::Settings {
+            import_from: self.configuration.models.import_from.clone(),
+            reranker: self.configuration.rerank.model.clone(),
+            elsewhere: (generate.engine == Engine::Remote).then_some(elsewhere),
+            ..settings
+        }
     }
 
-    pub(crate) fn answering(&self, retrieval: &Retrieval, generator: Option<NamedGenerator>) -> Answering {
-        Answering::new(
+    pub(crate) async fn answering(
+        &self,
+        retrieval: &Retrieval,
+        generator: Option<NamedGenerator>,
+    ) -> Result<Answering, Failure> {
+        let answering = Answering::new(
             self.store.clone(),
             Arc::clone(&retrieval.index),
             Arc::clone(&retrieval.embedder),
             generator,
             self.configuration.settings(),
-        )
+        );
+        Ok(match self.reranker().await? {
+            Some(reranker) => answering.with_reranker(reranker, self.configuration.rerank.candidates),
+            None => answering,
+        })
+    }
+
+    /// The cross-encoder that the configuration names.
+    async fn reranker(&self) -> Result<Option<Arc<Reranker>>, Failure> {
+        let Some(name) = &self.configuration.rerank.model else { return Ok(None) };
+        let Some(model) = self.store.model(name).await? else {
+            let advice = "import it with 'carrel model import', or leave the setting out";
+            return Err(format!("rerank.model names '{name}', and there is no such model; {advice}").into());
+        };
+        if model.kind != ModelKind::Rerank.as_str() {
+            return Err(format!("rerank.model names '{name}', but '{name}' is no reranker; name another one").into());
+        }
+        let directory = self.data.join(&model.file);
+        let options = EmbedderOptions { precision: self.configuration.embed.precision };
+        let reranker = tokio::task::spawn_blocking(move || Reranker::load_with(&directory, options)).await??;
+        if reranker.info().sha256 != model.sha256 {
+            return Err(format!("the files of '{name}' were changed after its import; import it again").into());
+        }
+        Ok(Some(Arc::new(reranker)))
     }
 
     /// The person behind a sign-in name and what that person may read now.

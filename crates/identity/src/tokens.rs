@@ -4,7 +4,7 @@ use crate::{Identity, IdentityError};
 use audit::{Action, Actor, ActorKind, Event, Outcome};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use domain::{OperationId, Principal, TokenId, User, UserId};
+use domain::{OperationId, Principal, Role, TokenId, User, UserId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -26,11 +26,15 @@ pub enum TokenScope {
     Chat,
     /// Turn texts into vectors.
     Embeddings,
+    /// Read the figures of `/metrics`; only an admin's token may be for that.
+    Metrics,
 }
 
 impl TokenScope {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Chat, Self::Embeddings];
+    pub const ALL: [Self; 3] = [Self::Chat, Self::Embeddings, Self::Metrics];
+    /// Those that a token for programs of anyone is made for unless something else is said.
+    pub const USUAL: [Self; 2] = [Self::Chat, Self::Embeddings];
 
     /// The scope's stable name.
     #[must_use]
@@ -38,6 +42,7 @@ impl TokenScope {
         match self {
             Self::Chat => "chat",
             Self::Embeddings => "embeddings",
+            Self::Metrics => "metrics",
         }
     }
 }
@@ -53,7 +58,7 @@ impl FromStr for TokenScope {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let found = Self::ALL.into_iter().find(|scope| scope.as_str() == text);
-        found.ok_or_else(|| format!("'{text}' is not what a token is for; use chat or embeddings"))
+        found.ok_or_else(|| format!("'{text}' is not what a token is for; use chat, embeddings or metrics"))
     }
 }
 
@@ -121,6 +126,9 @@ impl Identity {
         }
         if !(1..=LONGEST_TOKEN_DAYS).contains(&new.days) {
             return invalid("a token lives from 1 to 730 days");
+        }
+        if new.scopes.contains(&TokenScope::Metrics) && user.role != Role::Admin {
+            return invalid("only an admin's token can be for metrics; make it for an admin, or choose something else");
         }
         if user.disabled {
             return invalid("the account is disabled; open it first");

@@ -1,8 +1,8 @@
 //! A model's card: what it says of itself, and the memory that it will take.
 
-use crate::ModelError;
 use crate::decoder::family;
 use crate::gguf::GgufFile;
+use crate::{GeneratorOptions, ModelError};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::Read;
@@ -13,8 +13,8 @@ use std::path::Path;
 const LONGEST: usize = 200;
 /// Weights are repacked for the kernels and keep some room beside: measured growth is 1.05 to 1.15 times the file.
 const WEIGHTS_FACTOR: f64 = 1.15;
-/// Bytes of one key or value; the widest that a backend keeps.
-const KV_BYTES: u64 = 4;
+/// Bytes of one key or value.
+const KV_BYTES: u64 = 2;
 
 /// What a model says of itself. Nobody has checked it; what it does not say is `None`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,12 +51,13 @@ impl ModelCard {
     }
 }
 
-/// The memory in bytes that the model at `path` will take with `context` tokens of prompt and answer: an estimate
-/// from its header, made before anything is loaded.
+/// The memory in bytes that the model at `path` will take at most when it is loaded with `options`: an estimate from its
+/// header, made before anything is loaded. Keys and values fill their memory in time, however few answers are written at
+/// once, for what was read before is kept as long as there is room.
 ///
 /// # Errors
 /// [`ModelError`] if the header cannot be read.
-pub fn memory_need(path: &Path, context: usize) -> Result<u64, ModelError> {
+pub fn memory_need(path: &Path, options: &GeneratorOptions) -> Result<u64, ModelError> {
     let weights = |bytes: u64| (bytes as f64 * WEIGHTS_FACTOR) as u64;
     if path.is_dir() {
         let file = path.join("model.safetensors");
@@ -70,10 +71,12 @@ pub fn memory_need(path: &Path, context: usize) -> Result<u64, ModelError> {
     let head = number("embedding_length").unwrap_or(0) / heads;
     let (key, value) =
         (number("attention.key_length").unwrap_or(head), number("attention.value_length").unwrap_or(head));
-    let context = number("context_length").map_or(context as u64, |trained| trained.min(context as u64));
-    let kv = [number("attention.head_count_kv").unwrap_or(heads), key + value, KV_BYTES, context]
+    let wanted = options.context_tokens as u64;
+    let context = number("context_length").map_or(wanted, |trained| trained.min(wanted));
+    let one_context = [number("attention.head_count_kv").unwrap_or(heads), key + value, KV_BYTES, context]
         .into_iter()
         .fold(number("block_count").unwrap_or(0), u64::saturating_mul);
+    let kv = one_context.max(options.kv_memory_bytes as u64).saturating_add(options.passage_memory_bytes as u64);
     Ok(weights(gguf.length()).saturating_add(kv))
 }
 

@@ -35,6 +35,7 @@ pub use error::ModelError;
 pub use generator::{
     FinishReason, GenerateRequest, Generator, GeneratorOptions, GeneratorState, Progress, TokenStream, Usage,
 };
+pub use kernels::Arithmetic;
 pub use message::{Message, MessageRole, ToolCall};
 pub use pack::{ModelInfo, ModelKind};
 pub use remote::RemoteOptions;

@@ -82,12 +82,22 @@ fn a_model_tells_its_makers_and_its_licence() {
 
 #[test]
 fn the_memory_that_a_model_needs_grows_with_the_context_it_can_have() {
-    let need = |context| memory_need(&test_model(GENERATE), context).unwrap();
-    // 30 layers, 3 key-value heads of 64, keys and values in 4 bytes each; trained for 8,192 tokens.
-    assert_eq!(need(2048) - need(1024), 30 * 3 * (64 + 64) * 4 * 1024);
+    let need_with = |context_tokens, kv_memory_bytes, passage_memory_bytes| {
+        let options =
+            GeneratorOptions { context_tokens, kv_memory_bytes, passage_memory_bytes, ..GeneratorOptions::default() };
+        memory_need(&test_model(GENERATE), &options).unwrap()
+    };
+    let need = |context| need_with(context, 0, 0);
+    // 30 layers, 3 key-value heads of 64, keys and values in 2 bytes each; trained for 8,192 tokens.
+    let one_context = 30 * 3 * (64 + 64) * 2 * 1024;
+    assert_eq!(need(2048) - need(1024), one_context);
+    // Several answers share what is put aside for them; one context fits in any case.
+    assert_eq!(need_with(1024, 1 << 30, 0) - need(1024), (1 << 30) - one_context);
+    assert_eq!(need_with(1024, 1 << 10, 0), need(1024));
+    assert_eq!(need_with(1024, 0, 1 << 20), need(1024) + (1 << 20));
     assert_eq!(need(8192), need(100_000));
     assert!(need(1) > 98_362_432 && need(1) < 130_000_000, "{}", need(1));
-    assert!(memory_need(&test_model(EMBED), 256).unwrap() > 90_868_376);
+    assert!(memory_need(&test_model(EMBED), &GeneratorOptions::default()).unwrap() > 90_868_376);
 }
 
 #[test]

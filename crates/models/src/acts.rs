@@ -119,6 +119,7 @@ impl Models {
     }
 
     async fn put_into_use(&self, model: &Model, action: Action, by: &By) -> Result<Option<String>, ModelsError> {
+        self.promotable(&model.kind)?;
         let opened = if model.kind == GENERATE {
             match self.engines().named(&model.name) {
                 Some(named) => Some(Opened { named, resident: None }),

@@ -1,6 +1,7 @@
 //! Board: acts that take a while are done in the background, one at a time, and a page can see how they go.
 
 use crate::{By, Models, ModelsError};
+use inference::ModelKind;
 use jiff::Timestamp;
 use std::path::PathBuf;
 use std::sync::{MutexGuard, PoisonError};
@@ -60,6 +61,8 @@ pub enum Task {
     Rollback,
     /// [`Models::measure`].
     Measure(String),
+    /// [`Models::remove`].
+    Remove(String),
 }
 
 impl Task {
@@ -74,6 +77,7 @@ impl Task {
             Self::Promote(name) => format!("Promoting {name}"),
             Self::Rollback => "Rolling back".to_owned(),
             Self::Measure(name) => format!("Measuring {name}"),
+            Self::Remove(name) => format!("Removing {name}"),
         }
     }
 }
@@ -133,8 +137,11 @@ impl Models {
         Ok(match task {
             Task::Import { path, name } => {
                 let model = self.import(path, name.as_deref(), by).await?;
-                let next =
-                    if model.active { "it is in use, as the first of its kind" } else { "verify it, or try it beside" };
+                let next = match (model.active, model.kind.parse()) {
+                    (true, _) => "it is in use, as the first of its kind",
+                    (false, Ok(ModelKind::Rerank)) => "rerank.model in the configuration takes it into use",
+                    (false, _) => "verify it, or try it beside",
+                };
                 format!("'{}' was taken in; {next}", model.name)
             }
             Task::Verify(name) => match self.verify(name, by).await? {
@@ -151,6 +158,10 @@ impl Models {
                 format!("'{name}' answers from now on")
             }
             Task::Rollback => format!("'{}' answers again", self.rollback("generate", by).await?),
+            Task::Remove(name) => {
+                self.remove(name, by).await?;
+                format!("'{name}' is gone, and its files with it")
+            }
             Task::Measure(name) => {
                 let speed = self.measure(name, by).await?;
                 let (reads, writes) = (speed.prefill_tokens_per_s, speed.decode_tokens_per_s);

@@ -48,11 +48,12 @@ impl Models {
         wanted: Option<&Model>,
         models: &[Model],
     ) -> Result<(), ModelsError> {
-        let Some(wanted) = wanted else { return Ok(()) };
+        // An engine elsewhere writes the answers, or would if its settings were right: nothing takes its place.
+        let (Some(wanted), None) = (wanted, self.elsewhere()) else { return Ok(()) };
         let running = engines.stable().map(|named| named.name);
         match &running {
             Some(name) if *name == wanted.name => return Ok(()),
-            // An engine that the configuration gives, not one of these models: nothing to follow.
+            // Not one of these models: nothing to follow.
             Some(name) if !models.iter().any(|model| model.name == *name) => return Ok(()),
             Some(_) => {}
             // It could not be loaded before; it is tried again when its problem is settled.
@@ -142,6 +143,9 @@ impl Models {
     /// # Errors
     /// A failing database.
     pub async fn failed_at_start(&self, reason: &str) -> Result<(), ModelsError> {
+        if self.elsewhere().is_some() {
+            return Ok(());
+        }
         let Some(model) = self.store.active_model(ModelKind::Generate.as_str()).await? else { return Ok(()) };
         let finding = ModelFinding::Problem { reason: reason.to_owned(), unsound: true };
         let failed: Event = event(Action::ModelLoaded, &model, &self.by_itself()).outcome(Outcome::Failed);

@@ -44,7 +44,13 @@ impl Models {
             ModelKind::Generate => format!("models/{name}.gguf"),
             _ => format!("models/{name}"),
         };
+        if let Some(other) = known.iter().find(|model| model.file == file) {
+            let sentence = format!("'{}' lies where this one would; give this one another name", other.name);
+            return Err(ModelsError::Refused(sentence));
+        }
         let to = self.settings.data.join(&file);
+        // What a removal that was cut short has left behind.
+        discard(&to);
         let linked = self.copy_here(path, &to).await?;
         self.stage("checking the copy");
         let arrived = match inspect(&to).await {
@@ -60,7 +66,8 @@ impl Models {
         let described = blocking(to.clone(), move |path| Ok((ModelCard::read(path)?, models.need(path)?))).await;
         let (card, need) = described.inspect_err(|_| discard(&to))?;
         let kind = info.kind.as_str();
-        let first = !known.iter().any(|model| model.kind == kind && model.active);
+        // A reranker comes into use by the configuration.
+        let first = info.kind != ModelKind::Rerank && !known.iter().any(|model| model.kind == kind && model.active);
         let now = self.store.environment().now();
         let model = Model {
             name: name.to_owned(),

@@ -16,18 +16,19 @@ mod import;
 mod memory;
 mod open;
 mod place;
+mod remove;
 mod speed;
 
 pub use board::{Board, Done, Task, Work};
 pub use engines::{Engines, NamedGenerator};
 pub use error::ModelsError;
-pub use memory::Memory;
+pub use memory::{Memory, resident_memory};
 pub use place::InboxEntry;
 pub use speed::Speed;
 
 use audit::Actor;
 use domain::OperationId;
-use inference::{Generator, ModelError};
+use inference::{Generator, GeneratorOptions, ModelError, ModelKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use storage::{Model, Store};
@@ -44,15 +45,28 @@ pub struct By {
     pub operation: OperationId,
 }
 
+/// An engine elsewhere in the enclave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// The model's name there.
+    pub model: String,
+    /// Its address.
+    pub address: String,
+}
+
 /// What a site gives its models.
 #[derive(Clone)]
 pub struct Settings {
     /// The data directory.
     pub data: PathBuf,
-    /// Tokens of prompt and answer, for the estimate of memory.
-    pub context_tokens: usize,
+    /// How generation models are loaded, for the estimate of memory.
+    pub options: GeneratorOptions,
     /// Folders, such as those of removable media, from which a page may import.
     pub import_from: Vec<PathBuf>,
+    /// The engine elsewhere that writes the answers, if the configuration names one.
+    pub elsewhere: Option<Elsewhere>,
+    /// The model that the configuration names for reranking.
+    pub reranker: Option<String>,
     /// Loads a file.
     pub loader: Loader,
     /// Says how much memory there is; tests say something else.
@@ -62,8 +76,9 @@ pub struct Settings {
 impl Settings {
     /// The settings of a data directory, reading memory from the operating system.
     #[must_use]
-    pub fn new(data: PathBuf, context_tokens: usize, loader: Loader) -> Self {
-        Self { data, context_tokens, import_from: Vec::new(), loader, memory: Memory::now }
+    pub fn new(data: PathBuf, options: GeneratorOptions, loader: Loader) -> Self {
+        let import_from = Vec::new();
+        Self { data, options, import_from, elsewhere: None, reranker: None, loader, memory: Memory::now }
     }
 }
 
@@ -112,6 +127,31 @@ impl Models {
     #[must_use]
     pub fn memory(&self) -> Option<Memory> {
         (self.settings.memory)()
+    }
+
+    /// The engine elsewhere that writes the answers, if the configuration names one.
+    #[must_use]
+    pub fn elsewhere(&self) -> Option<&Elsewhere> {
+        self.settings.elsewhere.as_ref()
+    }
+
+    /// Goes on only if a model of this kind is taken into use here, and not by the configuration.
+    ///
+    /// # Errors
+    /// [`ModelsError::Refused`], which names the setting to change.
+    pub fn promotable(&self, kind: &str) -> Result<(), ModelsError> {
+        let sentence = match (kind.parse(), self.elsewhere()) {
+            (Ok(ModelKind::Generate), Some(Elsewhere { model, address })) => format!(
+                "answers are written by '{model}' at {address}, as the configuration says; set generate.engine to \
+                 \"local\" and start the server anew, then take a model of this machine into use"
+            ),
+            (Ok(ModelKind::Rerank), _) => {
+                "the configuration names the model that reranks; set rerank.model to this one and start the server anew"
+                    .to_owned()
+            }
+            _ => return Ok(()),
+        };
+        Err(ModelsError::Refused(sentence))
     }
 
     /// What runs in this process; nothing at a console.

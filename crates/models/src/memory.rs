@@ -28,8 +28,9 @@ impl Memory {
     }
 }
 
-/// Bytes of this process that are in memory now.
-pub(crate) fn resident() -> Option<u64> {
+/// Bytes of this process that are in memory now; `None` where the kernel does not say.
+#[must_use]
+pub fn resident_memory() -> Option<u64> {
     kibibytes(&std::fs::read_to_string("/proc/self/status").ok()?, "VmRSS:")
 }
 
@@ -42,7 +43,7 @@ fn kibibytes(text: &str, name: &str) -> Option<u64> {
 impl Models {
     /// The memory in bytes that the model at `path` is expected to take.
     pub(crate) fn need(&self, path: &Path) -> Result<u64, ModelsError> {
-        Ok(memory_need(path, self.settings.context_tokens)?)
+        Ok(memory_need(path, &self.settings.options)?)
     }
 
     /// Goes on only if `name` will fit beside all that runs. Without numbers from the kernel nothing is refused.

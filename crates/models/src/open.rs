@@ -1,7 +1,7 @@
 //! Open: a model is looked at, or loaded and run for a few tokens, before anything is made to depend on it.
 
 use crate::engines::NamedGenerator;
-use crate::memory::resident;
+use crate::memory::resident_memory;
 use crate::speed::self_test;
 use crate::{Models, ModelsError};
 use inference::{Embedder, ModelInfo, ModelKind, pack};
@@ -25,14 +25,14 @@ impl Models {
         let need = blocking(path.clone(), move |path| models.need(path)).await?;
         self.check_memory(&model.name, need)?;
         self.stage("loading");
-        let (loader, before) = (Arc::clone(&self.settings.loader), resident());
+        let (loader, before) = (Arc::clone(&self.settings.loader), resident_memory());
         let generator = blocking(path, move |path| Ok(loader(path)?)).await?;
         if generator.info().sha256 != model.sha256 {
             return Err(ModelsError::Changed(model.name.clone()));
         }
         self.stage("writing a few words");
         self_test(&generator).await?;
-        let resident = before.zip(resident()).map(|(before, after)| after.saturating_sub(before));
+        let resident = before.zip(resident_memory()).map(|(before, after)| after.saturating_sub(before));
         Ok(Opened { named: NamedGenerator { name: model.name.clone(), generator }, resident })
     }
 

@@ -11,6 +11,7 @@ mod corpus;
 mod directory;
 mod documents;
 mod error;
+mod figures;
 mod filter;
 mod folders;
 mod models;

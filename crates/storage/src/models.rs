@@ -225,6 +225,30 @@ impl Act {
         Ok(before)
     }
 
+    /// Takes a model off the list.
+    ///
+    /// # Errors
+    /// `Conflict` if it is in use, was in use before, or is tried beside the one in use; `NotFound`.
+    pub async fn delete_model(&mut self, name: &str) -> Result<()> {
+        let done = sqlx::query("DELETE FROM models WHERE name = ? AND state = 'idle' AND beside = 0")
+            .bind(name)
+            .execute(self.connection())
+            .await?;
+        if done.rows_affected() == 1 {
+            return Ok(());
+        }
+        let known: Option<i64> = sqlx::query_scalar("SELECT 1 FROM models WHERE name = ?")
+            .bind(name)
+            .fetch_optional(self.connection())
+            .await?;
+        match known {
+            Some(_) => {
+                Err(StorageError::Conflict { what: format!("'{name}' is in use, or a rollback goes back to it") })
+            }
+            None => Err(StorageError::NotFound { what: "model" }),
+        }
+    }
+
     /// Notes what was found out about a model.
     ///
     /// # Errors

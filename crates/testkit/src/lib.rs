@@ -10,12 +10,14 @@
 
 mod api;
 mod browser;
+mod cross_encoder;
 mod models;
 mod upstream;
 mod world;
 
 pub use api::{Program, Told};
 pub use browser::{Browser, Page};
+pub use cross_encoder::write_cross_encoder;
 pub use models::{embedder, generator, model_directory};
 pub use upstream::{Behaviour, Received, Upstream};
 pub use world::{PASSWORD, TestApp};

@@ -12,6 +12,7 @@ use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 /// How it answers.
@@ -19,6 +20,8 @@ use tokio::task::JoinHandle;
 pub enum Behaviour {
     /// Streams these pieces of text and ends well.
     Says(Vec<String>),
+    /// Streams what it thinks, waits until it is told to go on, and then behaves as [`Behaviour::Says`].
+    Thinks(Vec<String>, Arc<Notify>, Vec<String>),
     /// Calls a function with these arguments.
     Calls(String, Value),
     /// Streams a piece of text at intervals, without end.
@@ -104,6 +107,16 @@ async fn complete(State(shared): State<Shared>, headers: HeaderMap, body: Bytes)
     lock(&shared.received).push(Received { authorization, body });
     match behaviour {
         Behaviour::Says(pieces) => finished(pieces.iter().map(|piece| text(piece)).collect(), "stop"),
+        Behaviour::Thinks(thoughts, go_on, pieces) => {
+            let thought = |piece: &String| chunk(&json!({ "reasoning_content": piece }), None);
+            let first: String = thoughts.iter().map(thought).collect();
+            let rest = ended(pieces.iter().map(|piece| text(piece)).collect(), "stop");
+            let rest = futures_util::stream::once(async move {
+                go_on.notified().await;
+                Ok::<_, std::io::Error>(rest)
+            });
+            streamed(Body::from_stream(futures_util::stream::iter([Ok(first)]).chain(rest)))
+        }
         Behaviour::Calls(name, arguments) => {
             let function = json!({ "name": name, "arguments": arguments.to_string() });
             let call = json!([{ "index": 0, "id": "call_0", "type": "function", "function": function }]);
@@ -143,12 +156,17 @@ fn streamed(body: Body) -> Response {
     ([(header::CONTENT_TYPE, "text/event-stream")], body).into_response()
 }
 
-fn finished(mut events: Vec<String>, reason: &str) -> Response {
+fn finished(events: Vec<String>, reason: &str) -> Response {
+    streamed(Body::from(ended(events, reason)))
+}
+
+/// The events and what comes behind them at a good end.
+fn ended(mut events: Vec<String>, reason: &str) -> String {
     let counts = json!({ "prompt_tokens": 100, "completion_tokens": events.len(), "total_tokens": 100 + events.len() });
     events.push(chunk(&json!({}), Some(reason)));
     events.push(format!("data: {}\n\n", json!({ "choices": [], "usage": counts })));
     events.push("data: [DONE]\n\n".to_owned());
-    streamed(Body::from(events.concat()))
+    events.concat()
 }
 
 fn text(piece: &str) -> String {

@@ -5,17 +5,20 @@ use crate::browser::Browser;
 use crate::models::{embedder, generator};
 use answer::{Answering, Live, NamedGenerator, Settings};
 use audit::{Action, Actor, Event, SigningKey};
+use axum::Extension;
+use axum::extract::ConnectInfo;
 use domain::{Clearance, Collection, CollectionId, Environment, Label, OperationId, Permission, Role, User};
-use identity::{Identity, NewToken, NewUser, PasswordCost, Policy, TokenScope};
+use identity::{Identity, IdentityError, NewToken, NewUser, PasswordCost, Policy, TokenScope};
 use index::Index;
 use inference::{Generator, GeneratorOptions};
 use ingest::{ContentStore, Incoming, Origin, Publisher, Reader, Stage, Staged, Worker};
 use models::Models;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use storage::Store;
 use tempfile::TempDir;
-use web::{App, Site};
+use web::{App, Metrics, Site};
 
 /// Everybody's password.
 pub const PASSWORD: &str = "quiet herons at noon";
@@ -46,9 +49,14 @@ impl TestApp {
         let named = NamedGenerator { name: "smollm2-135m".to_owned(), generator: generator() };
         let settings = Settings { answer_tokens: 48, passages: 3, passage_tokens: 400, ..Settings::default() };
         let answering = Answering::new(store.clone(), Arc::clone(&index), Arc::clone(&embedder), Some(named), settings);
-        let options = GeneratorOptions { context_tokens: 2048, ..GeneratorOptions::default() };
+        let options = GeneratorOptions {
+            context_tokens: 2048,
+            kv_memory_bytes: 1 << 28,
+            passage_memory_bytes: 0,
+            ..GeneratorOptions::default()
+        };
         let loader = Arc::new(move |file: &std::path::Path| Generator::load(file, options));
-        let model_settings = models::Settings::new(data.path().to_owned(), options.context_tokens, loader);
+        let model_settings = models::Settings::new(data.path().to_owned(), options, loader);
         let models = Models::of_server(store.clone(), answering.engines().clone(), model_settings);
         let (reader, model) = (Reader::in_process(2), "minilm".to_owned());
         let worker = Worker::new(store.clone(), content.clone(), reader, embedder, model, publisher.clone());
@@ -63,11 +71,13 @@ impl TestApp {
             publisher,
             index,
             models,
+            metrics: Metrics::new(environment.now()),
             signing_key: Arc::new(key),
             site: Arc::new(Site {
                 organisation: "Port Elsin".to_owned(),
                 secure_cookies: true,
                 data: data.path().to_owned(),
+                metrics_allow: Vec::new(),
                 examples: vec![("Handbook".to_owned(), "How many days of leave do I get?".to_owned())],
             }),
         };
@@ -146,10 +156,10 @@ impl TestApp {
         browser
     }
 
-    /// A token for programs of `name`, for everything that tokens are for.
+    /// A token for programs of `name`, for questions and embeddings.
     pub async fn token(&self, name: &str) -> String {
         let user = self.app.store.user_by_name(name).await.expect("readable").expect("a known person");
-        let new = NewToken { name: "script".to_owned(), scopes: TokenScope::ALL.to_vec(), days: 30 };
+        let new = NewToken { name: "script".to_owned(), scopes: TokenScope::USUAL.to_vec(), days: 30 };
         let issued = self.app.identity.issue_token(&user, &new, &Actor::console(), self.operation()).await;
         issued.expect("the token is made").secret
     }
@@ -158,6 +168,24 @@ impl TestApp {
     #[must_use]
     pub fn program(&self, token: Option<&str>) -> Program {
         Program::new(web::router(self.app.clone()), token)
+    }
+
+    /// A program at another machine.
+    #[must_use]
+    pub fn program_at(&self, address: IpAddr, token: Option<&str>) -> Program {
+        let from = ConnectInfo(SocketAddr::new(address, 40_000));
+        Program::new(web::router(self.app.clone()).layer(Extension(from)), token)
+    }
+
+    /// A token of `name` for this alone.
+    ///
+    /// # Errors
+    /// What [`Identity::issue_token`] refuses.
+    pub async fn token_for(&self, name: &str, scope: TokenScope) -> Result<String, IdentityError> {
+        let user = self.app.store.user_by_name(name).await.expect("readable").expect("a known person");
+        let new = NewToken { name: "script".to_owned(), scopes: vec![scope], days: 30 };
+        let issued = self.app.identity.issue_token(&user, &new, &Actor::console(), self.operation()).await?;
+        Ok(issued.secret)
     }
 
     /// A program that acts for `name`.

@@ -1,5 +1,7 @@
 //! What every handler may use.
 
+use crate::metrics::Metrics;
+use crate::network::Network;
 use answer::{Answering, Live};
 use audit::SigningKey;
 use identity::Identity;
@@ -31,6 +33,8 @@ pub struct App {
     pub index: Arc<Index>,
     /// Model packs, and which of them run.
     pub models: Models,
+    /// What is counted of requests.
+    pub metrics: Metrics,
     /// Signs the head of the audit log.
     pub signing_key: Arc<SigningKey>,
     /// What the site configured.
@@ -46,6 +50,8 @@ pub struct Site {
     pub secure_cookies: bool,
     /// The data directory, whose disk the health page watches.
     pub data: PathBuf,
+    /// Addresses from which `/metrics` may be read without a token.
+    pub metrics_allow: Vec<Network>,
     /// Questions offered to those who have asked nothing yet: name of a collection and a question.
     pub examples: Vec<(String, String)>,
 }

@@ -1,7 +1,8 @@
 //! Everything that can go wrong in a request, as one type; one layer renders it for people or programs.
 
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
+use std::time::Duration;
 
 /// Why a request was not done.
 #[derive(Debug, thiserror::Error)]
@@ -31,8 +32,13 @@ pub enum WebError {
     #[error("{0}")]
     TooLarge(String),
     /// Too many requests wait for the model.
-    #[error("{0}")]
-    Overloaded(String),
+    #[error("{sentence}")]
+    Overloaded {
+        /// Why, and when to come back.
+        sentence: String,
+        /// The same for programs: when there is likely to be room.
+        retry_after: Duration,
+    },
     /// The disk is full.
     #[error("the disk is full; nothing was lost, an admin has to make room")]
     Full,
@@ -46,6 +52,17 @@ pub enum WebError {
 pub(crate) struct Problem {
     pub(crate) code: &'static str,
     pub(crate) sentence: String,
+    /// When to try again, if that is known.
+    pub(crate) retry_after: Option<Duration>,
+}
+
+/// When to ask again if no model is in use: an admin has to act first.
+pub(crate) const MODEL_WAIT: Duration = Duration::from_secs(60);
+
+/// The value of `Retry-After`: whole seconds, rounded up (RFC 9110, section 10.2.3).
+pub(crate) fn retry_after(wait: Duration) -> HeaderValue {
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    HeaderValue::from(seconds.max(1))
 }
 
 impl WebError {
@@ -64,7 +81,7 @@ impl WebError {
             Self::Invalid(_) => (StatusCode::BAD_REQUEST, "invalid"),
             Self::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
             Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
-            Self::Overloaded(_) => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
+            Self::Overloaded { .. } => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
             Self::Full => (StatusCode::INSUFFICIENT_STORAGE, "disk_full"),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         }
@@ -82,7 +99,11 @@ impl IntoResponse for WebError {
             tracing::error!(%error, "request failed");
         }
         let mut response = (status, [(header::CACHE_CONTROL, "no-store")]).into_response();
-        response.extensions_mut().insert(Problem { code, sentence: self.to_string() });
+        let retry_after = match &self {
+            Self::Overloaded { retry_after, .. } => Some(*retry_after),
+            _ => None,
+        };
+        response.extensions_mut().insert(Problem { code, sentence: self.to_string(), retry_after });
         response
     }
 }
@@ -127,7 +148,10 @@ impl From<answer::AskError> for WebError {
         match error {
             E::Invalid(sentence) => Self::Invalid(sentence.to_owned()),
             E::NothingBeside => Self::Conflict(error.to_string()),
-            E::NoModel | E::Model(inference::ModelError::Overloaded { .. }) => Self::Overloaded(error.to_string()),
+            E::NoModel => Self::Overloaded { sentence: error.to_string(), retry_after: MODEL_WAIT },
+            E::Model(inference::ModelError::Overloaded { retry_after, .. }) => {
+                Self::Overloaded { sentence: error.to_string(), retry_after }
+            }
             E::Storage(error) => error.into(),
             other => Self::internal(other),
         }
@@ -178,5 +202,17 @@ impl From<ingest::ContentError> for WebError {
 impl From<askama::Error> for WebError {
     fn from(error: askama::Error) -> Self {
         Self::internal(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hint_is_in_whole_seconds_rounded_up() {
+        for (ms, seconds) in [(0, "1"), (1, "1"), (1000, "1"), (1001, "2"), (59_999, "60")] {
+            assert_eq!(retry_after(Duration::from_millis(ms)), seconds);
+        }
     }
 }

@@ -2,7 +2,7 @@
 //! posts, and the rendering of errors.
 
 use crate::app::App;
-use crate::error::{Problem, WebError};
+use crate::error::{Problem, WebError, retry_after};
 use crate::routes::openai;
 use crate::session::theme_of;
 use crate::views::{Chrome, ErrorPage, Nav};
@@ -55,11 +55,15 @@ pub(crate) async fn guard(State(app): State<App>, mut request: Request, next: Ne
     } else {
         next.run(request).await
     };
-    let mut response = match answer.extensions().get::<Problem>().cloned() {
-        Some(problem) => render(&app, answer, &problem, operation, &jar, reader),
+    let problem = answer.extensions().get::<Problem>().cloned();
+    let mut response = match &problem {
+        Some(problem) => render(&app, answer, problem, operation, &jar, reader),
         None => answer,
     };
     let headers = response.headers_mut();
+    if let Some(wait) = problem.and_then(|problem| problem.retry_after) {
+        headers.insert(header::RETRY_AFTER, retry_after(wait));
+    }
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }

@@ -8,6 +8,8 @@ mod app;
 mod assets;
 mod error;
 mod guard;
+mod metrics;
+mod network;
 mod routes;
 mod session;
 mod show;
@@ -15,4 +17,6 @@ pub mod views;
 
 pub use app::{App, Site};
 pub use error::WebError;
+pub use metrics::Metrics;
+pub use network::Network;
 pub use routes::router;

@@ -7,7 +7,7 @@ use audit::{Action, Actor, Event, Outcome};
 use axum::Form;
 use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
-use axum::http::{Method, header};
+use axum::http::{HeaderMap, Method, header};
 use axum_extra::extract::CookieJar;
 use domain::{AccessScope, CollectionId, Label, OperationId, Permission, Role};
 use identity::{Authenticated, Client};
@@ -166,6 +166,14 @@ pub(crate) fn client(parts: &Parts) -> Client {
         address: address.map_or_else(|| "unknown".to_owned(), |ConnectInfo(address)| address.ip().to_string()),
         user_agent: user_agent.unwrap_or_default().to_owned(),
     }
+}
+
+/// The secret of a bearer token.
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    // RFC 9110, section 11.1: names of schemes know no case.
+    let (_, secret) = value.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))?;
+    Some(secret.trim())
 }
 
 pub(crate) fn theme_of(jar: &CookieJar) -> Theme {

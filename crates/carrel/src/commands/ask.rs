@@ -28,7 +28,7 @@ pub(crate) async fn run(arguments: Arguments, configuration: &Configuration) -> 
     let site = Site::open(configuration).await?;
     let (user, scope) = site.eyes_of(&arguments.user).await?;
     let retrieval = site.own_retrieval().await?;
-    let answering = site.answering(&retrieval, site.generator().await?);
+    let answering = site.answering(&retrieval, site.generator().await?).await?;
     let actor = Actor::console();
     let question = answering.open(user.id, None, &arguments.question, scope, &actor, site.operation()).await?;
     let stop = CancellationToken::new();

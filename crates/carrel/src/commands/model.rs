@@ -57,6 +57,11 @@ enum Command {
         #[arg(default_value = "generate")]
         kind: ModelKind,
     },
+    /// Take a model that nothing uses off the list, and its files off the disk
+    Remove {
+        /// Its name
+        name: String,
+    },
     /// Measure how many tokens a second a model reads and writes
     Measure {
         /// Its name
@@ -77,6 +82,8 @@ pub(crate) async fn run(arguments: Arguments, configuration: &Configuration) -> 
             let model = models.import(&path, name.as_deref(), &by).await?;
             let state = if model.active {
                 "in use, as the first of its kind"
+            } else if model.kind == ModelKind::Rerank.as_str() {
+                "not in use; rerank.model in the configuration takes it into use"
             } else {
                 "not in use; 'carrel model load' tries it, 'carrel model promote' takes it into use"
             };
@@ -120,6 +127,10 @@ pub(crate) async fn run(arguments: Arguments, configuration: &Configuration) -> 
         Command::Rollback { kind } => {
             let name = models.rollback(kind.as_str(), &by).await?;
             in_use(&site, &models, &name, json!({ "name": name })).await?
+        }
+        Command::Remove { name } => {
+            models.remove(&name, &by).await?;
+            (json!({ "name": name, "state": "removed" }), format!("'{name}' is gone, and its files with it"))
         }
         Command::Measure { name } => {
             let speed = models.measure(&name, &by).await?;

@@ -31,7 +31,7 @@ pub(crate) async fn run(arguments: Arguments, configuration: &Configuration) -> 
     let site = Site::open(configuration).await?;
     let (_, scope) = site.eyes_of(&arguments.user).await?;
     let retrieval = site.own_retrieval().await?;
-    let answering = site.answering(&retrieval, None);
+    let answering = site.answering(&retrieval, None).await?;
     let found = answering.retrieve(&arguments.query, arguments.mode, arguments.limit, &scope).await?;
     let sources: Vec<Source> = (1..)
         .zip(found.candidates)

@@ -5,13 +5,14 @@ use crate::config::Configuration;
 use crate::site::{Failure, Site};
 use ::audit::{Action, Actor, Event};
 use answer::Live;
+use inference::Arithmetic;
 use serde_json::json;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use web::App;
+use web::{App, Metrics};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -24,11 +25,18 @@ pub(crate) async fn run(arguments: Arguments, configuration: &Configuration) -> 
     let mut configuration = configuration.clone();
     configuration.listen = arguments.listen.unwrap_or(configuration.listen);
     let site = Site::open(&configuration).await?;
-    serve(&site, &configuration, |address| println!("Carrel is at http://{address}")).await
+    serve(&site, &configuration, |address| {
+        println!("Carrel is at http://{address}");
+        if let Some(warning) = Arithmetic::of_this_machine().warning() {
+            println!("Note: {warning}");
+        }
+    })
+    .await
 }
 
 /// Serves until interrupted; `ready` is told the address once it answers.
 pub(crate) async fn serve(site: &Site, configuration: &Configuration, ready: impl FnOnce(SocketAddr)) -> Outcome {
+    log_arithmetic(&Arithmetic::of_this_machine());
     let in_use = "another process works on this data directory; stop it first, or use another --data";
     let retrieval = site.retrieval().await?.ok_or(in_use)?;
     // A server without a model can still be searched, and an admin can mend it on its pages.
@@ -40,7 +48,7 @@ pub(crate) async fn serve(site: &Site, configuration: &Configuration, ready: imp
         let reason = failure.as_deref().unwrap_or("'carrel model import' adds one");
         tracing::warn!("no generation model is in use: search works, answers do not; {reason}");
     }
-    let answering = site.answering(&retrieval, generator);
+    let answering = site.answering(&retrieval, generator).await?;
     let models = models::Models::of_server(site.store.clone(), answering.engines().clone(), site.model_settings());
     if let Some(reason) = failure {
         models.failed_at_start(&reason).await?;
@@ -61,11 +69,13 @@ pub(crate) async fn serve(site: &Site, configuration: &Configuration, ready: imp
         publisher: retrieval.publisher.clone(),
         index: Arc::clone(&retrieval.index),
         models: models.clone(),
+        metrics: Metrics::new(site.store.environment().now()),
         signing_key: Arc::new(site.signing_key()?),
         site: Arc::new(web::Site {
             organisation: organisation(site, configuration).await?,
             secure_cookies: configuration.secure_cookies(),
             data: site.data.clone(),
+            metrics_allow: configuration.metrics.allow.clone(),
             examples: examples(site).await?,
         }),
     };
@@ -94,6 +104,14 @@ pub(crate) async fn serve(site: &Site, configuration: &Configuration, ready: imp
     act.record(Event::new(Action::ServerStopped, &Actor::system(), site.operation())).await?;
     act.commit().await?;
     Ok(())
+}
+
+/// Says once what models compute with here.
+fn log_arithmetic(arithmetic: &Arithmetic) {
+    match arithmetic.warning() {
+        Some(warning) => tracing::warn!(arithmetic = arithmetic.name(), "{warning}"),
+        None => tracing::info!(arithmetic = arithmetic.name(), "what models of this machine compute with"),
+    }
 }
 
 /// Writes down the start, and ends what a power cut left unfinished.

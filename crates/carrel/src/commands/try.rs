@@ -26,7 +26,7 @@ pub(crate) async fn run(site: &Site, models: &Models, arguments: Arguments, json
     let (user, scope) = site.eyes_of(&arguments.user).await?;
     let busy = "a server works on this data directory and holds its index; ask there, at /admin/models/compare";
     let retrieval = site.retrieval().await?.ok_or(busy)?;
-    let answering = site.answering(&retrieval, site.generator().await?);
+    let answering = site.answering(&retrieval, site.generator().await?).await?;
     if answering.generator().is_some_and(|stable| stable.name == arguments.name) {
         return Err(format!("'{}' is in use; try another model beside it", arguments.name).into());
     }

@@ -65,7 +65,7 @@ pub(crate) enum Command {
         /// What the token is called in lists and in the audit log
         #[arg(long, default_value = "console")]
         label: String,
-        /// chat or embeddings; without it, both
+        /// chat, embeddings, or for an admin metrics; without it, chat and embeddings
         #[arg(long, value_name = "SCOPE")]
         scope: Vec<TokenScope>,
     },
@@ -104,7 +104,7 @@ pub(crate) async fn run(command: Command, configuration: &Configuration) -> Outc
         }
         Command::Token { name, expires, label, scope } => {
             let user = site.user(&name).await?;
-            let scopes = if scope.is_empty() { TokenScope::ALL.to_vec() } else { scope };
+            let scopes = if scope.is_empty() { TokenScope::USUAL.to_vec() } else { scope };
             let new = NewToken { name: label, scopes, days: expires };
             let issued = site.identity.issue_token(&user, &new, &actor, operation).await?;
             println!("{}", issued.secret);

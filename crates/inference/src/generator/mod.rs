@@ -176,6 +176,15 @@ impl Generator {
         self.context
     }
 
+    /// Address of the engine elsewhere that writes; `None` for a model of this machine.
+    #[must_use]
+    pub fn remote_address(&self) -> Option<&str> {
+        match &self.engine {
+            Engine::Local { .. } => None,
+            Engine::Remote(remote) => Some(remote.address()),
+        }
+    }
+
     /// What it is doing now, and what it did so far. Nothing is known of a remote engine.
     #[must_use]
     pub fn state(&self) -> GeneratorState {
@@ -203,6 +212,17 @@ impl Generator {
         match &self.engine {
             Engine::Local { text, .. } => Ok(text.template.encode(messages, &[], false, &text.tokenizer)?.len()),
             Engine::Remote(_) => Ok(remote::estimated_prompt_tokens(messages, &[])),
+        }
+    }
+
+    /// Whether a request would be taken now. The next moment may be another: [`Self::generate`] decides.
+    ///
+    /// # Errors
+    /// [`ModelError::Overloaded`].
+    pub fn check_room(&self) -> Result<(), ModelError> {
+        match &self.engine {
+            Engine::Local { worker, .. } => worker.check_room(),
+            Engine::Remote(remote) => remote.check_room(),
         }
     }
 

@@ -37,6 +37,15 @@ impl Queue {
         self.waiting.retain(|request| request.writer.is_open());
     }
 
+    fn check_room(&mut self, max_waiting: usize) -> Result<(), ModelError> {
+        self.drop_unread();
+        // Those that a place is free for are as good as served.
+        if self.waiting.len() >= max_waiting + self.places {
+            return Err(ModelError::Overloaded { waiting: self.waiting.len(), retry_after: self.retry_after() });
+        }
+        Ok(())
+    }
+
     /// When a place in the queue is likely to be free: when one of the running answers ends.
     fn retry_after(&self) -> Duration {
         let service = self.service_time.unwrap_or(FIRST_SERVICE_TIME);
@@ -100,11 +109,7 @@ impl Worker {
     /// Puts a request where its user's turn is.
     pub(super) fn queue(&self, request: Request) -> Result<(), ModelError> {
         let mut queue = self.shared.lock();
-        queue.drop_unread();
-        // Those that a place is free for are as good as served.
-        if queue.waiting.len() >= self.max_waiting + queue.places {
-            return Err(ModelError::Overloaded { waiting: queue.waiting.len(), retry_after: queue.retry_after() });
-        }
+        queue.check_room(self.max_waiting)?;
         let free = queue.waiting.len() < queue.places;
         queue.waiting.push(request.user, request);
         if !free {
@@ -114,6 +119,11 @@ impl Worker {
         }
         self.shared.changed.notify_one();
         Ok(())
+    }
+
+    /// Whether a request would be taken now.
+    pub(super) fn check_room(&self) -> Result<(), ModelError> {
+        self.shared.lock().check_room(self.max_waiting)
     }
 
     /// How it is now.

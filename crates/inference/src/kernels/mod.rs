@@ -28,6 +28,7 @@ pub(crate) use activations::Activations;
 pub(crate) use attention::{Scores, Span, attend};
 pub(crate) use elementwise::{add, gelu_gate, rms_norm, rotate_halves, rotate_neighbours, silu_gate};
 pub(crate) use float_matrix::FloatMatrix;
+pub use isa::Arithmetic;
 pub(crate) use kv::{BLOCK_TOKENS, KvLayer};
 pub(crate) use matrix::{Matrix, multiply_all};
 pub(crate) use pool::{set_threads, threads};

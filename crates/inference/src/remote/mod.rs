@@ -28,6 +28,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
+/// When to try again if too many wait: how long its answers take is not known here.
+const BUSY: Duration = Duration::from_secs(5);
+
 /// Where the engine is and how long to wait for it.
 #[derive(Debug, Clone)]
 pub struct RemoteOptions {
@@ -84,6 +87,16 @@ impl RemoteOptions {
     }
 }
 
+impl RemoteOptions {
+    /// Whether one more may come behind `ahead` others.
+    fn check_room(&self, ahead: usize) -> Result<(), ModelError> {
+        if ahead < self.max_concurrent.saturating_add(self.max_waiting) {
+            return Ok(());
+        }
+        Err(ModelError::Overloaded { waiting: ahead - self.max_concurrent, retry_after: BUSY })
+    }
+}
+
 type Sender = mpsc::UnboundedSender<Result<Progress, ModelError>>;
 
 /// A request on its way to the engine.
@@ -135,15 +148,22 @@ impl Remote {
         Ok(Self { jobs, upstream, present: Arc::default() })
     }
 
+    /// The configured address.
+    pub(crate) fn address(&self) -> &str {
+        &self.upstream.options.address
+    }
+
+    /// Whether a request would be taken now.
+    pub(crate) fn check_room(&self) -> Result<(), ModelError> {
+        self.upstream.options.check_room(self.present.load(Ordering::Acquire))
+    }
+
     /// Puts a request on its way and returns at once.
     pub(crate) fn generate(&self, request: GenerateRequest) -> Result<TokenStream, ModelError> {
         self.upstream.breaker.check(Instant::now()).map_err(|wait| self.upstream.resting(wait))?;
         let options = &self.upstream.options;
         let place = Place::take(&self.present);
-        if place.ahead >= options.max_concurrent + options.max_waiting {
-            let waiting = place.ahead - options.max_concurrent;
-            return Err(ModelError::Overloaded { waiting, retry_after: Duration::from_secs(5) });
-        }
+        options.check_room(place.ahead)?;
         let (sender, stream) = TokenStream::new();
         if let Some(ahead) = (place.ahead + 1).checked_sub(options.max_concurrent).filter(|ahead| *ahead > 0) {
             let _ = sender.send(Ok(Progress::Waiting { ahead }));

@@ -32,6 +32,23 @@ fn job(world: &World, source: &str) -> Job {
     }
 }
 
+#[tokio::test]
+async fn jobs_are_counted_by_state() {
+    let world = World::new().await;
+    let (one, two, three) = (job(&world, "a.pdf"), job(&world, "b.pdf"), job(&world, "c.pdf"));
+    enqueue(&world, &[&one, &two, &three]).await;
+    let mut act = world.begin().await;
+    assert!(act.cancel(three.id).await.unwrap());
+    world.commit(act).await;
+    let counts = world.store.jobs_by_state().await.unwrap();
+    let wanted = JobState::ALL.map(|state| match state {
+        JobState::Waiting => (state, 2),
+        JobState::Cancelled => (state, 1),
+        other => (other, 0),
+    });
+    assert_eq!(counts, wanted);
+}
+
 async fn enqueue(world: &World, jobs: &[&Job]) {
     let mut act = world.begin().await;
     for job in jobs {

@@ -121,3 +121,23 @@ async fn what_was_found_out_about_a_model_is_kept() {
     let unknown = world.write(async |act| act.note_model("none", &ModelFinding::Verified).await).await;
     assert!(matches!(unknown, Err(StorageError::NotFound { what: "model" })));
 }
+
+#[tokio::test]
+async fn only_a_model_that_nothing_uses_leaves_the_list() {
+    let world = World::new().await;
+    for name in ["used", "before", "tried", "idle"] {
+        world.write(async |act| act.insert_model(&model(&world, name, "generate")).await).await.unwrap();
+    }
+    for name in ["before", "used"] {
+        world.write(async |act| act.promote_model(name).await).await.unwrap();
+    }
+    world.write(async |act| act.set_model_beside("generate", Some("tried")).await).await.unwrap();
+    let delete = async |name: &str| world.write(async |act| act.delete_model(name).await).await;
+    for name in ["used", "before", "tried"] {
+        assert!(matches!(delete(name).await, Err(StorageError::Conflict { .. })), "{name}");
+    }
+    delete("idle").await.unwrap();
+    assert!(matches!(delete("idle").await, Err(StorageError::NotFound { what: "model" })));
+    let left: Vec<String> = world.store.models().await.unwrap().into_iter().map(|model| model.name).collect();
+    assert_eq!(left, ["before", "tried", "used"]);
+}

@@ -44,6 +44,7 @@ pub(crate) async fn post(State(app): State<App>, posted: Posted) -> Result<Respo
     let scope = reader.scope(&app).await?;
     let scope = if asked.is_empty() { scope } else { scope.narrowed_to(&asked) };
     let owner = reader.who.principal.user.id;
+    app.answering.check_room()?;
     let text = fields.get("question");
     let question = match app.answering.open(owner, conversation, text, scope, &reader.actor(), reader.operation).await {
         Ok(question) => question,

@@ -39,7 +39,9 @@ pub(crate) async fn get(
         ];
         compare.question.clone_from(&compare.sides[0].answer.question);
         compare.chrome.banner = compare.sides.iter().filter_map(|side| side.answer.label).max();
-        compare.may_promote = compare.may_manage && Some(&compare.sides[1].model) == compare.experimental.as_ref();
+        compare.may_promote = compare.may_manage
+            && app.models.elsewhere().is_none()
+            && Some(&compare.sides[1].model) == compare.experimental.as_ref();
     }
     page(&compare)
 }

@@ -3,13 +3,14 @@
 use crate::app::App;
 use crate::error::WebError;
 use crate::session::Reader;
-use crate::show::{moment, page, size};
-use crate::views::{HealthCard, HealthPage, HealthState, ModelRow, Nav};
+use crate::show::{grouped, moment, page, size};
+use crate::views::{EngineRow, EngineState, HealthCard, HealthPage, HealthState, ModelRow, Nav};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use domain::Role;
+use inference::{Arithmetic, GeneratorState};
 use serde_json::{Value, json};
 use storage::{JobFilter, JobState};
 
@@ -60,7 +61,7 @@ pub(crate) async fn get(State(app): State<App>, reader: Reader) -> Result<Respon
             "Answers in work",
             app.live.count().to_string(),
             "",
-            "one at a time; others wait".to_owned(),
+            "written side by side; what is too many waits".to_owned(),
             HealthState::Good,
         ),
         HealthCard {
@@ -75,12 +76,16 @@ pub(crate) async fn get(State(app): State<App>, reader: Reader) -> Result<Respon
             good_if(behind == 0),
         ),
         disk(&app),
+        arithmetic(&Arithmetic::of_this_machine()),
     ];
     if let Some((count, hash)) = audited {
         let detail = format!("head {}…", &hash.to_string()[..8]);
         cards.push(card("Audit log", count.to_string(), "events", detail, HealthState::Good));
     }
-    let models: Vec<ModelRow> = app.store.models().await?.into_iter().filter(|m| m.active).map(model_row).collect();
+    // An engine elsewhere writes in place of the model that is promoted here.
+    let elsewhere = app.models.elsewhere().is_some();
+    let used = |model: &storage::Model| model.active && !(elsewhere && model.kind == "generate");
+    let models: Vec<ModelRow> = app.store.models().await?.into_iter().filter(used).map(model_row).collect();
     let state = cards.iter().map(|card| card.state).max().unwrap_or(HealthState::Good);
     let verdict = match (state, app.answering.generator()) {
         (_, None) => "No generation model is in use: nothing can be answered.".to_owned(),
@@ -92,7 +97,8 @@ pub(crate) async fn get(State(app): State<App>, reader: Reader) -> Result<Respon
         }
     };
     let at = moment(app.store.environment().now());
-    page(&HealthPage { chrome: reader.chrome(&app, "Health", Nav::Health), verdict, state, cards, models, at })
+    let engines = engines(&app);
+    page(&HealthPage { chrome: reader.chrome(&app, "Health", Nav::Health), verdict, state, cards, models, engines, at })
 }
 
 fn median(mut times: Vec<u64>) -> Option<u64> {
@@ -131,6 +137,52 @@ fn disk(app: &App) -> HealthCard {
     }
 }
 
+/// What models of this machine compute with; below x86-64-v3 that is a reason for slow answers.
+fn arithmetic(arithmetic: &Arithmetic) -> HealthCard {
+    let warning = arithmetic.warning();
+    HealthCard {
+        name: "Processor".to_owned(),
+        value: arithmetic.name().to_owned(),
+        unit: String::new(),
+        state: if warning.is_none() { HealthState::Good } else { HealthState::Attention },
+        detail: warning.unwrap_or_else(|| "what models of this machine compute with".to_owned()),
+        share: None,
+        href: None,
+    }
+}
+
+/// The engine in use and the one on trial, in a line each.
+fn engines(app: &App) -> Vec<EngineRow> {
+    let engines = app.answering.engines();
+    let places = [("in use", engines.stable()), ("on trial", engines.experimental())];
+    let rows = places.into_iter().filter_map(|(place, named)| {
+        let named = named?;
+        Some(EngineRow {
+            place: place.to_owned(),
+            state: match named.generator.remote_address() {
+                Some(_) => None,
+                None => Some(engine_state(&named.generator.state())),
+            },
+            name: named.name,
+        })
+    });
+    rows.collect()
+}
+
+fn engine_state(state: &GeneratorState) -> EngineState {
+    let percent = |share: f64| format!("{:.0} %", 100.0 * share);
+    EngineState {
+        running: state.running.to_string(),
+        waiting: state.waiting.to_string(),
+        memory: format!("{} of {}", grouped(state.blocks_used as u64), grouped(state.blocks as u64)),
+        cached: grouped(state.blocks_cached as u64),
+        written: grouped(state.new_tokens),
+        reused: percent(state.prefix_hit_rate()),
+        guessed: percent(state.acceptance_rate()),
+        preempted: grouped(state.preemptions),
+    }
+}
+
 fn model_row(model: storage::Model) -> ModelRow {
     let text = |name: &str| model.info.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let number = |name: &str| model.info.get(name).and_then(Value::as_u64);
@@ -145,5 +197,19 @@ fn model_row(model: storage::Model) -> ModelRow {
         size: number("size_bytes").map(size).unwrap_or_default(),
         sha256: model.sha256,
         name: model.name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_processor_needs_attention_and_says_why() {
+        let card = arithmetic(&Arithmetic::of(&["sse4.2"]));
+        assert_eq!((card.state, card.value.as_str()), (HealthState::Attention, "plain"));
+        assert!(card.detail.contains("below x86-64-v3"), "{}", card.detail);
+        let card = arithmetic(&Arithmetic::of(&["avx2", "fma", "f16c"]));
+        assert_eq!((card.state, card.value.as_str()), (HealthState::Good, "AVX2"));
     }
 }

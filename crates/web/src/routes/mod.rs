@@ -13,6 +13,7 @@ mod document_acts;
 mod health;
 mod jobs;
 mod library;
+mod metrics;
 mod models;
 mod narrowing;
 pub(crate) mod openai;
@@ -24,6 +25,7 @@ mod upload;
 
 use crate::app::App;
 use crate::error::WebError;
+use crate::metrics::count;
 use crate::{assets, guard};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -77,6 +79,7 @@ pub fn router(app: App) -> Router {
         .route("/admin/models/measure", post(models::measure))
         .route("/admin/models/promote", get(models::confirm_promote).post(models::promote))
         .route("/admin/models/rollback", get(models::confirm_rollback).post(models::rollback))
+        .route("/admin/models/remove", get(models::confirm_remove).post(models::remove))
         .route("/admin/models/compare", get(compare::get).post(compare::post))
         .route("/audit", get(audit::get))
         .route("/audit/{sequence}", get(audit::event))
@@ -90,6 +93,7 @@ pub fn router(app: App) -> Router {
         .merge(openai::routes())
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics::get))
         .route("/favicon.ico", get(assets::favicon))
         .route("/static/{name}", get(assets::get))
         .fallback(|| async { WebError::NotFound })
@@ -100,5 +104,6 @@ pub fn router(app: App) -> Router {
             axum::response::IntoResponse::into_response(WebError::internal(std::io::Error::other(what)))
         }))
         .layer(from_fn_with_state(app.clone(), guard::guard))
+        .layer(from_fn_with_state(app.clone(), count))
         .with_state(app)
 }

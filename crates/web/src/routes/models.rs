@@ -6,7 +6,7 @@ use crate::error::WebError;
 use crate::session::{Posted, Reader};
 use crate::show::{grouped, moment, page, size};
 use crate::views::{
-    ConfirmPage, InboxRow, MemoryView, ModelDone, ModelStanding, ModelView, ModelWork, ModelsPage, Nav,
+    ConfirmPage, ElsewhereView, InboxRow, MemoryView, ModelDone, ModelStanding, ModelView, ModelWork, ModelsPage, Nav,
 };
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -46,6 +46,10 @@ pub(crate) async fn get(State(app): State<App>, reader: Reader) -> Result<Respon
             good: done.good,
             at: moment(done.at),
         }),
+        elsewhere: app
+            .models
+            .elsewhere()
+            .map(|engine| ElsewhereView { model: engine.model.clone(), address: engine.address.clone() }),
         rollback: rollback.map(|model| model.name.clone()),
         models: models.iter().map(|model| model_view(model, engines.named(&model.name).is_some())).collect(),
         memory: app.models.memory().map(memory_view),
@@ -98,6 +102,7 @@ pub(crate) async fn confirm_promote(
 ) -> Result<Response, WebError> {
     reader.require(&app, &[Role::Admin], PAGE).await?;
     let model = app.models.find(&wanted.name).await?;
+    app.models.promotable(&model.kind).map_err(|error| WebError::Conflict(error.to_string()))?;
     let consequence = if model.kind == "generate" {
         "It is loaded and tried first; if that fails, everything stays as it is. From then on it writes every answer; \
          answers being written are finished by the model in use now, and you can roll back to that one."
@@ -125,6 +130,7 @@ pub(crate) async fn promote(State(app): State<App>, posted: Posted) -> Result<Re
 /// `GET /admin/models/rollback`
 pub(crate) async fn confirm_rollback(State(app): State<App>, reader: Reader) -> Result<Response, WebError> {
     reader.require(&app, &[Role::Admin], PAGE).await?;
+    app.models.promotable("generate").map_err(|error| WebError::Conflict(error.to_string()))?;
     let models = app.models.list().await?;
     let previous = models.into_iter().find(|model| model.kind == "generate" && model.previous);
     let none = || WebError::Conflict("no other model was in use before; promote one by its name instead".to_owned());
@@ -147,6 +153,34 @@ pub(crate) async fn confirm_rollback(State(app): State<App>, reader: Reader) -> 
 pub(crate) async fn rollback(State(app): State<App>, posted: Posted) -> Result<Response, WebError> {
     posted.reader.require(&app, &[Role::Admin], PAGE).await?;
     begin(&app, &posted.reader, Task::Rollback)
+}
+
+/// `GET /admin/models/remove?name=`
+pub(crate) async fn confirm_remove(
+    State(app): State<App>,
+    reader: Reader,
+    Query(wanted): Query<Wanted>,
+) -> Result<Response, WebError> {
+    reader.require(&app, &[Role::Admin], PAGE).await?;
+    let model = app.models.find(&wanted.name).await?;
+    app.models.removable(&model).map_err(|error| WebError::Conflict(error.to_string()))?;
+    let consequence = "Its files leave the disk at once, and cannot be brought back from here: to use it again you need \
+                       the medium that it came from. The audit log keeps its name and hash.";
+    page(&ConfirmPage {
+        chrome: reader.chrome(&app, "Remove a model", Nav::Models),
+        question: format!("Remove “{}”?", model.name),
+        consequence: consequence.to_owned(),
+        action: "/admin/models/remove".to_owned(),
+        button: "Remove it".to_owned(),
+        cancel: PAGE.to_owned(),
+        fields: vec![("name".to_owned(), model.name)],
+        dangerous: true,
+    })
+}
+
+/// `POST /admin/models/remove`
+pub(crate) async fn remove(State(app): State<App>, posted: Posted) -> Result<Response, WebError> {
+    named(&app, posted, Task::Remove).await
 }
 
 /// An act with the model that the form names.

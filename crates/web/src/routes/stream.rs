@@ -109,9 +109,13 @@ impl Follower {
     }
 
     fn status(&self, status: &Status) -> sse::Event {
-        let searched = format!("searched {} passages", self.passages);
+        let passages = match self.passages {
+            1 => "1 passage".to_owned(),
+            count => format!("{count} passages"),
+        };
+        let searched = format!("searched {passages}");
         let (phase, text) = match status {
-            Status::Searching => ("searching", format!("searching {} passages", self.passages)),
+            Status::Searching => ("searching", format!("searching {passages}")),
             Status::Waiting { ahead: 0 } => ("reading", format!("{searched} · reading {}", self.reading)),
             Status::Waiting { ahead } => ("waiting", format!("{searched} · waiting behind {ahead}")),
             Status::Reading { done, total } => {

@@ -17,6 +17,8 @@ pub struct HealthPage {
     pub cards: Vec<HealthCard>,
     /// The models in use.
     pub models: Vec<ModelRow>,
+    /// What the engines are doing.
+    pub engines: Vec<EngineRow>,
     /// When this was measured.
     pub at: String,
 }
@@ -98,6 +100,38 @@ pub struct ModelRow {
     pub sha256: String,
 }
 
+/// A generation engine in memory, or elsewhere.
+#[derive(Debug, Clone)]
+pub struct EngineRow {
+    /// `in use` or `on trial`.
+    pub place: String,
+    /// The model's name; of an engine elsewhere with its address.
+    pub name: String,
+    /// What it is doing; `None` of an engine elsewhere.
+    pub state: Option<EngineState>,
+}
+
+/// What an engine of this machine is doing, and its sums since it was loaded.
+#[derive(Debug, Clone)]
+pub struct EngineState {
+    /// Answers being written.
+    pub running: String,
+    /// Requests that wait.
+    pub waiting: String,
+    /// Blocks for keys and values that running answers hold, such as `12 of 512`.
+    pub memory: String,
+    /// Blocks kept of earlier prompts.
+    pub cached: String,
+    /// Tokens written.
+    pub written: String,
+    /// The share of prompt tokens that were read before.
+    pub reused: String,
+    /// The share of guessed tokens that were right.
+    pub guessed: String,
+    /// How often an answer was put off for lack of memory.
+    pub preempted: String,
+}
+
 #[cfg(test)]
 mod samples {
     use super::*;
@@ -151,6 +185,27 @@ mod samples {
                         detail: "bert · F32 · 384 dimensions".to_owned(),
                         size: "91 MB".to_owned(),
                         sha256: "53aa5117".repeat(8),
+                    },
+                ],
+                engines: vec![
+                    EngineRow {
+                        place: "in use".to_owned(),
+                        name: "Qwen2.5-Coder-1.5B-Instruct".to_owned(),
+                        state: Some(EngineState {
+                            running: "2".to_owned(),
+                            waiting: "0".to_owned(),
+                            memory: "61 of 1,170".to_owned(),
+                            cached: "840".to_owned(),
+                            written: "48,210".to_owned(),
+                            reused: "58 %".to_owned(),
+                            guessed: "37 %".to_owned(),
+                            preempted: "0".to_owned(),
+                        }),
+                    },
+                    EngineRow {
+                        place: "on trial".to_owned(),
+                        name: "qwen2.5-14b at http://10.0.0.5:8000".to_owned(),
+                        state: None,
                     },
                 ],
                 at: "14 March 2026, 09:41".to_owned(),

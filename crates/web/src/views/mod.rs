@@ -39,12 +39,12 @@ pub use collection::{
 pub use collections_admin::{CollectionEdit, CollectionsAdminPage, Matrix, MatrixRow};
 pub use compare::{ComparePage, CompareSide};
 pub use document::{CitationNav, DocumentLink, DocumentPage, PassageView, VersionLink};
-pub use health::{HealthCard, HealthPage, HealthState, ModelRow};
+pub use health::{EngineRow, EngineState, HealthCard, HealthPage, HealthState, ModelRow};
 pub use jobs::{JobFilter, JobRow, JobState, JobsPage, JobsPartial};
 pub use layout::{Chrome, Flash, FlashKind, Nav, NavItem, Pager, Person, Theme};
 pub use library::{CollectionCard, LibraryPage};
 pub use messages::{ConfirmPage, ErrorPage, SignInPage};
-pub use models::{InboxRow, MemoryView, ModelDone, ModelStanding, ModelView, ModelWork, ModelsPage};
+pub use models::{ElsewhereView, InboxRow, MemoryView, ModelDone, ModelStanding, ModelView, ModelWork, ModelsPage};
 pub use people::{GroupCard, Member, NewPassword, PeoplePage, UserRow};
 pub use place::{Part, Place};
 pub use search::{Choice, Facet, Narrowing, SearchPage, SearchResult};

@@ -15,6 +15,8 @@ pub struct ModelsPage {
     pub done: Option<ModelDone>,
     /// All models, those that write first.
     pub models: Vec<ModelView>,
+    /// The engine elsewhere that writes the answers, if one does.
+    pub elsewhere: Option<ElsewhereView>,
     /// What a rollback would go back to.
     pub rollback: Option<String>,
     /// The machine's memory.
@@ -130,11 +132,26 @@ impl ModelView {
         self.generates && !matches!(self.standing, ModelStanding::Stable | ModelStanding::Experimental)
     }
 
-    /// Whether it can be taken into use.
+    /// Whether it can be taken into use; of models that write only one of this machine, if those do.
     #[must_use]
-    pub fn may_promote(&self) -> bool {
-        self.standing != ModelStanding::Stable
+    pub fn may_promote(&self, elsewhere: bool) -> bool {
+        self.standing != ModelStanding::Stable && !(self.generates && elsewhere)
     }
+
+    /// Whether it can be removed.
+    #[must_use]
+    pub fn may_remove(&self) -> bool {
+        matches!(self.standing, ModelStanding::Imported | ModelStanding::Verified)
+    }
+}
+
+/// An engine elsewhere.
+#[derive(Debug, Clone)]
+pub struct ElsewhereView {
+    /// The model's name there.
+    pub model: String,
+    /// Its address.
+    pub address: String,
 }
 
 /// The machine's memory.
@@ -243,12 +260,19 @@ mod samples {
                     broken,
                     ModelView::sample("all-MiniLM-L6-v2", Stable),
                 ],
+                elsewhere: None,
                 rollback: Some("SmolLM2-135M-Instruct".to_owned()),
                 memory: Some(MemoryView { free: "3.1 GB".to_owned(), total: "16 GB".to_owned(), share: 81 }),
                 inbox: vec![InboxRow { name: "phi-4-mini-instruct-q4_k_m.gguf".to_owned(), size: "2.5 GB".to_owned() }],
                 inbox_folder: "/var/lib/carrel/models/inbox".to_owned(),
                 places: vec!["/media".to_owned(), "/mnt".to_owned()],
             }
+        }
+
+        pub(crate) fn sample_elsewhere() -> Self {
+            let engine =
+                ElsewhereView { model: "qwen2.5-14b-instruct".to_owned(), address: "http://10.0.0.5:8000".to_owned() };
+            Self { elsewhere: Some(engine), ..Self::sample() }
         }
 
         pub(crate) fn sample_in_work() -> Self {

@@ -55,7 +55,7 @@ impl Material {
         let site = Site::open(configuration).await?;
         let (_, scope) = site.eyes_of(&arguments.user).await?;
         let retrieval = site.own_retrieval().await?;
-        let answering = site.answering(&retrieval, None);
+        let answering = site.answering(&retrieval, None).await?;
         let mut prompts = Vec::new();
         for (item, next) in asked.iter().zip(asked.iter().cycle().skip(1)).take(arguments.limit) {
             let (sources, _) = answering.judged(&item.question, &scope).await?;

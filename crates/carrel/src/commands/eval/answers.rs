@@ -65,7 +65,7 @@ pub(crate) async fn run(arguments: Arguments, configuration: &Configuration) -> 
     let (user, scope) = site.eyes_of(&arguments.user).await?;
     let retrieval = site.own_retrieval().await?;
     let generator = if arguments.retrieval_only { None } else { site.generator().await? };
-    let answering = site.answering(&retrieval, generator);
+    let answering = site.answering(&retrieval, generator).await?;
     let progress = bar(expected.len() as u64, "questions");
     let mut tally = Tally::default();
     for item in &expected {

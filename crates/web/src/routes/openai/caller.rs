@@ -2,10 +2,9 @@
 
 use super::error::ApiError;
 use crate::app::App;
-use crate::session::{client, operation};
+use crate::session::{bearer, client, operation};
 use audit::Actor;
 use axum::extract::FromRequestParts;
-use axum::http::header;
 use axum::http::request::Parts;
 use domain::{AccessScope, CollectionId, OperationId};
 use identity::{TokenBearer, TokenScope};
@@ -22,13 +21,8 @@ impl FromRequestParts<App> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         let (address, operation) = (client(parts).address, operation(parts, app));
-        let secret = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let secret = secret.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| {
-            // RFC 9110, section 11.1: names of schemes know no case.
-            scheme.eq_ignore_ascii_case("bearer")
-        });
-        let Some((_, secret)) = secret else { return Err(ApiError::unauthorized()) };
-        let bearer = app.identity.authenticate_token(secret.trim(), &address, operation).await?;
+        let Some(secret) = bearer(&parts.headers) else { return Err(ApiError::unauthorized()) };
+        let bearer = app.identity.authenticate_token(secret, &address, operation).await?;
         let bearer = bearer.ok_or_else(ApiError::unauthorized)?;
         Ok(Self { bearer, address, operation })
     }

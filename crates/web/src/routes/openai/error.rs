@@ -1,6 +1,6 @@
 //! Errors in the shape of OpenAI's interface: `{"error": {"message", "type", "param", "code"}}`.
 
-use crate::error::{Problem, WebError};
+use crate::error::{MODEL_WAIT, Problem, WebError, retry_after};
 use answer::AskError;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -53,8 +53,8 @@ impl ApiError {
         Self::of(StatusCode::PAYLOAD_TOO_LARGE, "the request is larger than 4 MB")
     }
 
-    fn overloaded(message: String, retry_after: Option<Duration>) -> Self {
-        Self { retry_after, ..Self::of(StatusCode::SERVICE_UNAVAILABLE, message).code("overloaded") }
+    fn overloaded(message: String, retry_after: Duration) -> Self {
+        Self { retry_after: Some(retry_after), ..Self::of(StatusCode::SERVICE_UNAVAILABLE, message).code("overloaded") }
     }
 
     /// A fault of ours: logged here, told without its reason.
@@ -87,7 +87,7 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = (self.status, Json(self.body())).into_response();
         if let Some(wait) = self.retry_after {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+            response.headers_mut().insert(header::RETRY_AFTER, retry_after(wait));
         }
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -101,6 +101,7 @@ impl From<WebError> for ApiError {
         let (status, code) = error.code();
         match &error {
             WebError::Internal(source) => Self::internal(&**source),
+            WebError::Overloaded { sentence, retry_after } => Self::overloaded(sentence.clone(), *retry_after),
             _ => Self::of(status, error.to_string()).code(code),
         }
     }
@@ -122,7 +123,7 @@ impl From<ModelError> for ApiError {
     fn from(error: ModelError) -> Self {
         let message = error.to_string();
         match error {
-            ModelError::Overloaded { retry_after, .. } => Self::overloaded(message, Some(retry_after)),
+            ModelError::Overloaded { retry_after, .. } => Self::overloaded(message, retry_after),
             ModelError::PromptTooLong { .. } => Self::invalid("messages", message).code("context_length_exceeded"),
             ModelError::InvalidRequest { .. } | ModelError::Template { .. } => Self::invalid("", message),
             ModelError::RemoteUnreachable { .. }
@@ -137,7 +138,7 @@ impl From<AskError> for ApiError {
     fn from(error: AskError) -> Self {
         match error {
             AskError::Invalid(sentence) => Self::invalid("messages", sentence),
-            AskError::NoModel => Self::overloaded(error.to_string(), None),
+            AskError::NoModel => Self::overloaded(error.to_string(), MODEL_WAIT),
             AskError::Model(error) => error.into(),
             AskError::Storage(error) => error.into(),
             other => Self::internal(&other),
