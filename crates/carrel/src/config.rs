@@ -33,6 +33,27 @@ pub(crate) struct Configuration {
     pub(crate) embed: EmbedOptions,
     /// Model packs.
     pub(crate) models: ModelPlaces,
+    /// Watched folders.
+    pub(crate) sources: Sources,
+}
+
+/// Where files come from on their own.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Sources {
+    /// Folders in which the pages may have folders watched.
+    pub(crate) allow: Vec<PathBuf>,
+    /// A folder whose files wait for a curator's release, such as where USB media are copied to.
+    pub(crate) drop: Option<PathBuf>,
+    /// The collection that they go into.
+    pub(crate) drop_collection: String,
+}
+
+impl Default for Sources {
+    fn default() -> Self {
+        let allow = ["/srv", "/mnt", "/media", "/run/media"].map(PathBuf::from).to_vec();
+        Self { allow, drop: None, drop_collection: String::new() }
+    }
 }
 
 /// How texts become vectors.
@@ -165,6 +186,7 @@ impl Default for Configuration {
             generate: GenerateLimits::default(),
             embed: EmbedOptions::default(),
             models: ModelPlaces::default(),
+            sources: Sources::default(),
         }
     }
 }

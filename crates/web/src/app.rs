@@ -4,7 +4,7 @@ use answer::{Answering, Live};
 use audit::SigningKey;
 use identity::Identity;
 use index::Index;
-use ingest::{ContentStore, Publisher, Stage};
+use ingest::{ContentStore, Publisher, Stage, Watcher};
 use models::Models;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,6 +31,8 @@ pub struct App {
     pub index: Arc<Index>,
     /// Model packs, and which of them run.
     pub models: Models,
+    /// Looks into watched folders.
+    pub watcher: Watcher,
     /// Signs the head of the audit log.
     pub signing_key: Arc<SigningKey>,
     /// What the site configured.
@@ -48,4 +50,6 @@ pub struct Site {
     pub data: PathBuf,
     /// Questions offered to those who have asked nothing yet: name of a collection and a question.
     pub examples: Vec<(String, String)>,
+    /// Folders in which the pages may have folders watched.
+    pub watch_in: Vec<PathBuf>,
 }

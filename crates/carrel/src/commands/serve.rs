@@ -3,8 +3,10 @@
 use crate::Outcome;
 use crate::config::Configuration;
 use crate::site::{Failure, Site};
+use crate::sources;
 use ::audit::{Action, Actor, Event};
 use answer::Live;
+use ingest::Watcher;
 use serde_json::json;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -50,6 +52,8 @@ pub(crate) async fn serve(site: &Site, configuration: &Configuration, ready: imp
         .map_err(|error| format!("cannot listen on {}: {error}", configuration.listen))?;
     let address = listener.local_addr()?;
     record_start(site).await?;
+    sources::watch_drop_folder(site).await?;
+    let watcher = Watcher::new(site.stage()?);
 
     let app = App {
         store: site.store.clone(),
@@ -61,12 +65,14 @@ pub(crate) async fn serve(site: &Site, configuration: &Configuration, ready: imp
         publisher: retrieval.publisher.clone(),
         index: Arc::clone(&retrieval.index),
         models: models.clone(),
+        watcher: watcher.clone(),
         signing_key: Arc::new(site.signing_key()?),
         site: Arc::new(web::Site {
             organisation: organisation(site, configuration).await?,
             secure_cookies: configuration.secure_cookies(),
             data: site.data.clone(),
             examples: examples(site).await?,
+            watch_in: site.sources().allow.clone(),
         }),
     };
     let stop = CancellationToken::new();
@@ -79,6 +85,11 @@ pub(crate) async fn serve(site: &Site, configuration: &Configuration, ready: imp
         let stop = stop.clone();
         async move { models.follow(stop).await }
     });
+    let watch = tokio::spawn({
+        let stop = stop.clone();
+        async move { watcher.run(stop).await }
+    });
+    let sweep = tokio::spawn(sources::sweep(site.store.clone(), site.content()?, stop.clone()));
     ready(address);
     let service = web::router(app).into_make_service_with_connect_info::<SocketAddr>();
     // An open event stream would keep a graceful end waiting: after a moment the rest is cut.
@@ -89,7 +100,9 @@ pub(crate) async fn serve(site: &Site, configuration: &Configuration, ready: imp
     stop.cancel();
     let _ = tokio::time::timeout(Duration::from_secs(3), server).await;
     let _ = tokio::time::timeout(Duration::from_secs(10), ingest).await;
-    let _ = tokio::time::timeout(Duration::from_secs(1), follow).await;
+    for rest in [follow, watch, sweep] {
+        let _ = tokio::time::timeout(Duration::from_secs(1), rest).await;
+    }
     let mut act = site.store.begin().await?;
     act.record(Event::new(Action::ServerStopped, &Actor::system(), site.operation())).await?;
     act.commit().await?;
@@ -118,7 +131,8 @@ async fn examples(site: &Site) -> Result<Vec<(String, String)>, Failure> {
     Ok(stored.map(serde_json::from_value).transpose()?.unwrap_or_default())
 }
 
-async fn interrupted() {
+/// Ends when the process is asked to end.
+pub(crate) async fn interrupted() {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut terminate) = signal(SignalKind::terminate()) else {
         let _ = tokio::signal::ctrl_c().await;
