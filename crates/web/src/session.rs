@@ -185,7 +185,7 @@ pub(crate) fn cookie(app: &App, name: &str, value: &str, max_age: Option<u32>) -
 
 /// What a page says after something was done. The address carries only the code, so that nobody can put words
 /// into our mouth with a link.
-const SAID: [(&str, FlashKind, &str); 15] = [
+const SAID: [(&str, FlashKind, &str); 18] = [
     ("saved", FlashKind::Done, "Saved."),
     ("created", FlashKind::Done, "Created."),
     ("deleted", FlashKind::Done, "Deleted. The next question no longer finds it."),
@@ -200,6 +200,9 @@ const SAID: [(&str, FlashKind, &str); 15] = [
     ("password", FlashKind::Done, "Your password was changed. Sign in with the new one."),
     ("token-revoked", FlashKind::Done, "The token is gone: the next request with it is refused."),
     ("signed-out", FlashKind::Done, "You are signed out."),
+    ("folder-added", FlashKind::Done, "The folder is watched. The first look at it begins now."),
+    ("folder-removed", FlashKind::Done, "The folder is no longer watched. Its documents stay."),
+    ("looking", FlashKind::Done, "The folder is looked into now. Load this page again to see what was found."),
     ("relabelled", FlashKind::Done, "The label holds from the next question on."),
 ];
 

@@ -219,9 +219,13 @@ async fn follow(
     if queued > 0 {
         words(site, batch).await?;
         report.words_seconds = begin.elapsed().as_secs_f64();
-        if own_worker {
-            vectors(site).await?;
-        }
+    }
+    if own_worker {
+        // An earlier import may have been interrupted: its files are unchanged, and not read yet.
+        rest(site).await?;
+        vectors(site).await?;
+    }
+    if queued > 0 {
         for job in site.store.jobs_of(batch).await?.into_iter().filter(|job| job.state != JobState::Done) {
             // A file in a file was not among those that were counted.
             report.imported = report.imported.saturating_sub(usize::from(job.depth == 0));
@@ -244,6 +248,21 @@ async fn words(site: &Site, batch: BatchId) -> Result<(), Failure> {
         let rate = state.per_second().map_or_else(String::new, |rate| format!("{rate:.1}/s{left}"));
         progress.set_message(rate + &failed);
         if state.waiting + state.running == 0 {
+            progress.finish_and_clear();
+            return Ok(());
+        }
+        pause(asked).await;
+    }
+}
+
+/// Follows whatever else waits in the queue until nothing does.
+async fn rest(site: &Site) -> Result<(), Failure> {
+    let progress = bar(site.store.open_jobs().await?, "documents of earlier imports");
+    loop {
+        let asked = Instant::now();
+        let open = site.store.open_jobs().await?;
+        progress.set_position(progress.length().unwrap_or_default().saturating_sub(open));
+        if open == 0 {
             progress.finish_and_clear();
             return Ok(());
         }
