@@ -15,8 +15,10 @@ mod openai_client;
 mod remote;
 mod routes;
 mod sign_in;
+mod sources;
 mod story;
 mod tokens;
+mod watched;
 
 use domain::{Collection, Permission};
 use testkit::TestApp;
