@@ -20,10 +20,12 @@ mod remote;
 mod rerank;
 mod routes;
 mod sign_in;
+mod sources;
 mod story;
 mod tokens;
 mod uploads;
 mod versions;
+mod watched;
 
 use domain::{Collection, Permission};
 use testkit::TestApp;

@@ -38,6 +38,8 @@ pub(crate) struct Configuration {
     pub(crate) models: ModelPlaces,
     /// Figures for those who watch the server.
     pub(crate) metrics: MetricsReaders,
+    /// Watched folders.
+    pub(crate) sources: Sources,
 }
 
 /// Which cross-encoder puts passages into order before the prompt.
@@ -62,6 +64,25 @@ impl Default for Rerank {
 pub(crate) struct MetricsReaders {
     /// Addresses and networks; nobody unless named.
     pub(crate) allow: Vec<Network>,
+}
+
+/// Where files come from on their own.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Sources {
+    /// Folders in which the pages may have folders watched.
+    pub(crate) allow: Vec<PathBuf>,
+    /// A folder whose files wait for a curator's release, such as where USB media are copied to.
+    pub(crate) drop: Option<PathBuf>,
+    /// The collection that they go into.
+    pub(crate) drop_collection: String,
+}
+
+impl Default for Sources {
+    fn default() -> Self {
+        let allow = ["/srv", "/mnt", "/media", "/run/media"].map(PathBuf::from).to_vec();
+        Self { allow, drop: None, drop_collection: String::new() }
+    }
 }
 
 /// How texts become vectors.
@@ -196,6 +217,7 @@ impl Default for Configuration {
             rerank: Rerank::default(),
             models: ModelPlaces::default(),
             metrics: MetricsReaders::default(),
+            sources: Sources::default(),
         }
     }
 }

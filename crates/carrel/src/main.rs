@@ -9,6 +9,7 @@ mod lock;
 mod progress;
 mod reading;
 mod site;
+mod sources;
 
 use clap::{Parser, Subcommand};
 use config::Configuration;
@@ -48,6 +49,12 @@ enum Command {
     /// Collections and their grants
     #[command(subcommand)]
     Collection(commands::collection::Command),
+    /// Folders that are watched for files
+    #[command(subcommand)]
+    Folder(commands::folder::Command),
+    /// What is being taken in, and what became of it
+    #[command(subcommand)]
+    Job(commands::job::Command),
     /// Model packs
     Model(commands::model::Arguments),
     /// The search index
@@ -109,6 +116,8 @@ async fn run(command: Command, configuration: &Configuration) -> Outcome {
         Command::User(command) => commands::user::run(command, configuration).await,
         Command::Group(command) => commands::group::run(command, configuration).await,
         Command::Collection(command) => commands::collection::run(command, configuration).await,
+        Command::Folder(command) => commands::folder::run(command, configuration).await,
+        Command::Job(command) => commands::job::run(command, configuration).await,
         Command::Model(arguments) => commands::model::run(arguments, configuration).await,
         Command::Index(command) => commands::index::run(command, configuration).await,
         Command::Audit(command) => commands::audit::run(command, configuration).await,

@@ -33,6 +33,11 @@ pub(crate) struct Retrieval {
 }
 
 impl Site {
+    /// The configuration of folders that are watched.
+    pub(crate) const fn sources(&self) -> &crate::config::Sources {
+        &self.configuration.sources
+    }
+
     /// Opens, or makes, the data directory.
     pub(crate) async fn open(configuration: &Configuration) -> Result<Self, Failure> {
         let data = configuration.data.clone();

@@ -4,6 +4,7 @@ use domain::ContentHash;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// From so many files on, flushing the file system once is less work than flushing each of them.
 const WORTH_A_PASS: usize = 6;
@@ -59,12 +60,12 @@ impl ContentStore {
     pub fn put(&self, bytes: &[u8]) -> Result<ContentHash, ContentError> {
         let hash = ContentHash::of(bytes);
         let path = self.path(&hash);
-        if fs::metadata(&path).is_ok_and(|found| found.len() == bytes.len() as u64) {
+        if is_there(&path, bytes) {
             return Ok(hash);
         }
         let folder = path.parent().unwrap_or(&self.directory);
         fs::create_dir_all(folder)?;
-        let partial = path.with_extension(format!("partial-{}", std::process::id()));
+        let partial = partial_of(&path);
         let written = write_durably(&partial, bytes).and_then(|()| fs::rename(&partial, &path));
         if let Err(error) = written {
             let _ = fs::remove_file(&partial);
@@ -86,9 +87,8 @@ impl ContentStore {
         let written = files.iter().map(|bytes| {
             let hash = ContentHash::of(bytes);
             let path = self.path(&hash);
-            let partial = path.with_extension(format!("partial-{}", std::process::id()));
-            let there = fs::metadata(&path).is_ok_and(|found| found.len() == bytes.len() as u64);
-            if !there && !partials.iter().any(|(_, known)| *known == path) {
+            let partial = partial_of(&path);
+            if !is_there(&path, bytes) && !partials.iter().any(|(_, known)| *known == path) {
                 fs::create_dir_all(path.parent().unwrap_or(&self.directory))?;
                 partials.push((partial.clone(), path));
                 fs::write(&partial, bytes)?;
@@ -137,10 +137,31 @@ impl ContentStore {
         }
     }
 
-    fn path(&self, hash: &ContentHash) -> PathBuf {
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    pub(crate) fn path(&self, hash: &ContentHash) -> PathBuf {
         let name = hash.to_string();
         self.directory.join(&name[..2]).join(&name[2..])
     }
+}
+
+/// Whether these bytes are stored already. Then they count as stored just now, so that a sweep that runs meanwhile
+/// leaves them to whoever is about to refer to them.
+fn is_there(path: &Path, bytes: &[u8]) -> bool {
+    use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, utimensat};
+    let at = |tv_nsec| Timespec { tv_sec: 0, tv_nsec: tv_nsec as _ };
+    let now = Timestamps { last_access: at(UTIME_OMIT), last_modification: at(UTIME_NOW) };
+    fs::metadata(path).is_ok_and(|found| found.len() == bytes.len() as u64)
+        && utimensat(CWD, path, &now, AtFlags::empty()).is_ok()
+}
+
+/// A name to write under until all bytes are there; no two writers share one, not even for equal bytes.
+fn partial_of(path: &Path) -> PathBuf {
+    static WRITTEN: AtomicU64 = AtomicU64::new(0);
+    let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
+    path.with_extension(format!("partial-{}-{number}", std::process::id()))
 }
 
 fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {

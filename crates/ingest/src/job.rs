@@ -193,7 +193,7 @@ async fn take_in_children(
             source: &source,
             content: *content,
             size_bytes: *size_bytes,
-            modified_at: None,
+            seen: None,
             sidecar: None,
             parent: Some(parent),
             depth: job.depth + 1,
@@ -237,7 +237,7 @@ pub(crate) async fn give_up(act: &mut Act, bench: &Bench, job: &Job, reason: &st
 }
 
 /// A title for a document that has none: its file name without the ending, with spaces for separators.
-fn title_of(source: &str) -> String {
+pub(crate) fn title_of(source: &str) -> String {
     let name = file_name(source);
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
     let words = stem.replace(['_', '-'], " ");

@@ -10,6 +10,8 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
 const ENDING: &str = ".carrel.json";
+/// Bytes of a sidecar file: all that may be in it fits many times over.
+pub(crate) const LARGEST: u64 = 1 << 20;
 /// Own fields in one sidecar, and characters in one of them.
 const MOST_FIELDS: usize = 50;
 const LONGEST: usize = 1_000;

@@ -10,7 +10,7 @@ use domain::{
 };
 use jiff::Timestamp;
 use serde_json::json;
-use storage::{Act, Job, JobState, StorageError, Store};
+use storage::{Act, Batch, Job, JobState, StorageError, Store};
 
 /// Takes files in.
 #[derive(Clone)]
@@ -54,13 +54,15 @@ pub struct Incoming {
     pub modified_at: Option<Timestamp>,
     /// What its sidecar file says of it.
     pub sidecar: Option<Metadata>,
+    /// Size of that sidecar file in bytes, so that a change of it is noticed.
+    pub sidecar_bytes: u64,
 }
 
 impl Incoming {
     /// A file without anything beside it.
     #[must_use]
     pub fn new(source: impl Into<String>, bytes: Vec<u8>) -> Self {
-        Self { source: source.into(), bytes, modified_at: None, sidecar: None }
+        Self { source: source.into(), bytes, modified_at: None, sidecar: None, sidecar_bytes: 0 }
     }
 }
 
@@ -89,6 +91,9 @@ pub enum StageError {
         /// The limit in bytes.
         limit: u64,
     },
+    /// Another watched folder of the collection has a file of this name.
+    #[error("another watched folder of this collection has a file of this name; give one of the two another name")]
+    Taken,
     /// The content store refused.
     #[error(transparent)]
     Content(#[from] ContentError),
@@ -102,7 +107,8 @@ pub(crate) struct Kept<'a> {
     pub(crate) source: &'a str,
     pub(crate) content: ContentHash,
     pub(crate) size_bytes: u64,
-    pub(crate) modified_at: Option<Timestamp>,
+    /// Size and time by which a look at a disk knows it again.
+    pub(crate) seen: Option<(u64, Timestamp)>,
     pub(crate) sidecar: Option<&'a Metadata>,
     /// The document that it was taken out of.
     pub(crate) parent: Option<DocumentId>,
@@ -155,6 +161,18 @@ impl Stage {
         actor: &Actor,
         operation: OperationId,
     ) -> Result<Vec<Result<Staged, StageError>>, StageError> {
+        self.submit_group(origin, files, None, actor, operation).await
+    }
+
+    /// As [`Stage::submit_all`]; `batch` is added together with its first job.
+    pub(crate) async fn submit_group(
+        &self,
+        origin: &Origin<'_>,
+        files: Vec<Incoming>,
+        batch: Option<&Batch>,
+        actor: &Actor,
+        operation: OperationId,
+    ) -> Result<Vec<Result<Staged, StageError>>, StageError> {
         let (store, largest) = (self.content.clone(), self.largest_file);
         let (files, hashes) = tokio::task::spawn_blocking(move || {
             let taken = |file: &&Incoming| !file.bytes.is_empty() && file.bytes.len() as u64 <= largest;
@@ -183,12 +201,22 @@ impl Stage {
                 source: &file.source,
                 content,
                 size_bytes,
-                modified_at: file.modified_at,
+                seen: file.modified_at.map(|at| (size_bytes + file.sidecar_bytes, at)),
                 sidecar: file.sidecar.as_ref(),
                 parent: None,
                 depth: 0,
             };
+            if origin.folder.is_some() {
+                let folder = act.folder_of(origin.collection.id, &file.source).await?;
+                if folder.is_some() && folder != origin.folder {
+                    staged.push(Err(StageError::Taken));
+                    continue;
+                }
+            }
             let done = take_in(&mut act, self.store.environment(), origin, &kept, actor, operation).await?;
+            if let (Staged::Queued(..), Some(batch)) = (&done, batch) {
+                act.ensure_batch(batch).await?;
+            }
             staged.push(Ok(done));
         }
         // A file that did not change is no event; its time may have to be noted all the same.
@@ -211,12 +239,22 @@ pub(crate) async fn take_in(
     operation: OperationId,
 ) -> Result<Staged, StorageError> {
     let collection = origin.collection.id;
-    let staged = match act.document_at(collection, file.source).await? {
+    let known = act.document_at(collection, file.source).await?;
+    let staged = match known {
+        // A file now stands where an archive was that a file of this path was taken out of.
+        Some(child) if file.parent.is_none() && child.parent.is_some() => {
+            act.supersede(child.id).await?;
+            act.delete_document(child.id).await?;
+            let event = Event::new(Action::DocumentDeleted, actor, operation).on("document", child.id, &child.title);
+            let detail = json!({ "source": file.source, "reason": "a file of this path took its place" });
+            act.record(event.detail(detail)).await?;
+            added(act, environment, origin, file, None, actor, operation).await?
+        }
         Some(known) => changed(act, environment, origin, file, known, actor, operation).await?,
-        None => added(act, environment, origin, file, actor, operation).await?,
+        None => added(act, environment, origin, file, None, actor, operation).await?,
     };
-    if let Some(modified_at) = file.modified_at {
-        act.see_source(collection, file.source, origin.folder, file.size_bytes, modified_at).await?;
+    if let Some((size_bytes, modified_at)) = file.seen {
+        act.see_source(collection, file.source, origin.folder, size_bytes, modified_at).await?;
     }
     Ok(staged)
 }
@@ -231,10 +269,22 @@ async fn changed(
     actor: &Actor,
     operation: OperationId,
 ) -> Result<Staged, StorageError> {
-    let says_the_same = match file.sidecar {
-        Some(sidecar) => act.sidecar(known.id).await?.as_ref() == Some(sidecar),
-        None => true,
-    };
+    // What does not lie on a disk has nothing beside it, and says nothing of that.
+    let says_the_same =
+        file.sidecar.is_none() && file.seen.is_none() || act.sidecar(known.id).await?.as_ref() == file.sidecar;
+    if says_the_same && let Some((state, content)) = act.last_job(known.id).await? {
+        let open = matches!(state, JobState::Waiting | JobState::Running | JobState::Paused | JobState::Held);
+        let given_up = matches!(state, JobState::Failed | JobState::Cancelled);
+        // A second look must not send a file to the end of the queue again, nor try for ever what failed or was called
+        // off: it is for a person to say so.
+        if content == file.content && !known.hidden && (open || given_up && origin.folder.is_some()) {
+            return Ok(Staged::Unchanged(known.id));
+        }
+        if open && content != file.content && known.content == file.content && known.state == DocumentState::Ready {
+            // The file is again what it was, before anybody read what it had become.
+            act.supersede(known.id).await?;
+        }
+    }
     if known.content == file.content && known.state == DocumentState::Ready && says_the_same {
         if known.hidden {
             act.hide(known.id, false).await?;
@@ -244,14 +294,14 @@ async fn changed(
         }
         return Ok(Staged::Unchanged(known.id));
     }
-    if known.content != file.content && act.source_count(known.id).await? > 1 {
+    if (known.content != file.content || !says_the_same) && act.source_count(known.id).await? > 1 {
         // One of several equal files has become another: the others' document stays as it is.
         act.drop_source(origin.collection.id, file.source).await?;
-        return added(act, environment, origin, file, actor, operation).await;
+        return added(act, environment, origin, file, Some(&known), actor, operation).await;
     }
     act.supersede(known.id).await?;
-    if let Some(sidecar) = file.sidecar {
-        act.set_sidecar(known.id, Some(sidecar)).await?;
+    if !says_the_same {
+        act.set_sidecar(known.id, file.sidecar).await?;
     }
     if known.hidden {
         act.hide(known.id, false).await?;
@@ -259,18 +309,21 @@ async fn changed(
     queue(act, environment, origin, file, known.id, actor, operation).await
 }
 
-/// A file from a new source.
+/// A file from a new source; what was a place of the document `like` keeps its label and readers.
 async fn added(
     act: &mut Act,
     environment: &Environment,
     origin: &Origin<'_>,
     file: &Kept<'_>,
+    like: Option<&Document>,
     actor: &Actor,
     operation: OperationId,
 ) -> Result<Staged, StorageError> {
     let Origin { collection, label, .. } = *origin;
-    let label = label.unwrap_or(collection.default_label);
+    let label = like.map(|like| like.label).or(label).unwrap_or(collection.default_label);
+    let narrowed = like.is_some_and(|like| like.readers.is_some());
     if file.parent.is_none()
+        && !narrowed
         && file.sidecar.is_none()
         && !origin.held
         && let Some(equal) = act.document_with(collection.id, &file.content, label).await?
@@ -309,8 +362,8 @@ async fn added(
         updated_at: now,
     };
     act.insert_document(&document).await?;
-    if let Some(parent) = file.parent {
-        act.inherit_rights(document.id, parent).await?;
+    if let Some(like) = file.parent.or(like.map(|like| like.id)) {
+        act.inherit_rights(document.id, like).await?;
     }
     if let Some(sidecar) = file.sidecar {
         act.set_sidecar(document.id, Some(sidecar)).await?;

@@ -140,6 +140,18 @@ impl Act {
         Ok(())
     }
 
+    /// Adds a batch if it is not there yet.
+    ///
+    /// # Errors
+    /// [`crate::StorageError`].
+    pub async fn ensure_batch(&mut self, batch: &Batch) -> Result<()> {
+        let there: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM batches WHERE id = ?)")
+            .bind(batch.id.uuid())
+            .fetch_one(self.connection())
+            .await?;
+        if there { Ok(()) } else { self.insert_batch(batch).await }
+    }
+
     /// Notes that so many more of its files had not changed.
     ///
     /// # Errors
@@ -207,11 +219,19 @@ impl Act {
         self.move_jobs(batch, &[JobState::Held], JobState::Waiting).await
     }
 
-    /// Calls off everything of a batch that has not come to its end; gives how many jobs.
+    /// Calls off everything of a batch that has not come to its end; gives how many jobs. Out of quarantine, documents
+    /// that were never read go with them.
     ///
     /// # Errors
     /// [`crate::StorageError`].
     pub async fn cancel_batch(&mut self, batch: BatchId) -> Result<u64> {
+        sqlx::query(
+            "DELETE FROM documents WHERE version = 0 \
+             AND id IN (SELECT document FROM jobs WHERE batch = ? AND state = 'held')",
+        )
+        .bind(batch.uuid())
+        .execute(self.connection())
+        .await?;
         let open = [JobState::Waiting, JobState::Running, JobState::Paused, JobState::Held];
         self.move_jobs(batch, &open, JobState::Cancelled).await
     }

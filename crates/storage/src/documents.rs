@@ -181,7 +181,7 @@ impl Act {
     }
 
     /// A document and those taken out of it, at any depth.
-    async fn family(&mut self, id: DocumentId) -> Result<Vec<DocumentId>> {
+    pub(crate) async fn family(&mut self, id: DocumentId) -> Result<Vec<DocumentId>> {
         let ids: Vec<uuid::Uuid> = sqlx::query_scalar(
             "WITH RECURSIVE family (id) AS (VALUES (?) UNION \
              SELECT d.id FROM documents AS d JOIN family AS f ON d.parent = f.id) SELECT id FROM family",

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 use sqlx::sqlite::{SqliteQueryResult, SqliteRow};
 use sqlx::{QueryBuilder, Sqlite};
 
+/// Why a job was called off when newer bytes of its document came.
+pub(crate) const SUPERSEDED: &str = "a newer version of the file came";
+
 /// Where a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -224,11 +227,11 @@ impl Act {
     /// [`crate::StorageError`].
     pub async fn supersede(&mut self, document: DocumentId) -> Result<()> {
         sqlx::query(
-            "UPDATE jobs SET state = 'cancelled', finished_at = ?, reason = 'a newer version of the file came', \
-             lease_owner = NULL, leased_until = NULL \
+            "UPDATE jobs SET state = 'cancelled', finished_at = ?, reason = ?, lease_owner = NULL, leased_until = NULL \
              WHERE document = ? AND state IN ('waiting', 'running', 'paused', 'held')",
         )
         .bind(self.now().as_millisecond())
+        .bind(SUPERSEDED)
         .bind(document.uuid())
         .execute(self.connection())
         .await?;
@@ -272,11 +275,34 @@ impl Act {
         held(&done)
     }
 
-    /// Calls off a job that has not come to its end; `false` if it came to its end before. Its worker learns of it by its heartbeat.
+    /// State and bytes of the job that a document got last.
+    ///
+    /// # Errors
+    /// [`crate::StorageError`].
+    pub async fn last_job(&mut self, document: DocumentId) -> Result<Option<(JobState, ContentHash)>> {
+        let row =
+            sqlx::query("SELECT state, content FROM jobs WHERE document = ? ORDER BY created_at DESC, id DESC LIMIT 1")
+                .bind(document.uuid())
+                .fetch_optional(self.connection())
+                .await?;
+        let job = |row: &SqliteRow| {
+            Ok((row.one_of("state", &JobState::ALL, JobState::as_str)?, row.bytes::<ContentHash>("content")?))
+        };
+        row.as_ref().map(job).transpose()
+    }
+
+    /// Calls off a job that has not come to its end; `false` if it came to its end before. Its worker learns of it by
+    /// its heartbeat. Out of quarantine, a document that was never read goes with it.
     ///
     /// # Errors
     /// [`crate::StorageError`].
     pub async fn cancel(&mut self, id: JobId) -> Result<bool> {
+        sqlx::query(
+            "DELETE FROM documents WHERE version = 0 AND id = (SELECT document FROM jobs WHERE id = ? AND state = 'held')",
+        )
+        .bind(id.uuid())
+        .execute(self.connection())
+        .await?;
         let done = sqlx::query(
             "UPDATE jobs SET state = 'cancelled', finished_at = ?, lease_owner = NULL, leased_until = NULL \
              WHERE id = ? AND state IN ('waiting', 'running', 'paused', 'held')",
@@ -289,14 +315,15 @@ impl Act {
     }
 
     /// Puts a failed or cancelled job back into the queue, its attempts forgotten, and a failed document back to
-    /// waiting; `false` if it is neither.
+    /// waiting; `false` if it is neither, or the document is gone.
     ///
     /// # Errors
     /// [`crate::StorageError`].
     pub async fn retry(&mut self, id: JobId) -> Result<bool> {
         let done = sqlx::query(
             "UPDATE jobs SET state = 'waiting', stage = '', progress = 0.0, attempts = 0, reason = NULL, \
-             not_before = NULL, started_at = NULL, finished_at = NULL WHERE id = ? AND state IN ('failed', 'cancelled')",
+             not_before = NULL, started_at = NULL, finished_at = NULL WHERE id = ? AND state IN ('failed', 'cancelled') \
+             AND EXISTS (SELECT 1 FROM documents AS d WHERE d.id = jobs.document)",
         )
         .bind(id.uuid())
         .execute(self.connection())

@@ -8,6 +8,7 @@ use domain::{
 };
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Sqlite};
+use std::collections::HashSet;
 use uuid::Uuid;
 
 /// What [`document_of`] reads, of the table `documents AS d`.
@@ -268,6 +269,21 @@ impl Store {
         );
         scope::push_condition(&mut sql, scope);
         Ok(count(sql.build_query_scalar().fetch_one(&self.reader).await?))
+    }
+
+    /// Every original that is still needed: by a version of a document, or by a job of a document that is still there,
+    /// for that may be tried again.
+    ///
+    /// # Errors
+    /// [`crate::StorageError`].
+    pub async fn contents_in_use(&self) -> Result<HashSet<ContentHash>> {
+        let rows = sqlx::query(
+            "SELECT content FROM documents UNION SELECT content FROM versions UNION SELECT content FROM jobs \
+             WHERE state <> 'done' AND EXISTS (SELECT 1 FROM documents AS d WHERE d.id = jobs.document)",
+        )
+        .fetch_all(&self.reader)
+        .await?;
+        rows.iter().map(|row| row.bytes("content")).collect()
     }
 
     /// Whether any version of any document, or an open job, still needs the original with this hash.

@@ -5,16 +5,19 @@ use domain::{AccessScope, CollectionId, PrincipalId};
 use sqlx::{QueryBuilder, Sqlite};
 
 /// Appends the condition that the document row `d` may be read. The same rule as [`AccessScope::allows`], and not
-/// hidden.
+/// hidden, nor in quarantine: a file that no curator has released yet is not there for anybody.
 pub(crate) fn push_condition(sql: &mut QueryBuilder<Sqlite>, scope: &AccessScope) {
-    sql.push("(d.hidden = 0 AND d.collection IN (SELECT unhex(value) FROM json_each(")
-        .push_bind(id_list(scope.collections().map(CollectionId::uuid)))
-        .push(")) AND d.label <= ")
-        .push_bind(i64::from(scope.clearance().0.rank()))
-        .push(
-            " AND (d.narrowed = 0 OR EXISTS (SELECT 1 FROM document_readers AS r WHERE r.document = d.id \
+    sql.push(
+        "(d.hidden = 0 AND (d.version > 0 OR NOT EXISTS (SELECT 1 FROM jobs AS q WHERE q.document = d.id \
+         AND q.state = 'held')) AND d.collection IN (SELECT unhex(value) FROM json_each(",
+    )
+    .push_bind(id_list(scope.collections().map(CollectionId::uuid)))
+    .push(")) AND d.label <= ")
+    .push_bind(i64::from(scope.clearance().0.rank()))
+    .push(
+        " AND (d.narrowed = 0 OR EXISTS (SELECT 1 FROM document_readers AS r WHERE r.document = d.id \
                AND r.principal IN (SELECT unhex(value) FROM json_each(",
-        )
-        .push_bind(id_list(scope.principals().map(PrincipalId::uuid)))
-        .push(")))))");
+    )
+    .push_bind(id_list(scope.principals().map(PrincipalId::uuid)))
+    .push(")))))");
 }

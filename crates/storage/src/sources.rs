@@ -4,6 +4,7 @@ use crate::rows::Columns;
 use crate::{Act, Result, StorageError, Store, scope};
 use domain::{AccessScope, CollectionId, ContentHash, Document, DocumentId, FolderId, Label};
 use jiff::Timestamp;
+use std::collections::HashSet;
 
 use crate::reading::{document_of, documents_where};
 
@@ -22,6 +23,10 @@ pub struct KnownSource {
     pub content: ContentHash,
     /// Whether its document can be found: a version was read, and it is not hidden.
     pub in_use: bool,
+    /// Whether its document is hidden, because its file went away.
+    pub hidden: bool,
+    /// Whether its document, which cannot be found, has an open job.
+    pub in_work: bool,
 }
 
 impl Act {
@@ -40,8 +45,8 @@ impl Act {
         row.as_ref().map(document_of).transpose()
     }
 
-    /// A document of its own (not taken out of another, nor narrowed) with these bytes and this label in the
-    /// collection.
+    /// A document of its own (not taken out of another, nor narrowed, nor described by a sidecar file) with these bytes
+    /// and this label in the collection. One in quarantine, or called off before it was read, does not count.
     ///
     /// # Errors
     /// [`StorageError`].
@@ -58,7 +63,11 @@ impl Act {
             .push_bind(collection.uuid())
             .push(" AND d.label = ")
             .push_bind(label.rank())
-            .push(" AND d.parent IS NULL AND d.narrowed = 0 AND d.state <> 'failed' AND d.hidden = 0 LIMIT 1");
+            .push(
+                " AND d.parent IS NULL AND d.narrowed = 0 AND d.sidecar IS NULL AND d.hidden = 0 \
+                 AND (d.state = 'ready' OR EXISTS (SELECT 1 FROM jobs AS j WHERE j.document = d.id \
+                 AND j.state IN ('waiting', 'running', 'paused'))) LIMIT 1",
+            );
         let row = sql.build().fetch_optional(self.connection()).await?;
         row.as_ref().map(document_of).transpose()
     }
@@ -144,24 +153,78 @@ impl Act {
         Ok(())
     }
 
-    /// Gives a source a new path; its document stays what it is.
+    /// Gives a source a new path; its document stays what it is, and the paths of those taken out of it follow. `false`
+    /// if `document` has no such source (any more), or the new path is taken.
     ///
     /// # Errors
-    /// `Conflict` if the new path is taken.
-    pub async fn rename_source(&mut self, collection: CollectionId, from: &str, to: &str) -> Result<()> {
-        sqlx::query("UPDATE sources SET source = ?3 WHERE collection = ?1 AND source = ?2")
-            .bind(collection.uuid())
+    /// `Conflict` if the new path of a document taken out of it is taken.
+    pub async fn rename_source(
+        &mut self,
+        collection: CollectionId,
+        document: DocumentId,
+        from: &str,
+        to: &str,
+    ) -> Result<bool> {
+        let done = sqlx::query(
+            "UPDATE sources SET source = ?4 WHERE collection = ?1 AND document = ?2 AND source = ?3 \
+             AND NOT EXISTS (SELECT 1 FROM sources WHERE collection = ?1 AND source = ?4)",
+        )
+        .bind(collection.uuid())
+        .bind(document.uuid())
+        .bind(from)
+        .bind(to)
+        .execute(self.connection())
+        .await?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        sqlx::query("UPDATE documents SET source = ?3 WHERE id = ?1 AND source = ?2")
+            .bind(document.uuid())
             .bind(from)
             .bind(to)
             .execute(self.connection())
             .await?;
-        sqlx::query("UPDATE documents SET source = ?3 WHERE collection = ?1 AND source = ?2")
-            .bind(collection.uuid())
+        for part in self.family(document).await?.into_iter().filter(|part| *part != document) {
+            for (table, key) in [("sources", "document"), ("documents", "id")] {
+                sqlx::query(sqlx::AssertSqlSafe(format!(
+                    "UPDATE {table} SET source = ?3 || substr(source, length(?2) + 1) \
+                     WHERE {key} = ?1 AND substr(source, 1, length(?2) + 1) = ?2 || '/'"
+                )))
+                .bind(part.uuid())
+                .bind(from)
+                .bind(to)
+                .execute(self.connection())
+                .await?;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Gives a document, that has the title `from`, the title `to`; the index is told.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn retitle(&mut self, document: DocumentId, from: &str, to: &str) -> Result<()> {
+        let done = sqlx::query("UPDATE documents SET title = ?3 WHERE id = ?1 AND title = ?2 AND title <> ?3")
+            .bind(document.uuid())
             .bind(from)
             .bind(to)
             .execute(self.connection())
             .await?;
-        Ok(())
+        if done.rows_affected() > 0 { self.tell_index(document).await } else { Ok(()) }
+    }
+
+    /// The watched folder that a source was seen in last.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn folder_of(&mut self, collection: CollectionId, source: &str) -> Result<Option<FolderId>> {
+        let row = sqlx::query("SELECT folder FROM sources WHERE collection = ? AND source = ?")
+            .bind(collection.uuid())
+            .bind(source)
+            .fetch_optional(self.connection())
+            .await?;
+        row.map_or(Ok(None), |row| row.id_if_any("folder"))
     }
 
     /// Takes a source away from its document. Gives how many the document has left; at 0 the document keeps its own
@@ -200,7 +263,9 @@ impl Store {
     /// [`StorageError`].
     pub async fn known_sources(&self, collection: CollectionId, folder: Option<FolderId>) -> Result<Vec<KnownSource>> {
         let rows = sqlx::query(
-            "SELECT s.*, d.content, d.state = 'ready' AND d.hidden = 0 AS in_use FROM sources AS s \
+            "SELECT s.*, d.content, d.hidden, d.state = 'ready' AND d.hidden = 0 AS in_use, \
+             CASE WHEN d.state = 'ready' THEN 0 ELSE EXISTS (SELECT 1 FROM jobs AS j WHERE j.document = d.id \
+             AND j.state IN ('waiting', 'running', 'paused', 'held')) END AS in_work FROM sources AS s \
              JOIN documents AS d ON d.id = s.document WHERE s.collection = ?1 AND (?2 IS NULL OR s.folder = ?2) \
              AND d.parent IS NULL ORDER BY s.source",
         )
@@ -218,9 +283,28 @@ impl Store {
                     seen: size.zip(row.time_if_any("modified_at")?),
                     content: row.bytes("content")?,
                     in_use: row.plain("in_use")?,
+                    hidden: row.plain("hidden")?,
+                    in_work: row.plain("in_work")?,
                 })
             })
             .collect()
+    }
+
+    /// Paths and bytes that a person called off before they were read, so that a watched folder does not bring them
+    /// again.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn refused_sources(&self, collection: CollectionId) -> Result<HashSet<(String, ContentHash)>> {
+        let rows = sqlx::query(
+            "SELECT source, content FROM jobs WHERE state = 'cancelled' AND collection = ?1 AND reason IS NOT ?2 \
+             AND NOT EXISTS (SELECT 1 FROM documents AS d WHERE d.id = jobs.document)",
+        )
+        .bind(collection.uuid())
+        .bind(crate::queue::SUPERSEDED)
+        .fetch_all(&self.reader)
+        .await?;
+        rows.iter().map(|row| Ok((row.plain("source")?, row.bytes("content")?))).collect()
     }
 
     /// The paths that hold a document's bytes. Knows no scope: ask for the document first.

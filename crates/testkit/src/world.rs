@@ -11,7 +11,7 @@ use domain::{Clearance, Collection, CollectionId, Environment, Label, OperationI
 use identity::{Identity, IdentityError, NewToken, NewUser, PasswordCost, Policy, TokenScope};
 use index::Index;
 use inference::{Generator, GeneratorOptions};
-use ingest::{ContentStore, Incoming, Origin, Publisher, Reader, Stage, Staged, Worker};
+use ingest::{ContentStore, Incoming, Origin, Publisher, Reader, Stage, Staged, Watcher, Worker};
 use models::Models;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -61,8 +61,10 @@ impl TestApp {
         let (reader, model) = (Reader::in_process(2), "minilm".to_owned());
         let worker = Worker::new(store.clone(), content.clone(), reader, embedder, model, publisher.clone());
         let key = SigningKey::load_or_create(&data.path().join("audit.pem"), &environment).expect("a key is made");
+        let stage = Stage::new(store.clone(), content.clone(), 4_000_000);
         let app = App {
-            stage: Stage::new(store.clone(), content.clone(), 4_000_000),
+            watcher: Watcher::new(stage.clone()),
+            stage,
             store,
             identity,
             answering,
@@ -79,6 +81,7 @@ impl TestApp {
                 data: data.path().to_owned(),
                 metrics_allow: Vec::new(),
                 examples: vec![("Handbook".to_owned(), "How many days of leave do I get?".to_owned())],
+                watch_in: vec![data.path().join("shares")],
             }),
         };
         let world = Self { app, worker, data };

@@ -6,7 +6,7 @@ use answer::{Answering, Live};
 use audit::SigningKey;
 use identity::Identity;
 use index::Index;
-use ingest::{ContentStore, Publisher, Stage};
+use ingest::{ContentStore, Publisher, Stage, Watcher};
 use models::Models;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -35,6 +35,8 @@ pub struct App {
     pub models: Models,
     /// What is counted of requests.
     pub metrics: Metrics,
+    /// Looks into watched folders.
+    pub watcher: Watcher,
     /// Signs the head of the audit log.
     pub signing_key: Arc<SigningKey>,
     /// What the site configured.
@@ -54,4 +56,6 @@ pub struct Site {
     pub metrics_allow: Vec<Network>,
     /// Questions offered to those who have asked nothing yet: name of a collection and a question.
     pub examples: Vec<(String, String)>,
+    /// Folders in which the pages may have folders watched.
+    pub watch_in: Vec<PathBuf>,
 }

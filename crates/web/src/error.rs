@@ -184,6 +184,15 @@ impl From<ingest::StageError> for WebError {
     }
 }
 
+impl From<ingest::FolderError> for WebError {
+    fn from(error: ingest::FolderError) -> Self {
+        match error {
+            ingest::FolderError::Refused(sentence) => Self::Invalid(sentence),
+            ingest::FolderError::Storage(error) => error.into(),
+        }
+    }
+}
+
 impl From<ingest::PublishError> for WebError {
     fn from(error: ingest::PublishError) -> Self {
         Self::internal(error)

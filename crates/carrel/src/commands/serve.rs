@@ -3,9 +3,11 @@
 use crate::Outcome;
 use crate::config::Configuration;
 use crate::site::{Failure, Site};
+use crate::sources;
 use ::audit::{Action, Actor, Event};
 use answer::Live;
 use inference::Arithmetic;
+use ingest::Watcher;
 use serde_json::json;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -58,6 +60,8 @@ pub(crate) async fn serve(site: &Site, configuration: &Configuration, ready: imp
         .map_err(|error| format!("cannot listen on {}: {error}", configuration.listen))?;
     let address = listener.local_addr()?;
     record_start(site).await?;
+    sources::watch_drop_folder(site).await?;
+    let watcher = Watcher::new(site.stage()?);
 
     let app = App {
         store: site.store.clone(),
@@ -70,6 +74,7 @@ pub(crate) async fn serve(site: &Site, configuration: &Configuration, ready: imp
         index: Arc::clone(&retrieval.index),
         models: models.clone(),
         metrics: Metrics::new(site.store.environment().now()),
+        watcher: watcher.clone(),
         signing_key: Arc::new(site.signing_key()?),
         site: Arc::new(web::Site {
             organisation: organisation(site, configuration).await?,
@@ -77,6 +82,7 @@ pub(crate) async fn serve(site: &Site, configuration: &Configuration, ready: imp
             data: site.data.clone(),
             metrics_allow: configuration.metrics.allow.clone(),
             examples: examples(site).await?,
+            watch_in: site.sources().allow.clone(),
         }),
     };
     let stop = CancellationToken::new();
@@ -89,6 +95,11 @@ pub(crate) async fn serve(site: &Site, configuration: &Configuration, ready: imp
         let stop = stop.clone();
         async move { models.follow(stop).await }
     });
+    let watch = tokio::spawn({
+        let stop = stop.clone();
+        async move { watcher.run(stop).await }
+    });
+    let sweep = tokio::spawn(sources::sweep(site.store.clone(), site.content()?, stop.clone()));
     ready(address);
     let service = web::router(app).into_make_service_with_connect_info::<SocketAddr>();
     // An open event stream would keep a graceful end waiting: after a moment the rest is cut.
@@ -99,7 +110,9 @@ pub(crate) async fn serve(site: &Site, configuration: &Configuration, ready: imp
     stop.cancel();
     let _ = tokio::time::timeout(Duration::from_secs(3), server).await;
     let _ = tokio::time::timeout(Duration::from_secs(10), ingest).await;
-    let _ = tokio::time::timeout(Duration::from_secs(1), follow).await;
+    for rest in [follow, watch, sweep] {
+        let _ = tokio::time::timeout(Duration::from_secs(1), rest).await;
+    }
     let mut act = site.store.begin().await?;
     act.record(Event::new(Action::ServerStopped, &Actor::system(), site.operation())).await?;
     act.commit().await?;
@@ -136,7 +149,8 @@ async fn examples(site: &Site) -> Result<Vec<(String, String)>, Failure> {
     Ok(stored.map(serde_json::from_value).transpose()?.unwrap_or_default())
 }
 
-async fn interrupted() {
+/// Ends when the process is asked to end.
+pub(crate) async fn interrupted() {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut terminate) = signal(SignalKind::terminate()) else {
         let _ = tokio::signal::ctrl_c().await;

@@ -10,6 +10,7 @@ mod collections_admin;
 mod compare;
 mod document;
 mod document_acts;
+mod folders;
 mod health;
 mod jobs;
 mod library;
@@ -65,6 +66,11 @@ pub fn router(app: App) -> Router {
         .route("/jobs", get(jobs::get))
         .route("/jobs/{id}/cancel", post(jobs::cancel))
         .route("/jobs/{id}/retry", post(jobs::retry))
+        .route("/folders", get(folders::get).post(folders::add))
+        .route("/folders/{id}/pause", post(folders::pause))
+        .route("/folders/{id}/resume", post(folders::resume))
+        .route("/folders/{id}/look", post(folders::look))
+        .route("/folders/{id}/remove", get(folders::confirm_remove).post(folders::remove))
         .route("/people", get(people::get).post(people::create))
         .route("/people/{id}", post(people::change))
         .route("/groups", post(people::create_group))

@@ -43,6 +43,8 @@ pub enum Nav {
     Library,
     /// The ingest queue.
     Jobs,
+    /// Folders that are watched for files.
+    Folders,
     /// Users and groups.
     People,
     /// Collections and who may do what in them.
@@ -79,6 +81,7 @@ impl Nav {
             Self::Search => ("/search", "Search"),
             Self::Library => ("/library", "Library"),
             Self::Jobs => ("/jobs", "Jobs"),
+            Self::Folders => ("/folders", "Folders"),
             Self::People => ("/people", "People"),
             Self::Collections => ("/admin/collections", "Collections"),
             Self::Models => ("/admin/models", "Models"),
@@ -93,8 +96,8 @@ impl Nav {
     const fn duties(role: Role) -> &'static [Self] {
         match role {
             Role::Staff => &[],
-            Role::Curator => &[Self::Jobs, Self::Compare],
-            Role::Admin => &[Self::Jobs, Self::People, Self::Collections, Self::Models, Self::Health],
+            Role::Curator => &[Self::Jobs, Self::Folders, Self::Compare],
+            Role::Admin => &[Self::Jobs, Self::Folders, Self::People, Self::Collections, Self::Models, Self::Health],
             Role::Auditor => &[Self::Audit],
         }
     }

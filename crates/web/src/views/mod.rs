@@ -13,6 +13,7 @@ mod collections_admin;
 mod compare;
 mod document;
 mod filters;
+mod folders;
 mod health;
 mod jobs;
 mod layout;
@@ -39,6 +40,7 @@ pub use collection::{
 pub use collections_admin::{CollectionEdit, CollectionsAdminPage, Matrix, MatrixRow};
 pub use compare::{ComparePage, CompareSide};
 pub use document::{CitationNav, DocumentLink, DocumentPage, PassageView, VersionLink};
+pub use folders::{FolderRow, FoldersPage};
 pub use health::{EngineRow, EngineState, HealthCard, HealthPage, HealthState, ModelRow};
 pub use jobs::{JobFilter, JobRow, JobState, JobsPage, JobsPartial};
 pub use layout::{Chrome, Flash, FlashKind, Nav, NavItem, Pager, Person, Theme};

@@ -6,7 +6,7 @@ use crate::config::Configuration;
 use crate::site::{Failure, Site};
 use ::audit::Actor;
 use ::index::{Mode, Query};
-use ingest::Origin;
+use ingest::{Origin, Scan};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -58,10 +58,10 @@ pub(super) async fn run(arguments: Arguments, configuration: &Configuration) -> 
         None => searches.await??,
         Some(folder) => {
             let collection = site.collection(arguments.collection.as_deref().unwrap_or_default()).await?;
-            let (files, _) = ingest::files(std::slice::from_ref(folder))?;
+            let scan = Scan { tree: ingest::tree(std::slice::from_ref(folder))?, ..Scan::default() };
             let (stage, worker, stop) = (site.stage()?, site.worker(&retrieval).await?, CancellationToken::new());
             let (origin, actor) = (Origin::of(&collection), Actor::console());
-            let taking = stage.take_in_changes(&origin, &files, Removal::Keep, &actor, site.operation(), |_| {});
+            let taking = stage.take_in_changes(&origin, &scan, Removal::Keep, &actor, site.operation(), |_| {});
             let searching = async {
                 let times = searches.await;
                 stop.cancel();

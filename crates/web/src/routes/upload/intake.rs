@@ -160,7 +160,7 @@ impl<'a> Intake<'a> {
             let sidecar = self.sidecars.remove(&source).map(|(_, metadata)| metadata);
             // Until it is taken in, it stands there as what it will be.
             self.received.files.push((source.clone(), FileOutcome::Queued));
-            self.push(at, Incoming { source, bytes, modified_at: None, sidecar });
+            self.push(at, Incoming { sidecar, ..Incoming::new(source, bytes) });
         }
         if self.group.len() >= GROUP || self.group_bytes >= GROUP_BYTES {
             self.take_in().await?;
@@ -199,7 +199,7 @@ impl<'a> Intake<'a> {
             self.received.files.push((source.clone(), FileOutcome::Queued));
             self.received.files.len() - 1
         });
-        self.push(at, Incoming { source, bytes: read?, modified_at: None, sidecar: Some(metadata) });
+        self.push(at, Incoming { sidecar: Some(metadata), ..Incoming::new(source, read?) });
         Ok(true)
     }
 
