@@ -51,6 +51,8 @@ pub enum Kind {
     Generate,
     /// Turns text into vectors.
     Embed,
+    /// Reads the text in pictures.
+    Recognize,
 }
 
 impl Kind {
@@ -59,6 +61,7 @@ impl Kind {
         match self {
             Self::Generate => "generate",
             Self::Embed => "embed",
+            Self::Recognize => "recognize",
         }
     }
 }

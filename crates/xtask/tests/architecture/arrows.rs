@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 const ARROWS: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("extract", &["domain"]),
+    ("recognize", &["domain", "extract"]),
     ("index", &["domain"]),
     ("inference", &["domain"]),
     ("audit", &["domain"]),
@@ -24,12 +25,13 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 const ALL: &[&str] =
-    &["domain", "extract", "index", "inference", "models", "audit", "storage", "identity", "ingest", "answer", "web"];
+    &["domain", "extract", "recognize", "index", "inference", "models", "audit", "storage", "identity", "ingest", "answer", "web"];
 
 /// Crate, what must not be among its own dependencies.
 const MUST_NOT_KNOW: &[(&str, &[&str])] = &[
     ("domain", &["tokio", "sqlx", "axum", "tracing", "futures-util"]),
     ("extract", &["tokio", "sqlx", "axum", "tantivy", "candle-core", "tokenizers"]),
+    ("recognize", &["tokio", "sqlx", "axum", "tantivy", "candle-core", "tokenizers"]),
     ("index", &["tokio", "sqlx", "axum", "candle-core", "tokenizers"]),
     ("inference", &["sqlx", "axum", "tantivy", "hnsw_rs"]),
     ("audit", &["tokio", "sqlx", "axum"]),
