@@ -18,6 +18,11 @@ impl<'a> Blocks<'a> {
 
     /// Adds a block; one without any text is left out.
     pub(crate) fn push(&mut self, kind: BlockKind, text: &str, page: Option<u32>) -> Result<(), ExtractError> {
+        self.push_at(kind, text, Location::on_page(page))
+    }
+
+    /// Adds a block at a place; one without any text is left out.
+    pub(crate) fn push_at(&mut self, kind: BlockKind, text: &str, location: Location) -> Result<(), ExtractError> {
         // A first look at the raw size: normalising can grow a text, and a huge one should not get that far.
         self.limits.check_text(self.text_bytes.saturating_add(text.len() as u64 / 4))?;
         let text = match kind {
@@ -29,7 +34,7 @@ impl<'a> Blocks<'a> {
         }
         self.text_bytes += text.len() as u64;
         self.limits.check_text(self.text_bytes)?;
-        self.blocks.push(Block { kind, text, location: Location::on_page(page) });
+        self.blocks.push(Block { kind, text, location });
         Ok(())
     }
 

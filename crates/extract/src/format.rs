@@ -13,11 +13,18 @@ pub enum Format {
     Markdown,
     /// Plain text.
     Text,
+    /// A picture: Portable Network Graphics.
+    Png,
+    /// A picture: JPEG in JFIF or Exif.
+    Jpeg,
+    /// Pictures: Tagged Image File Format, a page each.
+    Tiff,
 }
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Pdf, Self::Docx, Self::Html, Self::Markdown, Self::Text];
+    pub const ALL: [Self; 8] =
+        [Self::Pdf, Self::Docx, Self::Html, Self::Markdown, Self::Text, Self::Png, Self::Jpeg, Self::Tiff];
 
     /// The registered media type.
     pub const fn media_type(self) -> &'static str {
@@ -27,6 +34,9 @@ impl Format {
             Self::Html => "text/html",
             Self::Markdown => "text/markdown",
             Self::Text => "text/plain",
+            Self::Png => "image/png",
+            Self::Jpeg => "image/jpeg",
+            Self::Tiff => "image/tiff",
         }
     }
 }

@@ -16,6 +16,8 @@ mod limits;
 mod markdown;
 mod outline;
 mod pdf;
+mod picture;
+mod recognised;
 mod sniff;
 mod text;
 mod xml;
@@ -63,13 +65,14 @@ pub fn extract(bytes: &[u8], format: Format, limits: &Limits, host: &mut dyn Hos
         return Err(ExtractError::Empty);
     }
     limits.check_unpacked(bytes.len() as u64)?;
-    // For the formats to come that hold files and pictures.
-    let _ = host;
     guard::guarded(|| match format {
-        Format::Pdf => pdf::extract(bytes, limits),
+        Format::Pdf => pdf::extract(bytes, limits, host),
         Format::Docx => docx::extract(bytes, limits),
         Format::Html => html::extract(bytes, limits),
         Format::Markdown => markdown::extract(bytes, limits),
         Format::Text => text::extract(bytes, limits),
+        Format::Png => picture::extract_png(bytes, limits, host),
+        Format::Jpeg => picture::extract_jpeg(bytes, limits, host),
+        Format::Tiff => picture::extract_tiff(bytes, limits, host),
     })
 }

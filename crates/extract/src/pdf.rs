@@ -14,14 +14,17 @@ mod page;
 mod paragraphs;
 mod rows;
 mod running_titles;
+mod scans;
 mod streams;
 
 use crate::blocks::{Blocks, clean_title, first_heading};
+use crate::host::Host;
 use crate::{ExtractError, Extracted, Limits};
 use pdf_extract::{Document, Object};
+use scans::Scans;
 use streams::Budget;
 
-pub(crate) fn extract(bytes: &[u8], limits: &Limits) -> Result<Extracted, ExtractError> {
+pub(crate) fn extract(bytes: &[u8], limits: &Limits, host: &mut dyn Host) -> Result<Extracted, ExtractError> {
     streams::check_before_loading(bytes, limits)?;
     let document = load(bytes)?;
     // The iterator ends after as many steps as there are objects, so that circles in the tree do no harm.
@@ -42,12 +45,11 @@ pub(crate) fn extract(bytes: &[u8], limits: &Limits) -> Result<Extracted, Extrac
         }
         lines.push(found.lines);
     }
-    let has_text = lines.iter().any(|page| !page.is_empty());
+    let scans = Scans::recognise(&document, &pages, &lines, limits, host)?;
+    let has_text = scans.has_text() || lines.iter().any(|page| !page.is_empty());
     if !has_text {
         return Err(if unread.is_empty() {
-            ExtractError::NoText {
-                reason: "its pages are pictures, such as scans; run text recognition (OCR) on it first",
-            }
+            ExtractError::NoText { reason: scans.reason() }
         } else {
             ExtractError::damaged("none of its pages can be read")
         });
@@ -55,7 +57,7 @@ pub(crate) fn extract(bytes: &[u8], limits: &Limits) -> Result<Extracted, Extrac
     if !unread.is_empty() {
         warnings.push(format!("some text could not be read on {}", page_list(&unread)));
     }
-    let empty = lines.iter().filter(|page| page.is_empty()).count();
+    let empty = lines.iter().zip(scans.found()).filter(|(page, is_found)| page.is_empty() && !is_found).count();
     if empty * 2 > lines.len() {
         warnings.push(format!(
             "{empty} of {} pages hold no text; if they are scans, run text recognition first",
@@ -66,7 +68,10 @@ pub(crate) fn extract(bytes: &[u8], limits: &Limits) -> Result<Extracted, Extrac
     running_titles::remove(&mut lines);
     let mut blocks = Blocks::new(limits);
     layout::write(lines, &mut blocks)?;
-    let blocks = blocks.into_vec();
+    scans.write(&mut blocks)?;
+    let mut blocks = blocks.into_vec();
+    // Stable: what was recognised on a page follows what is written on it.
+    blocks.sort_by_key(|block| block.location.page);
     if blocks.is_empty() {
         return Err(ExtractError::NoText { reason: "there is nothing on its pages but page numbers" });
     }

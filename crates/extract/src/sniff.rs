@@ -6,14 +6,18 @@ use crate::{ExtractError, Format, docx, encoding};
 /// bytes (ISO 32000-1, annex H, note 13).
 const HEAD_BYTES: usize = 1024;
 
+/// The first bytes of pictures.
+const PICTURES: [(&[u8], Format); 4] = [
+    (b"\x89PNG\r\n\x1a\n", Format::Png),
+    (b"\xff\xd8\xff", Format::Jpeg),
+    (b"II*\0", Format::Tiff),
+    (b"MM\0*", Format::Tiff),
+];
+
 /// The first bytes of formats that people bring by mistake, and what to say to them.
-const SIGNATURES: [(&[u8], &str); 12] = [
+const SIGNATURES: [(&[u8], &str); 8] = [
     (b"{\\rtf", "it is a rich text file; save it as DOCX or PDF"),
-    (b"\x89PNG\r\n", "it is a picture; bring a document with text"),
-    (b"\xff\xd8\xff", "it is a picture; bring a document with text"),
-    (b"GIF8", "it is a picture; bring a document with text"),
-    (b"II*\0", "it is a picture; bring a document with text"),
-    (b"MM\0*", "it is a picture; bring a document with text"),
+    (b"GIF8", "it is a picture of a kind that is hardly used for text; save it as PNG"),
     (b"%!PS", "it is a PostScript file; save it as PDF"),
     (b"\x1f\x8b", "it is a compressed archive; unpack it and bring the documents in it"),
     (b"7z\xbc\xaf", "it is a compressed archive; unpack it and bring the documents in it"),
@@ -40,6 +44,9 @@ pub fn sniff(bytes: &[u8], file_name: &str) -> Result<Format, ExtractError> {
     }
     if bytes.starts_with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1") {
         return Err(compound_file(bytes));
+    }
+    if let Some((_, format)) = PICTURES.iter().find(|(signature, _)| bytes.starts_with(signature)) {
+        return Ok(*format);
     }
     if let Some((_, reason)) = SIGNATURES.iter().find(|(signature, _)| bytes.starts_with(signature)) {
         return Err(ExtractError::unknown(*reason));
@@ -140,6 +147,9 @@ mod tests {
         check(b"# Title\n", "NOTES.MD", Ok(Format::Markdown));
         check(b"<h1> is the tag of a heading", "about.txt", Ok(Format::Text));
         check("Grüße".as_bytes(), "no extension", Ok(Format::Text));
+        check(b"\x89PNG\r\n\x1a\n", "x.pdf", Ok(Format::Png));
+        check(b"\xff\xd8\xff\xe0", "x", Ok(Format::Jpeg));
+        check(b"MM\0*", "x", Ok(Format::Tiff));
         check(
             b"a log \x1b[0m line, and a good thousand characters more".repeat(30).as_slice(),
             "x.log",
@@ -154,7 +164,7 @@ mod tests {
         check(b"a\0b", "x.txt", Err("not a document"));
         check(b"PK\x03\x04 and nothing else", "x.docx", Err("damaged"));
         check(b"{\\rtf1\\ansi Hello}", "x.doc", Err("save it as DOCX or PDF"));
-        check(b"\x89PNG\r\n\x1a\n", "x.pdf", Err("picture"));
+        check(b"GIF89a", "x.pdf", Err("picture"));
         let compound = |name: &str| {
             let mut bytes = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".to_vec();
             bytes.resize(600, 0);

@@ -7,7 +7,7 @@ use crate::regions::{Axes, Region};
 use crate::{RecognizeError, order};
 use domain::Area;
 use extract::{Line, Picture};
-use rten::{Model, RunOptions, ThreadPool};
+use rten::{Model, ModelOptions, RunOptions, ThreadPool};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -40,7 +40,8 @@ impl Default for Options {
     }
 }
 
-/// Reads the text in pictures. Takes about 80 MB, and 400 MB more while it reads.
+/// Reads the text in pictures. One may be used by several threads; each picture then takes its own memory
+/// for what the models compute.
 pub struct Recognizer {
     detector: Model,
     reader: Reader,
@@ -54,11 +55,13 @@ impl std::fmt::Debug for Recognizer {
     }
 }
 
-/// A page the right way up, its lines and how they were read.
+/// A picture and where there are lines in it.
 struct Page<'p> {
     picture: Cow<'p, Picture>,
     regions: Vec<Region>,
     axes: Axes,
+    /// What was read of each region so far.
+    readings: Vec<Option<Reading>>,
 }
 
 impl Recognizer {
@@ -77,7 +80,8 @@ impl Recognizer {
         let refuse = |path: PathBuf, reason: String| RecognizeError::Model { path, reason };
         let model = |name: &str| {
             let (path, bytes) = bytes(name)?;
-            Model::load(bytes).map_err(|error| refuse(path, error.to_string()))
+            let loaded = ModelOptions::with_all_ops().prepack_weights(true).load(bytes);
+            loaded.map_err(|error| refuse(path, error.to_string()))
         };
         let (path, letters) = bytes(LETTERS)?;
         let letters = String::from_utf8(letters).map_err(|error| refuse(path, error.to_string()))?;
@@ -105,10 +109,11 @@ impl Recognizer {
         if page.regions.is_empty() {
             return Ok(Vec::new());
         }
-        let (page, quarters) = self.upright(page, &picture)?;
-        let strips: Vec<Strip> = page.regions.iter().map(|&region| Strip { region, upward: Upward::Straight }).collect();
-        let mut readings = self.read(&page, &strips)?;
-        self.read_tall(&page, &mut readings)?;
+        let (mut page, quarters) = self.upright(page, &picture)?;
+        let all = (0..page.regions.len()).collect();
+        self.read(&mut page, all)?;
+        self.read_tall(&mut page)?;
+        let readings = page.readings.into_iter().map(Option::unwrap_or_default);
         let lines = page.regions.iter().zip(readings).filter(|(_, reading)| {
             reading.confidence >= self.least_confidence && reading.text.chars().any(|c| !c.is_whitespace())
         });
@@ -127,11 +132,24 @@ impl Recognizer {
 
     fn find<'p>(&self, picture: Cow<'p, Picture>) -> Result<Page<'p>, RecognizeError> {
         let (regions, axes) = detect(&self.detector, &picture, self.options())?;
-        Ok(Page { picture, regions: order::sort(order::join(regions)), axes })
+        let regions = order::sort(order::join(regions));
+        let readings = vec![None; regions.len()];
+        Ok(Page { picture, regions, axes, readings })
     }
 
-    fn read(&self, page: &Page<'_>, strips: &[Strip]) -> Result<Vec<Reading>, RecognizeError> {
-        self.reader.read(&page.picture, page.axes, strips, &self.options())
+    /// Reads those of the regions at `places` that have not been read yet.
+    fn read(&self, page: &mut Page<'_>, mut places: Vec<usize>) -> Result<(), RecognizeError> {
+        places.retain(|&place| page.readings[place].is_none());
+        let readings = self.look(page, &places, Upward::Straight)?;
+        for (place, reading) in places.into_iter().zip(readings) {
+            page.readings[place] = Some(reading);
+        }
+        Ok(())
+    }
+
+    fn look(&self, page: &Page<'_>, places: &[usize], upward: Upward) -> Result<Vec<Reading>, RecognizeError> {
+        let strips: Vec<Strip> = places.iter().map(|&place| Strip { region: page.regions[place], upward }).collect();
+        self.reader.read(&page.picture, page.axes, &strips, &self.options())
     }
 
     /// The page turned so that it can be read best, and by how many quarters it was turned clockwise for that.
@@ -139,37 +157,36 @@ impl Recognizer {
         let turned = |quarters| self.find(Cow::Owned(turn(picture, quarters)));
         let tall: f32 = page.regions.iter().filter(|region| region.is_tall()).map(Region::height).sum();
         let flat: f32 = page.regions.iter().filter(|region| !region.is_tall()).map(Region::width).sum();
-        let (page, quarters) = if tall > flat { (turned(1)?, 1) } else { (page, 0) };
-        let sure = self.probe(&page)?;
+        let (mut page, quarters) = if tall > flat { (turned(1)?, 1) } else { (page, 0) };
+        let sure = self.probe(&mut page)?;
         if sure >= SURE {
             return Ok((page, quarters));
         }
-        let other = turned(quarters + 2)?;
-        if self.probe(&other)? > sure { Ok((other, quarters + 2)) } else { Ok((page, quarters)) }
+        let mut other = turned(quarters + 2)?;
+        if self.probe(&mut other)? > sure { Ok((other, quarters + 2)) } else { Ok((page, quarters)) }
     }
 
     /// How well the longest lines can be read, 0 to 1.
-    fn probe(&self, page: &Page<'_>) -> Result<f32, RecognizeError> {
-        let mut longest: Vec<&Region> = page.regions.iter().collect();
-        longest.sort_by(|one, other| other.width().total_cmp(&one.width()));
-        let strips: Vec<Strip> =
-            longest.iter().take(PROBES).map(|&&region| Strip { region, upward: Upward::Straight }).collect();
-        let readings = self.read(page, &strips)?;
+    fn probe(&self, page: &mut Page<'_>) -> Result<f32, RecognizeError> {
+        let mut longest: Vec<usize> = (0..page.regions.len()).collect();
+        longest.sort_by(|&one, &other| page.regions[other].width().total_cmp(&page.regions[one].width()));
+        longest.truncate(PROBES);
+        self.read(page, longest.clone())?;
+        let readings: Vec<&Reading> = longest.iter().filter_map(|&place| page.readings[place].as_ref()).collect();
         // By their length: a single letter upside down is easily a sure other one.
         let letters = |reading: &Reading| reading.text.chars().count() as f32;
-        let all: f32 = readings.iter().map(letters).sum();
+        let all: f32 = readings.iter().map(|reading| letters(reading)).sum();
         Ok(readings.iter().map(|reading| reading.confidence * letters(reading)).sum::<f32>() / all.max(1.0))
     }
 
     /// Reads text on its side in a page that stands upright, such as a note along the margin, where that reads better.
-    fn read_tall(&self, page: &Page<'_>, readings: &mut [Reading]) -> Result<(), RecognizeError> {
-        let tall: Vec<usize> = (0..readings.len()).filter(|&place| page.regions[place].is_tall()).collect();
+    fn read_tall(&self, page: &mut Page<'_>) -> Result<(), RecognizeError> {
+        let tall: Vec<usize> = (0..page.regions.len()).filter(|&place| page.regions[place].is_tall()).collect();
         for upward in [Upward::Left, Upward::Right] {
-            let strips: Vec<Strip> =
-                tall.iter().map(|&place| Strip { region: page.regions[place], upward }).collect();
-            for (&place, reading) in tall.iter().zip(self.read(page, &strips)?) {
-                if reading.confidence > readings[place].confidence {
-                    readings[place] = reading;
+            let readings = self.look(page, &tall, upward)?;
+            for (&place, reading) in tall.iter().zip(readings) {
+                if page.readings[place].as_ref().is_none_or(|before| reading.confidence > before.confidence) {
+                    page.readings[place] = Some(reading);
                 }
             }
         }

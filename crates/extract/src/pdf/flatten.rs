@@ -59,7 +59,7 @@ pub(super) fn flatten(document: &Document, page: ObjectId, budget: &mut Budget<'
 }
 
 /// A value of the page or of the nodes above it (ISO 32000-1, section 7.7.3.4).
-fn inherited<'d>(document: &'d Document, page: &'d Dictionary, key: &[u8]) -> Option<&'d Object> {
+pub(super) fn inherited<'d>(document: &'d Document, page: &'d Dictionary, key: &[u8]) -> Option<&'d Object> {
     const TREE_DEPTH: usize = 64;
     let mut node = page;
     for _ in 0..TREE_DEPTH {
