@@ -9,7 +9,7 @@ use extract::{Alone, Format, Limits, extract, sniff};
 use proptest::prelude::*;
 use std::sync::LazyLock;
 
-const FORMATS: [Format; 5] = [Format::Pdf, Format::Docx, Format::Html, Format::Markdown, Format::Text];
+const FORMATS: [Format; 8] = Format::ALL;
 
 static SAMPLES: LazyLock<[(Format, Vec<u8>); 5]> = LazyLock::new(|| {
     let page = content(&[(60.0, 780.0, "F2", 20.0, "Leave"), (60.0, 700.0, "F1", 10.0, "You get 24 days.")]);

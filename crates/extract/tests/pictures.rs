@@ -66,16 +66,13 @@ fn scan(page: &str, dictionary: &str, samples: &[u8]) -> Vec<u8> {
     let dictionary = format!("/Type /XObject /Subtype /Image /Width 3 /Height 2 {dictionary}");
     let image = stream(&dictionary, samples);
     let shown = b"q 300 0 0 200 0 0 cm /X1 Do Q".to_vec();
-    let file = pdf_with(&[shown], "/XObject << /X1 5 0 R >>", &[image], "");
+    // The resources end early, so that the node of the pages gets these entries, too.
+    let more = format!("/XObject << /X1 5 0 R >> >> {page} /Other <<");
+    let file = pdf_with(&[shown], &more, &[image], "");
     // Same length, so that the offsets stay.
-    let old = "/MediaBox [0 0 595 842]";
-    let new = format!("/MediaBox [0 0 300 200]{page}");
-    let text = old.as_bytes();
-    let at = file.windows(text.len()).position(|window| window == text).unwrap();
-    let mut changed = file[..at].to_vec();
-    changed.extend(new.bytes());
-    changed.extend(&file[at + text.len()..]);
-    changed
+    let (old, new) = (b"[0 0 595 842]", b"[0 0 300 200]");
+    let at = file.windows(old.len()).position(|window| window == old).unwrap();
+    [&file[..at], new, &file[at + old.len()..]].concat()
 }
 
 /// The values at the middle of each of the picture's fields, three by two, or two by three.

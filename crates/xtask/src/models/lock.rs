@@ -200,6 +200,7 @@ mod tests {
             ("generate-small", Kind::Generate),
             ("generate-tests", Kind::Generate),
             ("embed-default", Kind::Embed),
+            ("recognize-default", Kind::Recognize),
         ] {
             assert_eq!(lock.role(role).unwrap().kind, kind);
         }

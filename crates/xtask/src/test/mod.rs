@@ -116,7 +116,7 @@ impl Action {
                 Self::Cuda => whole(cuda::check(workspace)),
                 Self::Tools => whole(tools::provide()),
                 Self::Models => whole(ModelsFolder::open().and_then(|folder| {
-                    fetch::fetch(workspace, &folder, &["generate-tests", "embed-default"]).map(|_| ())
+                    fetch::fetch(workspace, &folder, &["generate-tests", "embed-default", "recognize-default"]).map(|_| ())
                 })),
                 Self::Dependencies => match workspace::on_path("cargo-deny") {
                     // Advisories are looked up on the network and change by the day: `cargo deny check advisories`.
