@@ -54,8 +54,7 @@ fn finish(blocks: Blocks<'_>, pages: Option<u32>, warnings: Vec<String>) -> Resu
 /// Decodes a PNG or JPEG file, upright.
 pub(crate) fn decode(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result<Picture, ExtractError> {
     let damaged = |_| ExtractError::damaged("its picture cannot be decoded; it may be cut short");
-    let mut decoder =
-        ImageReader::with_format(Cursor::new(bytes), format).into_decoder().map_err(damaged)?;
+    let mut decoder = ImageReader::with_format(Cursor::new(bytes), format).into_decoder().map_err(damaged)?;
     let (width, height) = decoder.dimensions();
     check_pixels(width, height)?;
     limits.check_unpacked(decoder.total_bytes())?;
@@ -68,7 +67,10 @@ pub(crate) fn check_pixels(width: u32, height: u32) -> Result<(), ExtractError> 
     match u64::from(width) * u64::from(height) {
         0 => Err(ExtractError::damaged("its picture has no pixels")),
         pixels if pixels <= PIXELS => Ok(()),
-        _ => Err(ExtractError::TooLarge { what: "the size of a picture", limit: format!("{} megapixels", PIXELS / 1_000_000) }),
+        _ => Err(ExtractError::TooLarge {
+            what: "the size of a picture",
+            limit: format!("{} megapixels", PIXELS / 1_000_000),
+        }),
     }
 }
 

@@ -124,7 +124,10 @@ fn photographs_are_turned_as_their_camera_was_held() {
 fn every_frame_of_a_tiff_file_is_a_page() {
     let extracted = read(&tiff(3)).0.unwrap();
     assert_eq!(extracted.pages, Some(3));
-    assert_eq!(extracted.blocks.iter().map(|block| block.location.page).collect::<Vec<_>>(), [Some(1), Some(2), Some(3)]);
+    assert_eq!(
+        extracted.blocks.iter().map(|block| block.location.page).collect::<Vec<_>>(),
+        [Some(1), Some(2), Some(3)]
+    );
 }
 
 #[test]
@@ -184,7 +187,8 @@ fn a_scanned_page_is_shown_upright_whatever_its_samples_are() {
 fn fax_and_jpeg_are_unpacked() {
     // Group 4: each row is as the white one above it, then the end of the block.
     let fax = [0b1100_0000, 0b0000_0100, 0b0000_0000, 0b0100_0000];
-    let dictionary = "/ColorSpace /DeviceGray /BitsPerComponent 1 /Filter /CCITTFaxDecode /DecodeParms << /K -1 /Columns 3 /Rows 2";
+    let dictionary =
+        "/ColorSpace /DeviceGray /BitsPerComponent 1 /Filter /CCITTFaxDecode /DecodeParms << /K -1 /Columns 3 /Rows 2";
     assert_eq!(fields(&read(&scan("", &format!("{dictionary} >>"), &fax)).1[0]), [255; 6]);
     assert_eq!(fields(&read(&scan("", &format!("{dictionary} /BlackIs1 true >>"), &fax)).1[0]), [0; 6]);
     // In two layers, as some programs write it.
@@ -195,10 +199,8 @@ fn fax_and_jpeg_are_unpacked() {
 
 #[test]
 fn only_pages_without_text_are_recognised() {
-    let image = stream(
-        "/Type /XObject /Subtype /Image /Width 3 /Height 2 /ColorSpace /DeviceGray /BitsPerComponent 8",
-        &GREY,
-    );
+    let image =
+        stream("/Type /XObject /Subtype /Image /Width 3 /Height 2 /ColorSpace /DeviceGray /BitsPerComponent 8", &GREY);
     let written = content(&[(60.0, 700.0, "F1", 10.0, "This page has text of its own, and a picture of a quay.")]);
     let drawn = b"q 595 0 0 842 0 0 cm /X1 Do Q ".to_vec();
     let logo = b"q 50 0 0 50 0 0 cm /X1 Do Q ".to_vec();

@@ -30,7 +30,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         let name = path.split('@').next().unwrap_or(path).trim_end_matches(".png");
         let expected = letters(&std::fs::read_to_string(format!("{name}.txt"))?);
         let faults = distance(&letters(&text.join(" ")), &expected);
-        println!("{path}: {:.2} % of {} letters wrong, {seconds:.2} s", percent(faults, expected.len()), expected.len());
+        println!(
+            "{path}: {:.2} % of {} letters wrong, {seconds:.2} s",
+            percent(faults, expected.len()),
+            expected.len()
+        );
         (all_faults, all_letters) = (all_faults + faults, all_letters + expected.len());
     }
     if all_letters > 0 {

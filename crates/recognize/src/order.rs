@@ -130,7 +130,8 @@ mod tests {
     /// Checks that sorting brings shuffled regions back into this order.
     fn check(expected: &[Region]) {
         let mut shuffled: Vec<Region> = expected.to_vec();
-        shuffled.sort_by(|one, other| (one.left + 7.0 * one.top).sin().total_cmp(&(other.left + 7.0 * other.top).sin()));
+        shuffled
+            .sort_by(|one, other| (one.left + 7.0 * one.top).sin().total_cmp(&(other.left + 7.0 * other.top).sin()));
         assert_eq!(sort(shuffled), expected);
     }
 
@@ -157,12 +158,17 @@ mod tests {
 
     #[test]
     fn short_lines_of_one_column_make_no_gutter() {
-        check(&(0..12).map(|row| line(0.0, 14.0 * row as f32, if row % 3 == 0 { 90.0 } else { 300.0 })).collect::<Vec<_>>());
+        check(
+            &(0..12)
+                .map(|row| line(0.0, 14.0 * row as f32, if row % 3 == 0 { 90.0 } else { 300.0 }))
+                .collect::<Vec<_>>(),
+        );
     }
 
     #[test]
     fn parts_of_a_line_are_joined_but_not_columns() {
-        let joined = join(vec![line(56.0, 1.0, 50.0), line(0.0, 0.0, 51.0), line(130.0, 0.0, 50.0), line(0.0, 14.0, 50.0)]);
+        let joined =
+            join(vec![line(56.0, 1.0, 50.0), line(0.0, 0.0, 51.0), line(130.0, 0.0, 50.0), line(0.0, 14.0, 50.0)]);
         assert_eq!(joined.len(), 3);
         assert!(joined.contains(&Region { left: 0.0, top: 0.0, right: 106.0, bottom: 11.0 }));
     }

@@ -157,7 +157,8 @@ impl Reader {
         let input = NdTensor::from_data([strips.len(), 3, HEIGHT, columns], values);
         let failed = |reason: &dyn Display| RecognizeError::Inference(reason.to_string());
         let output = self.model.run_one((&input).into(), Some(options.clone())).map_err(|error| failed(&error))?;
-        let output: NdTensor<f32, 3> = output.try_into().map_err(|_| failed(&"the reader's output has another type"))?;
+        let output: NdTensor<f32, 3> =
+            output.try_into().map_err(|_| failed(&"the reader's output has another type"))?;
         let [lines, steps, classes] = output.shape();
         if lines != strips.len() || classes != self.letters.len() + 2 || steps == 0 {
             let shape = output.shape();

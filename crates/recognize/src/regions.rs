@@ -223,9 +223,9 @@ mod tests {
         let mut values = vec![0.0; width * height];
         for (place, value) in values.iter_mut().enumerate() {
             let (u, v) = axes.along(((place % width) as f32 + 0.5, (place / width) as f32 + 0.5));
-            let inside = bars.iter().any(|(left, top, wide, high)| {
-                (*left..left + wide).contains(&u) && (*top..top + high).contains(&v)
-            });
+            let inside = bars
+                .iter()
+                .any(|(left, top, wide, high)| (*left..left + wide).contains(&u) && (*top..top + high).contains(&v));
             *value = if inside { 0.9 } else { 0.1 };
         }
         Likelihood { width, height, values }

@@ -158,8 +158,12 @@ fn page_matrix(document: &Document, page: &Dictionary) -> Option<(Matrix, (f64, 
             .collect();
         let &[x, y, other_x, other_y] = corners.as_slice() else { return None };
         let (left, right, bottom, top) = (x.min(other_x), x.max(other_x), y.min(other_y), y.max(other_y));
-        ((1.0..20_000.0).contains(&(right - left)) && (1.0..20_000.0).contains(&(top - bottom)))
-            .then_some((left, bottom, right - left, top - bottom))
+        ((1.0..20_000.0).contains(&(right - left)) && (1.0..20_000.0).contains(&(top - bottom))).then_some((
+            left,
+            bottom,
+            right - left,
+            top - bottom,
+        ))
     };
     let (left, bottom, width, height) = rectangle(b"CropBox").or_else(|| rectangle(b"MediaBox"))?;
     let upright = Matrix([1.0, 0.0, 0.0, -1.0, -left, bottom + height]);

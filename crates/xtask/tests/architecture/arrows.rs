@@ -24,8 +24,20 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("xtask", &[]),
 ];
 
-const ALL: &[&str] =
-    &["domain", "extract", "recognize", "index", "inference", "models", "audit", "storage", "identity", "ingest", "answer", "web"];
+const ALL: &[&str] = &[
+    "domain",
+    "extract",
+    "recognize",
+    "index",
+    "inference",
+    "models",
+    "audit",
+    "storage",
+    "identity",
+    "ingest",
+    "answer",
+    "web",
+];
 
 /// Crate, what must not be among its own dependencies.
 const MUST_NOT_KNOW: &[(&str, &[&str])] = &[

@@ -75,7 +75,8 @@ impl Canvas {
         let Some(back) = to_pixels.inverse() else { return };
         let corners = [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0)].map(|(x, y)| to_pixels.apply(x, y));
         let bounds = |values: [f64; 4], size: u32| {
-            let (first, last) = values.iter().fold((f64::MAX, f64::MIN), |(low, high), &value| (low.min(value), high.max(value)));
+            let (first, last) =
+                values.iter().fold((f64::MAX, f64::MIN), |(low, high), &value| (low.min(value), high.max(value)));
             (first.floor().clamp(0.0, f64::from(size)) as usize, last.ceil().clamp(0.0, f64::from(size)) as usize)
         };
         let (left, right) = bounds(corners.map(|(x, _)| x), self.page.width);

@@ -31,8 +31,7 @@ pub(super) fn decode(
         let (_, value) = document.dereference(stream.dict.get(key).ok()?).ok()?;
         u32::try_from(value.as_i64().ok()?).ok()
     };
-    let image =
-        Image { document, dictionary: &stream.dict, width: side(b"Width")?, height: side(b"Height")? };
+    let image = Image { document, dictionary: &stream.dict, width: side(b"Width")?, height: side(b"Height")? };
     check_pixels(image.width, image.height).ok()?;
     let is_mask = image.get(b"ImageMask").and_then(|mask| mask.as_bool().ok()).unwrap_or(false);
     let filters: Vec<&[u8]> = stream.filters().unwrap_or_default();
