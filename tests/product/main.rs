@@ -9,6 +9,7 @@ mod access;
 mod browser;
 mod cli;
 mod documents;
+mod filters;
 mod models;
 mod openai;
 mod openai_client;

@@ -1,9 +1,9 @@
 //! Retrieve: the passages nearest to a question, within a scope.
 
 use crate::{Answering, AskError};
-use domain::{AccessScope, Document, Passage};
+use domain::{AccessScope, Document, DocumentFilter, Passage};
 use index::{Hit, Mode, Query};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -39,9 +39,32 @@ impl Answering {
         limit: usize,
         scope: &AccessScope,
     ) -> Result<Retrieved, AskError> {
+        self.retrieve_within(text, mode, limit, scope, &DocumentFilter::default()).await
+    }
+
+    /// As [`Answering::retrieve`], among the documents that `filter` lets through.
+    ///
+    /// # Errors
+    /// A failing index, embedder or database.
+    pub async fn retrieve_within(
+        &self,
+        text: &str,
+        mode: Mode,
+        limit: usize,
+        scope: &AccessScope,
+        filter: &DocumentFilter,
+    ) -> Result<Retrieved, AskError> {
         let begin = Instant::now();
+        let nothing = || Ok(Retrieved { candidates: Vec::new(), took: begin.elapsed() });
         if scope.is_empty() || text.trim().is_empty() {
-            return Ok(Retrieved { candidates: Vec::new(), took: begin.elapsed() });
+            return nothing();
+        }
+        let documents = match filter.is_empty() {
+            true => None,
+            false => Some(self.store.documents_matching(filter, scope).await?),
+        };
+        if documents.as_ref().is_some_and(BTreeSet::is_empty) {
+            return nothing();
         }
         let (index, embedder) = (Arc::clone(&self.index), Arc::clone(&self.embedder));
         let (query, within) = (text.to_owned(), scope.clone());
@@ -50,7 +73,8 @@ impl Answering {
                 Mode::Lexical => None,
                 Mode::Dense | Mode::Hybrid => embedder.embed_queries(&[&query])?.pop(),
             };
-            let query = Query { text: &query, vector: vector.as_deref(), mode, limit };
+            let (vector, documents) = (vector.as_deref(), documents.as_ref());
+            let query = Query { text: &query, vector, mode, within: documents, limit };
             Ok(index.search(&query, &within)?)
         })
         .await

@@ -118,6 +118,14 @@ actions! {
     ModelRolledBack = "model.rolled_back",
     /// A job of the ingest queue was cancelled.
     JobCancelled = "job.cancelled",
+    /// A batch of jobs was paused, resumed, released from quarantine, called off or tried again; the detail says which.
+    BatchChanged = "batch.changed",
+    /// A document was hidden, because its file went away, or shown again.
+    DocumentHidden = "document.hidden",
+    /// A document got another path, or one more, or lost one.
+    DocumentMoved = "document.moved",
+    /// A watched folder was added, changed or removed.
+    FolderChanged = "folder.changed",
     /// A failed or cancelled job was put back into the queue.
     JobRetried = "job.retried",
     /// The search index was made anew from the database.

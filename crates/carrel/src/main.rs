@@ -7,6 +7,7 @@ mod commands;
 mod config;
 mod lock;
 mod progress;
+mod reading;
 mod site;
 
 use clap::{Parser, Subcommand};
@@ -70,6 +71,10 @@ enum Command {
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
 fn main() -> ExitCode {
+    // Before anything else: whoever reads documents must not have begun anything that confinement could not reach.
+    if std::env::args_os().nth(1).is_some_and(|word| word == reading::COMMAND) {
+        return reading::serve();
+    }
     let arguments = Arguments::parse();
     let configuration = match Configuration::load(arguments.config.as_deref(), arguments.data) {
         Ok(configuration) => configuration,

@@ -110,6 +110,7 @@ impl Site {
         Ok(Worker::new(
             self.store.clone(),
             self.content()?,
+            crate::reading::reader(),
             Arc::clone(&retrieval.embedder),
             retrieval.embedder_name.clone(),
             retrieval.publisher.clone(),

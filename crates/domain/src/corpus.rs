@@ -3,6 +3,7 @@
 use crate::{CollectionId, ContentHash, DocumentId, Label, PassageId, PrincipalId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// A set of documents with common grants.
@@ -61,10 +62,49 @@ pub struct Document {
     pub state: DocumentState,
     /// What extraction could not read, one sentence each.
     pub warnings: Vec<String>,
+    /// What else is known of it.
+    pub metadata: Metadata,
+    /// The document that it was taken out of: a mail or an archive.
+    pub parent: Option<DocumentId>,
+    /// How many passages the version in use has.
+    pub passages: u32,
+    /// Whether all of these have their vectors; until then they are found by their words alone.
+    pub embedded: bool,
+    /// Whether it is kept but nobody finds it, because its file went away.
+    pub hidden: bool,
     /// When the first version came.
     pub created_at: Timestamp,
     /// When the current version came.
     pub updated_at: Timestamp,
+}
+
+/// What is known of a document beside its text.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Metadata {
+    /// Who wrote it.
+    pub author: Option<String>,
+    /// When it was written.
+    pub written_at: Option<Timestamp>,
+    /// When it was last changed by its author.
+    pub modified_at: Option<Timestamp>,
+    /// Anything else, such as `subject` of a mail or what the site's own sidecar files hold; names in lower case.
+    pub fields: BTreeMap<String, String>,
+}
+
+impl Metadata {
+    /// These, and from `other` what is not among them.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        let mut fields = other.fields;
+        fields.extend(self.fields);
+        Self {
+            author: self.author.or(other.author),
+            written_at: self.written_at.or(other.written_at),
+            modified_at: self.modified_at.or(other.modified_at),
+            fields,
+        }
+    }
 }
 
 /// What a block of extracted text is.
@@ -194,6 +234,9 @@ pub struct Passage {
     pub heading_path: Vec<String>,
     /// The text, blocks separated by a line break.
     pub text: String,
+    /// Where it stands: for every page that it touches one box around its text there, or the cells of a sheet. Empty
+    /// for formats without either.
+    pub places: Vec<Location>,
     /// BLAKE3 of `text`: what the audit log records as shown.
     pub hash: ContentHash,
 }

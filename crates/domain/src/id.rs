@@ -97,6 +97,14 @@ id! {
     JobId
 }
 id! {
+    /// Files that were handed in together.
+    BatchId
+}
+id! {
+    /// A watched folder.
+    FolderId
+}
+id! {
     /// A signed-in session.
     SessionId
 }

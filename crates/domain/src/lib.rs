@@ -6,16 +6,18 @@
 mod access;
 mod corpus;
 mod environment;
+mod filter;
 mod hash;
 mod id;
 mod people;
 
 pub use access::{AccessScope, Clearance, Label, Permission};
-pub use corpus::{Area, Block, BlockKind, Cells, Collection, Document, DocumentState, Location, Passage};
+pub use corpus::{Area, Block, BlockKind, Cells, Collection, Document, DocumentState, Location, Metadata, Passage};
 pub use environment::{Clock, Environment, Random, SystemClock, SystemRandom};
+pub use filter::DocumentFilter;
 pub use hash::{ContentHash, ParseHashError};
 pub use id::{
-    AnswerId, CollectionId, ConversationId, DocumentId, GroupId, JobId, OperationId, ParseIdError, PassageId,
-    PrincipalId, SessionId, TokenId, UserId,
+    AnswerId, BatchId, CollectionId, ConversationId, DocumentId, FolderId, GroupId, JobId, OperationId, ParseIdError,
+    PassageId, PrincipalId, SessionId, TokenId, UserId,
 };
 pub use people::{Group, Principal, Role, User};

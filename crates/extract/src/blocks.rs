@@ -21,7 +21,7 @@ impl<'a> Blocks<'a> {
         self.push_at(kind, text, Location::on_page(page))
     }
 
-    /// Adds a block at a place; one without any text is left out.
+    /// Adds a block whose place is known more closely; one without any text is left out.
     pub(crate) fn push_at(&mut self, kind: BlockKind, text: &str, location: Location) -> Result<(), ExtractError> {
         // A first look at the raw size: normalising can grow a text, and a huge one should not get that far.
         self.limits.check_text(self.text_bytes.saturating_add(text.len() as u64 / 4))?;
@@ -34,17 +34,23 @@ impl<'a> Blocks<'a> {
         }
         self.text_bytes += text.len() as u64;
         self.limits.check_text(self.text_bytes)?;
+        self.limits.check_blocks(self.blocks.len() + 1)?;
         self.blocks.push(Block { kind, text, location });
         Ok(())
     }
 
     /// Adds a table row; empty cells keep their place, a row of nothing but empty cells is left out.
     pub(crate) fn push_row(&mut self, cells: &[String], page: Option<u32>) -> Result<(), ExtractError> {
+        self.push_row_at(cells, Location::on_page(page))
+    }
+
+    /// Adds a table row whose place is known more closely.
+    pub(crate) fn push_row_at(&mut self, cells: &[String], location: Location) -> Result<(), ExtractError> {
         let cells: Vec<String> = cells.iter().map(|cell| running(cell)).collect();
         if cells.iter().all(String::is_empty) {
             return Ok(());
         }
-        self.push(BlockKind::TableRow, cells.join(" | ").trim_end_matches([' ', '|']), page)
+        self.push_at(BlockKind::TableRow, cells.join(" | ").trim_end_matches([' ', '|']), location)
     }
 
     pub(crate) fn as_slice(&self) -> &[Block] {
@@ -66,7 +72,16 @@ pub(crate) fn clean_title(title: &str) -> Option<String> {
     let title = running(title);
     let title = title.strip_prefix("Microsoft Word - ").unwrap_or(&title).trim();
     let lower = title.to_lowercase();
-    let by_itself = ["untitled", "word document", "document", "document1", "about:blank", "ohne titel", "unbenannt"];
+    let by_itself = [
+        "untitled",
+        "unknown title",
+        "word document",
+        "document",
+        "document1",
+        "about:blank",
+        "ohne titel",
+        "unbenannt",
+    ];
     let file_name = [".doc", ".docx", ".pdf", ".html", ".indd", ".tex"].iter().any(|end| lower.ends_with(end));
     let shown = title.chars().any(char::is_alphanumeric) && !by_itself.contains(&lower.as_str()) && !file_name;
     shown.then(|| title.chars().take(500).collect())

@@ -1,10 +1,12 @@
 //! HTML: the main content, without navigation, banners, scripts and forms.
 
 use crate::blocks::{Blocks, clean_title, first_heading};
-use crate::{ExtractError, Extracted, Limits, encoding};
+use crate::properties::{Properties, clean_author};
+use crate::{ExtractError, Extracted, Limits, dates, encoding};
 use domain::{Block, BlockKind};
 use encoding_rs::Encoding;
 use scraper::{ElementRef, Html, Node, Selector};
+use std::collections::HashMap;
 
 /// Elements without text of the document.
 const SKIPPED: [&str; 24] = [
@@ -65,7 +67,37 @@ pub(crate) fn extract(bytes: &[u8], limits: &Limits) -> Result<Extracted, Extrac
     let title = select(&page, "title").next().map(|element| element.text().collect::<String>());
     let title = title.as_deref().and_then(clean_title).or_else(|| first_heading(&blocks));
     let warnings = if damaged { vec!["some characters could not be decoded".to_owned()] } else { Vec::new() };
-    Ok(Extracted { title, blocks, pages: None, warnings, ..Extracted::default() })
+    Ok(properties(&page).with(Extracted { title, blocks, pages: None, warnings, ..Extracted::default() }))
+}
+
+/// Author and dates from `meta` elements: the names of the HTML standard (section 4.2.5.1), Dublin Core and the Open
+/// Graph protocol.
+fn properties(page: &Html) -> Properties {
+    let mut found: HashMap<String, &str> = HashMap::new();
+    for element in select(page, "meta[content]").map(|element| element.value()) {
+        let name = element.attr("name").or_else(|| element.attr("property")).or_else(|| element.attr("itemprop"));
+        if let Some((name, content)) = name.zip(element.attr("content")) {
+            found.entry(name.to_ascii_lowercase()).or_insert(content);
+        }
+    }
+    let first = |names: &[&str]| names.iter().find_map(|name| found.get(*name).copied());
+    let date = |names: &[&str]| names.iter().filter_map(|name| found.get(*name)).find_map(|text| dates::parse(text));
+    let created = [
+        "article:published_time",
+        "dcterms.created",
+        "dcterms.issued",
+        "dcterms.date",
+        "dc.date",
+        "datepublished",
+        "date",
+    ];
+    let modified = ["article:modified_time", "dcterms.modified", "dc.date.modified", "datemodified", "last-modified"];
+    Properties {
+        title: None,
+        author: first(&["author", "dcterms.creator", "dc.creator"]).and_then(clean_author),
+        created_at: date(&created),
+        modified_at: date(&modified),
+    }
 }
 
 /// The blocks of a piece of HTML inside another format.
@@ -326,6 +358,16 @@ mod tests {
     fn a_declared_encoding_is_used() {
         let page = b"<meta http-equiv=content-type content='text/html; charset=windows-1251'><p>\xcf\xee\xf0\xf2 X";
         assert_eq!(extract(page, &Limits::default()).unwrap().blocks[0].text, "Порт X");
+    }
+
+    #[test]
+    fn authors_and_dates_are_in_the_head() {
+        let page = "<meta name=Author content='Ada L'><meta property='article:published_time' content='soon'>\
+                    <meta name='DC.date' content='2026-03-01'><meta name=dcterms.modified content='2026-03-02T10:00:00Z'><p>x";
+        let found = extract(page.as_bytes(), &Limits::default()).unwrap();
+        assert_eq!(found.author.as_deref(), Some("Ada L"));
+        assert_eq!(found.created_at.map(|time| time.to_string()).as_deref(), Some("2026-03-01T00:00:00Z"));
+        assert_eq!(found.modified_at.map(|time| time.to_string()).as_deref(), Some("2026-03-02T10:00:00Z"));
     }
 
     #[test]

@@ -1,25 +1,42 @@
-//! Files in, structured text out: bytes of a PDF, DOCX, HTML, Markdown or plain text file become blocks in reading
-//! order, with headings and pages, plus warnings, under [`Limits`].
+//! Files in, structured text out: bytes of a document in one of many formats ([`Format`]) become blocks in reading
+//! order, with headings and pages, plus warnings, under [`Limits`]. Files in mails and
+//! archives go to the [`Host`].
 //!
 //! The crate is blocking and knows nothing of storage or models. Every input gives [`Extracted`] or one clear
 //! [`ExtractError`]: files come from strangers.
 
+mod archive;
 mod blocks;
+mod container;
+mod dates;
+mod delimited;
 mod docx;
 mod encoding;
+mod epub;
 mod error;
 mod format;
+mod grid;
 mod guard;
 mod host;
 mod html;
 mod limits;
+mod mail;
 mod markdown;
+mod names;
+mod ods;
+mod opendocument;
 mod outline;
+mod package;
 mod pdf;
 mod picture;
+mod pptx;
+mod properties;
 mod recognised;
+mod rtf;
 mod sniff;
 mod text;
+mod xls;
+mod xlsx;
 mod xml;
 
 pub use error::ExtractError;
@@ -68,9 +85,24 @@ pub fn extract(bytes: &[u8], format: Format, limits: &Limits, host: &mut dyn Hos
     guard::guarded(|| match format {
         Format::Pdf => pdf::extract(bytes, limits, host),
         Format::Docx => docx::extract(bytes, limits),
+        Format::Xlsx => xlsx::extract(bytes, limits),
+        Format::Xls => xls::extract(bytes, limits),
+        Format::Ods => ods::extract(bytes, limits),
+        Format::Csv => delimited::extract(bytes, limits),
+        Format::Pptx => pptx::extract(bytes, limits),
+        Format::Odt => opendocument::extract_text(bytes, limits),
+        Format::Odp => opendocument::extract_presentation(bytes, limits),
+        Format::Rtf => rtf::extract(bytes, limits),
+        Format::Epub => epub::extract(bytes, limits),
         Format::Html => html::extract(bytes, limits),
         Format::Markdown => markdown::extract(bytes, limits),
         Format::Text => text::extract(bytes, limits),
+        Format::Eml => mail::eml::extract(bytes, limits, host),
+        Format::Mbox => mail::mbox::extract(bytes, limits, host),
+        Format::Msg => mail::msg::extract(bytes, limits, host),
+        Format::Zip => archive::zip::extract(bytes, limits, host),
+        Format::Tar => archive::tar::extract(bytes, limits, host),
+        Format::Gzip => archive::gzip::extract(bytes, limits, host),
         Format::Png => picture::extract_png(bytes, limits, host),
         Format::Jpeg => picture::extract_jpeg(bytes, limits, host),
         Format::Tiff => picture::extract_tiff(bytes, limits, host),

@@ -1,9 +1,10 @@
 //! How much one file may unpack to.
 
 use crate::ExtractError;
+use serde::{Deserialize, Serialize};
 
 /// Bounds on what one file may unpack to, so that a hostile or broken one cannot take the machine's memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// Bytes after decompression: of all archive entries read, or of a PDF's content streams. The file itself may
     /// not be larger either.
@@ -14,11 +15,13 @@ pub struct Limits {
     pub pages: u32,
     /// Bytes of extracted text, in UTF-8.
     pub text_bytes: u64,
+    /// Paragraphs, list items and table rows together: each costs memory, however short it is.
+    pub blocks: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { unpacked_bytes: 256 << 20, entries: 10_000, pages: 5_000, text_bytes: 64 << 20 }
+        Self { unpacked_bytes: 256 << 20, entries: 10_000, pages: 5_000, text_bytes: 64 << 20, blocks: 1_000_000 }
     }
 }
 
@@ -49,6 +52,13 @@ impl Limits {
             return Ok(());
         }
         Err(ExtractError::TooLarge { what: "its text", limit: size(self.text_bytes) })
+    }
+
+    pub(crate) fn check_blocks(&self, blocks: usize) -> Result<(), ExtractError> {
+        if blocks <= self.blocks {
+            return Ok(());
+        }
+        Err(ExtractError::TooLarge { what: "the number of its rows and paragraphs", limit: self.blocks.to_string() })
     }
 }
 

@@ -1,7 +1,8 @@
 //! Markdown: CommonMark with tables, footnotes and YAML front matter.
 
 use crate::blocks::{Blocks, clean_title, first_heading};
-use crate::{ExtractError, Extracted, Limits, encoding, html};
+use crate::properties::{Properties, clean_author};
+use crate::{ExtractError, Extracted, Limits, dates, encoding, html};
 use domain::BlockKind;
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
@@ -17,13 +18,13 @@ pub(crate) fn extract(bytes: &[u8], limits: &Limits) -> Result<Extracted, Extrac
         reader.read(event)?;
     }
     reader.flush()?;
-    let blocks = reader.blocks.into_vec();
+    let (blocks, properties) = (reader.blocks.into_vec(), reader.properties);
     if blocks.is_empty() {
         return Err(ExtractError::Empty);
     }
-    let title = reader.title.as_deref().and_then(clean_title).or_else(|| first_heading(&blocks));
+    let title = properties.title.clone().or_else(|| first_heading(&blocks));
     let warnings = if damaged { vec!["some characters could not be decoded".to_owned()] } else { Vec::new() };
-    Ok(Extracted { title, blocks, pages: None, warnings, ..Extracted::default() })
+    Ok(properties.with(Extracted { title, blocks, pages: None, warnings, ..Extracted::default() }))
 }
 
 struct Reader<'a> {
@@ -36,7 +37,7 @@ struct Reader<'a> {
     cells: Vec<String>,
     in_metadata: bool,
     html: Option<String>,
-    title: Option<String>,
+    properties: Properties,
 }
 
 impl<'a> Reader<'a> {
@@ -50,7 +51,7 @@ impl<'a> Reader<'a> {
             cells: Vec::new(),
             in_metadata: false,
             html: None,
-            title: None,
+            properties: Properties::default(),
         }
     }
 
@@ -112,7 +113,7 @@ impl<'a> Reader<'a> {
     fn end(&mut self, tag: TagEnd) -> Result<(), ExtractError> {
         match tag {
             TagEnd::MetadataBlock(_) => {
-                self.title = front_matter_title(&std::mem::take(&mut self.text));
+                self.properties = front_matter(&std::mem::take(&mut self.text));
                 self.in_metadata = false;
             }
             TagEnd::Heading(_) | TagEnd::Paragraph | TagEnd::CodeBlock => self.flush()?,
@@ -159,11 +160,28 @@ const fn depth(level: HeadingLevel) -> u8 {
     }
 }
 
-/// The top-level `title` of a YAML front matter; a plain or quoted scalar on one line.
-fn front_matter_title(yaml: &str) -> Option<String> {
-    let value = yaml.lines().find_map(|line| line.strip_prefix("title:"))?.trim();
-    let unquoted = ['"', '\''].iter().find_map(|&quote| value.strip_prefix(quote)?.strip_suffix(quote));
-    Some(unquoted.unwrap_or(value).to_owned())
+/// What a YAML front matter says at its top level; plain or quoted scalars on one line, or a list of authors.
+fn front_matter(yaml: &str) -> Properties {
+    let scalar = |name: &str| {
+        let value = yaml.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+        Some(unquoted(value).to_owned())
+    };
+    let date = |names: [&str; 3]| names.iter().find_map(|name| dates::parse(&scalar(name)?.replacen(' ', "T", 1)));
+    let authors = scalar("authors").map(|list| {
+        let inside = list.trim_matches(['[', ']']);
+        inside.split(',').map(unquoted).filter(|name| !name.is_empty()).collect::<Vec<_>>().join(", ")
+    });
+    Properties {
+        title: scalar("title").as_deref().and_then(clean_title),
+        author: scalar("author").or(authors).as_deref().and_then(clean_author),
+        created_at: date(["date", "created", "published"]),
+        modified_at: date(["lastmod", "updated", "modified"]),
+    }
+}
+
+fn unquoted(value: &str) -> &str {
+    let value = value.trim();
+    ['"', '\''].iter().find_map(|&quote| value.strip_prefix(quote)?.strip_suffix(quote)).unwrap_or(value)
 }
 
 #[cfg(test)]
@@ -175,6 +193,17 @@ mod tests {
         let found: Vec<_> = extracted.blocks.iter().map(|block| (block.kind, block.text.as_str())).collect();
         assert_eq!(found, expected);
         assert_eq!(extracted.title.as_deref(), title);
+    }
+
+    #[test]
+    fn front_matter_says_who_and_when() {
+        let found =
+            front_matter("title: x\nauthors: [\"Ada L\", 'Bo']\ndate: 2026-03-01 10:00:00\nlastmod: \"2026-03-02\"\n");
+        assert_eq!(found.author.as_deref(), Some("Ada L, Bo"));
+        assert_eq!(found.created_at.map(|time| time.to_string()).as_deref(), Some("2026-03-01T10:00:00Z"));
+        assert_eq!(found.modified_at.map(|time| time.to_string()).as_deref(), Some("2026-03-02T00:00:00Z"));
+        assert_eq!(front_matter("author: Cy\n").author.as_deref(), Some("Cy"));
+        assert_eq!(front_matter("  author: nested\n"), Properties::default());
     }
 
     #[test]

@@ -28,7 +28,8 @@ pub(crate) fn section_depth(line: &str) -> Option<u8> {
 
 /// Whether a line could be a heading by its wording: short, with letters, not the end of a sentence.
 pub(crate) fn could_be_heading(line: &str) -> bool {
-    let ends_openly = !line.ends_with(['.', ',', ';', ':', '-', '–', '|', '!', '…']) || line.ends_with("...");
+    let ends_openly =
+        !line.ends_with(['.', ',', ';', ':', '-', '–', '|', '!', '…', '。', '、']) || line.ends_with("...");
     let starts_well = line.chars().find(|c| c.is_alphanumeric()).is_some_and(|c| !c.is_lowercase());
     let letters = line.chars().filter(|c| c.is_alphabetic()).count();
     let chars = line.chars().count();

@@ -1,26 +1,37 @@
 //! PDF (ISO 32000): text by page from the positions of its glyphs; paragraphs and headings from the layout.
 //!
-//! The library underneath decodes fonts well, but panics and recurses on what it does not know. So it gets to see
-//! only what this module hands it: one page at a time, rewritten to text operators ([`flatten`]), with checked fonts
-//! ([`fonts`]) and streams unpacked under limits ([`streams`]).
+//! The library underneath loads objects and knows the names and widths of glyphs. It panics on what it does not know,
+//! and unpacks and recurses without limits. So the content of pages is run here ([`interpreter`]), streams are unpacked
+//! under limits ([`streams`]), and about fonts the library is asked once, with checked values ([`fonts`]).
 
 mod cmap;
-mod flatten;
+mod columns;
+mod content;
+mod drop_caps;
 mod fonts;
+mod geometry;
 mod glyphs;
 mod headings;
+mod information;
+mod interpreter;
 mod layout;
+mod listing;
+mod objects;
+mod order;
 mod page;
 mod paragraphs;
+mod parallel;
 mod rows;
 mod running_titles;
 mod scans;
 mod streams;
 
-use crate::blocks::{Blocks, clean_title, first_heading};
+use crate::blocks::{Blocks, first_heading};
 use crate::host::Host;
 use crate::{ExtractError, Extracted, Limits};
-use pdf_extract::{Document, Object};
+use glyphs::Line;
+use page::Page;
+use pdf_extract::Document;
 use scans::Scans;
 use streams::Budget;
 
@@ -34,18 +45,18 @@ pub(crate) fn extract(bytes: &[u8], limits: &Limits, host: &mut dyn Host) -> Res
         return Err(ExtractError::damaged("it has no pages"));
     }
 
-    let mut budget = Budget::new(limits);
-    let mut warnings = Vec::new();
-    let mut unread = Vec::new();
-    let mut lines = Vec::with_capacity(pages.len());
-    for (place, &id) in pages.iter().enumerate() {
-        let found = page::read(&document, id, &mut budget)?;
-        if found.is_incomplete {
-            unread.push(place + 1);
-        }
-        lines.push(found.lines);
-    }
-    let scans = Scans::recognise(&document, &pages, &lines, limits, host)?;
+    let budget = Budget::new(limits);
+    let read = parallel::read_pages(&document, &pages, &budget)?;
+    let places = |wanted: fn(&Page) -> bool| -> Vec<usize> {
+        (1..).zip(&read).filter(|(_, page)| wanted(page)).map(|(number, _)| number).collect()
+    };
+    let unread = places(|page| page.is_incomplete);
+    // A scan in strips has no large picture, and nothing else.
+    let mut pictures = places(|page| page.is_picture() || page.lines.is_empty());
+    let scans = Scans::recognise(&document, &pages, &pictures, limits, host)?;
+    let unseen = places(Page::is_picture);
+    pictures.retain(|number| unseen.contains(number) && !scans.has_found_on(*number));
+    let mut lines: Vec<Vec<Line>> = read.into_iter().map(|page| page.lines).collect();
     let has_text = scans.has_text() || lines.iter().any(|page| !page.is_empty());
     if !has_text {
         return Err(if unread.is_empty() {
@@ -54,15 +65,13 @@ pub(crate) fn extract(bytes: &[u8], limits: &Limits, host: &mut dyn Host) -> Res
             ExtractError::damaged("none of its pages can be read")
         });
     }
+    let mut warnings = Vec::new();
     if !unread.is_empty() {
         warnings.push(format!("some text could not be read on {}", page_list(&unread)));
     }
-    let empty = lines.iter().zip(scans.found()).filter(|(page, is_found)| page.is_empty() && !is_found).count();
-    if empty * 2 > lines.len() {
-        warnings.push(format!(
-            "{empty} of {} pages hold no text; if they are scans, run text recognition first",
-            lines.len()
-        ));
+    if !pictures.is_empty() {
+        let holds = if pictures.len() == 1 { "holds" } else { "hold" };
+        warnings.push(format!("{} {holds} only a picture", page_list(&pictures)));
     }
 
     running_titles::remove(&mut lines);
@@ -75,8 +84,11 @@ pub(crate) fn extract(bytes: &[u8], limits: &Limits, host: &mut dyn Host) -> Res
     if blocks.is_empty() {
         return Err(ExtractError::NoText { reason: "there is nothing on its pages but page numbers" });
     }
-    let title = information_title(&document).or_else(|| first_heading(&blocks));
-    Ok(Extracted { title, blocks, pages: u32::try_from(pages.len()).ok(), warnings, ..Extracted::default() })
+    let mut extracted = Extracted { pages: u32::try_from(pages.len()).ok(), warnings, ..Extracted::default() };
+    information::read(&document, &budget, &mut extracted)?;
+    extracted.title = extracted.title.take().or_else(|| first_heading(&blocks));
+    extracted.blocks = blocks;
+    Ok(extracted)
 }
 
 fn load(bytes: &[u8]) -> Result<Document, ExtractError> {
@@ -91,19 +103,6 @@ fn load(bytes: &[u8]) -> Result<Document, ExtractError> {
     };
     // Loading tries the empty password by itself: many files only forbid changes.
     if document.trailer.get(b"Encrypt").is_ok() { Err(ExtractError::Encrypted) } else { Ok(document) }
-}
-
-/// `Title` of the document information dictionary, PDFDocEncoding or UTF-16 with a byte order mark.
-fn information_title(document: &Document) -> Option<String> {
-    let (_, information) = document.dereference(document.trailer.get(b"Info").ok()?).ok()?;
-    let (_, title) = document.dereference(information.as_dict().ok()?.get(b"Title").ok()?).ok()?;
-    let Object::String(bytes, _) = title else { return None };
-    let title = match bytes.as_slice() {
-        [0xfe, 0xff, ..] | [0xff, 0xfe, ..] | [0xef, 0xbb, 0xbf, ..] => crate::encoding::decode(bytes, None).0,
-        // Windows-1252 is PDFDocEncoding but for a few signs between 0x80 and 0x9f.
-        _ => encoding_rs::WINDOWS_1252.decode_without_bom_handling(bytes).0.into_owned(),
-    };
-    clean_title(&title)
 }
 
 /// `page 3`, or `pages 3, 4, 9 and 12 more`.

@@ -1,6 +1,6 @@
 //! What a file is: by its content first, by its name where the content cannot tell.
 
-use crate::{ExtractError, Format, docx, encoding};
+use crate::{ExtractError, Format, archive, container, encoding, mail};
 
 /// How far into the file the first mark of its format may stand. PDF readers accept `%PDF-` within the first 1024
 /// bytes (ISO 32000-1, annex H, note 13).
@@ -15,11 +15,9 @@ const PICTURES: [(&[u8], Format); 4] = [
 ];
 
 /// The first bytes of formats that people bring by mistake, and what to say to them.
-const SIGNATURES: [(&[u8], &str); 8] = [
-    (b"{\\rtf", "it is a rich text file; save it as DOCX or PDF"),
+const SIGNATURES: [(&[u8], &str); 6] = [
     (b"GIF8", "it is a picture of a kind that is hardly used for text; save it as PNG"),
     (b"%!PS", "it is a PostScript file; save it as PDF"),
-    (b"\x1f\x8b", "it is a compressed archive; unpack it and bring the documents in it"),
     (b"7z\xbc\xaf", "it is a compressed archive; unpack it and bring the documents in it"),
     (b"Rar!", "it is a compressed archive; unpack it and bring the documents in it"),
     (b"\x7fELF", "it is a program, not a document"),
@@ -36,14 +34,30 @@ pub fn sniff(bytes: &[u8], file_name: &str) -> Result<Format, ExtractError> {
         return Err(ExtractError::Empty);
     }
     let head = &bytes[..bytes.len().min(HEAD_BYTES)];
+    // Before PDF: a mail may have one among its first lines.
+    if let Some(format) = mail_kind(bytes, file_name) {
+        return Ok(format);
+    }
     if head.windows(5).any(|window| window == b"%PDF-") {
         return Ok(Format::Pdf);
     }
     if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06") {
-        return docx::recognise(bytes).map(|()| Format::Docx);
+        return container::of_archive(bytes);
+    }
+    if bytes.starts_with(b"\x1f\x8b") {
+        return Ok(Format::Gzip);
+    }
+    if archive::tar::is_tar(bytes) {
+        return Ok(Format::Tar);
     }
     if bytes.starts_with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1") {
-        return Err(compound_file(bytes));
+        if mail::msg::is_message(bytes) {
+            return Ok(Format::Msg);
+        }
+        return container::of_compound_file(bytes);
+    }
+    if bytes.trim_ascii_start().starts_with(b"{\\rtf") {
+        return Ok(Format::Rtf);
     }
     if let Some((_, format)) = PICTURES.iter().find(|(signature, _)| bytes.starts_with(signature)) {
         return Ok(*format);
@@ -54,23 +68,20 @@ pub fn sniff(bytes: &[u8], file_name: &str) -> Result<Format, ExtractError> {
     text_kind(bytes, file_name)
 }
 
-/// An OLE compound file: an encrypted OOXML package (MS-OFFCRYPTO) or one of the Office formats before 2007. Its
-/// directory holds the stream names in UTF-16LE.
-fn compound_file(bytes: &[u8]) -> ExtractError {
-    let names = |name: &str| {
-        let name: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();
-        bytes.windows(name.len()).any(|window| window == name)
-    };
-    if names("EncryptedPackage") {
-        return ExtractError::Encrypted;
+/// Mail, by the fields at its beginning, or by its name if it begins with one field at least.
+fn mail_kind(bytes: &[u8], file_name: &str) -> Option<Format> {
+    let head = String::from_utf8_lossy(&bytes[..bytes.len().min(16 << 10)]);
+    let text = head.trim_start_matches('\u{feff}').trim_start();
+    let ending = file_name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
+    // A text about mail may quote one, but nobody calls a mail so.
+    if matches!(ending.as_deref(), Some("txt" | "text" | "md" | "log" | "html" | "htm")) {
+        return None;
     }
-    ExtractError::unknown(match () {
-        () if names("WordDocument") => "it is in the Word format from before 2007; save it as DOCX or PDF",
-        () if names("Workbook") || names("PowerPoint Document") => {
-            "it is a spreadsheet or presentation from before 2007; save it as PDF"
-        }
-        () => "it is in an old Office format; save it as DOCX or PDF",
-    })
+    if mail::is_mailbox(text) {
+        return Some(Format::Mbox);
+    }
+    let is_named = ending.as_deref() == Some("eml") && text.lines().next().is_some_and(mail::is_field);
+    (is_named || mail::is_mail(text)).then_some(Format::Eml)
 }
 
 fn text_kind(bytes: &[u8], file_name: &str) -> Result<Format, ExtractError> {
@@ -81,13 +92,16 @@ fn text_kind(bytes: &[u8], file_name: &str) -> Result<Format, ExtractError> {
     }
     let (text, _) = encoding::decode(&bytes[..cut], None);
     if is_binary(&text) {
-        return Err(ExtractError::unknown("it is not a document; bring PDF, DOCX, HTML, Markdown or plain text"));
+        return Err(ExtractError::unknown(
+            "it is not a document; bring PDF, Office or OpenDocument files, HTML or text",
+        ));
     }
     let extension = file_name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
     match extension.as_deref() {
         Some("md" | "markdown" | "mdown") => return Ok(Format::Markdown),
         // A text about HTML may begin with a tag, but nobody calls a page so.
-        Some("txt" | "text" | "log" | "csv" | "tsv") => return Ok(Format::Text),
+        Some("csv" | "tsv" | "tab") => return Ok(Format::Csv),
+        Some("txt" | "text" | "log") => return Ok(Format::Text),
         _ => {}
     }
     let is_html_name = matches!(extension.as_deref(), Some("html" | "htm" | "xhtml"));
@@ -158,13 +172,25 @@ mod tests {
     }
 
     #[test]
+    fn mail_and_archives() {
+        let mail = b"Received: by mx\r\nFrom: a@b\r\nSubject: the %PDF-1.7\r\n\r\nHello";
+        check(mail, "0001", Ok(Format::Eml));
+        check(&mail[..40], "about-mail.txt", Ok(Format::Text));
+        check(b"Subject: x\n\nHello", "x.EML", Ok(Format::Eml));
+        check(b"Subject: x\n\nHello", "x", Ok(Format::Text));
+        check(&[b"From a@b Mon Mar  2 14:05:00 2026\n", mail.as_slice()].concat(), "inbox", Ok(Format::Mbox));
+        check(b"\x1f\x8b\x08\0", "x", Ok(Format::Gzip));
+    }
+
+    #[test]
     fn what_cannot_be_read_says_what_to_do() {
         check(b"", "x.pdf", Err("empty"));
         check(b" \n\t\r\n", "x.txt", Err("empty"));
         check(b"a\0b", "x.txt", Err("not a document"));
         check(b"PK\x03\x04 and nothing else", "x.docx", Err("damaged"));
-        check(b"{\\rtf1\\ansi Hello}", "x.doc", Err("save it as DOCX or PDF"));
+        check(b"{\\rtf1\\ansi Hello}", "x.doc", Ok(Format::Rtf));
         check(b"GIF89a", "x.pdf", Err("picture"));
+        check(b"Rar!\x1a\x07", "x.rar", Err("unpack it"));
         let compound = |name: &str| {
             let mut bytes = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".to_vec();
             bytes.resize(600, 0);
@@ -173,6 +199,8 @@ mod tests {
         };
         check(&compound("WordDocument"), "x.doc", Err("save it as DOCX or PDF"));
         check(&compound("EncryptedPackage"), "x.docx", Err("encrypted"));
-        check(&compound("Workbook"), "x.xls", Err("spreadsheet"));
+        check(&compound("Workbook"), "x.xls", Ok(Format::Xls));
+        check(&compound("PowerPoint Document"), "x.ppt", Err("save it as PPTX or PDF"));
+        check(b"a;b\n1;2\n", "x.CSV", Ok(Format::Csv));
     }
 }

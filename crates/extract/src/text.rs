@@ -3,26 +3,33 @@
 use crate::blocks::{Blocks, clean_title, first_heading};
 use crate::outline::{could_be_heading, is_all_capitals, list_item, section_depth};
 use crate::{ExtractError, Extracted, Limits, encoding, sniff};
-use domain::BlockKind;
+use domain::{Block, BlockKind};
 
 pub(crate) fn extract(bytes: &[u8], limits: &Limits) -> Result<Extracted, ExtractError> {
     let (text, damaged) = encoding::decode(bytes, None);
     if sniff::is_binary(&text) {
-        return Err(ExtractError::unknown("it is not a text file; bring PDF, DOCX, HTML, Markdown or plain text"));
+        return Err(ExtractError::unknown(
+            "it is not a text file; bring PDF, Office or OpenDocument files, HTML or text",
+        ));
     }
-    let mut blocks = Blocks::new(limits);
-    let groups = paragraphs(&text);
-    for (place, group) in groups.iter().enumerate() {
-        let next = groups.get(place + 1).map(|group| group.as_slice());
-        push_group(&mut blocks, group, next)?;
-    }
+    let blocks = read(&text, limits)?;
     let warnings = if damaged { vec!["some characters could not be decoded".to_owned()] } else { Vec::new() };
-    let blocks = blocks.into_vec();
     if blocks.is_empty() {
         return Err(ExtractError::Empty);
     }
     let title = first_heading(&blocks).and_then(|heading| clean_title(&heading));
     Ok(Extracted { title, blocks, pages: None, warnings, ..Extracted::default() })
+}
+
+/// The blocks of a plain text, alone or inside another format.
+pub(crate) fn read(text: &str, limits: &Limits) -> Result<Vec<Block>, ExtractError> {
+    let mut blocks = Blocks::new(limits);
+    let groups = paragraphs(text);
+    for (place, group) in groups.iter().enumerate() {
+        let next = groups.get(place + 1).map(|group| group.as_slice());
+        push_group(&mut blocks, group, next)?;
+    }
+    Ok(blocks.into_vec())
 }
 
 /// Groups of lines between blank lines or form feeds.

@@ -65,6 +65,14 @@ pub(crate) fn attribute(element: &BytesStart<'_>, name: &str) -> Option<String> 
     attribute.unescape_value().ok().map(std::borrow::Cow::into_owned)
 }
 
+/// The value of an attribute that has this local name and a prefix, such as `r:id` beside a plain `id`.
+pub(crate) fn prefixed_attribute(element: &BytesStart<'_>, name: &str) -> Option<String> {
+    let mut attributes = element.attributes().flatten();
+    let attribute =
+        attributes.find(|found| found.key.prefix().is_some() && found.key.local_name().as_ref() == name.as_bytes())?;
+    attribute.unescape_value().ok().map(std::borrow::Cow::into_owned)
+}
+
 /// XML 1.0, section 4.6.
 fn predefined(name: &str) -> Option<&'static str> {
     Some(match name {

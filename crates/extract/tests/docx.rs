@@ -88,9 +88,8 @@ fn the_main_part_may_have_another_name() {
 
 #[test]
 fn other_archives_say_what_to_do() {
-    check_refused(&archive(&[("xl/workbook.xml", b"<x/>")]), "x.docx", "spreadsheet");
-    check_refused(&archive(&[("content.xml", b"<x/>")]), "x.docx", "OpenDocument");
-    check_refused(&archive(&[("letter.txt", b"Hello")]), "x.zip", "unpack it");
+    check_refused(&archive(&[("xl/workbook.xml", b"<x/>")]), "x.docx", "all its sheets are empty");
+    check_refused(&archive(&[("mimetype", b"application/vnd.oasis.opendocument.formula")]), "x.docx", "OpenDocument");
     check_refused(&docx_parts("<w:p/>", &[]), "x.docx", "holds no text");
 }
 

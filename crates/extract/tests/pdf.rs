@@ -95,9 +95,10 @@ fn turned_pages_read_upright() {
 }
 
 #[test]
-fn fonts_that_the_library_cannot_read_cost_only_their_text() {
-    // A font program that is none, an encoding of an unknown kind, and a composite font without a character map.
-    let page = b"BT /F1 10 Tf 60 700 Td (Fine.) Tj ET BT /B1 10 Tf 60 600 Td (Lost.) Tj ET\n\
+fn damaged_fonts_are_read_as_far_as_they_say_something() {
+    // A font program that is none, a composite font whose codes are characters, an encoding of an unknown kind, and
+    // no font at all.
+    let page = b"BT /F1 10 Tf 60 700 Td (Fine.) Tj ET BT /B1 10 Tf 60 600 Td (Program.) Tj ET\n\
                  BT /B2 10 Tf 60 500 Td <00410042> Tj ET BT /B3 10 Tf 60 400 Td (Odd.) Tj ET BT /B9 10 Tf 60 300 Td (None.) Tj ET";
     let type1 = b"<< /Type /Font /Subtype /Type1 /BaseFont /X /FontDescriptor << /FontFile3 5 0 R >> >>".to_vec();
     let composite =
@@ -114,7 +115,7 @@ fn fonts_that_the_library_cannot_read_cost_only_their_text() {
         odd,
         b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>".to_vec(),
     ];
-    let extracted = check(&pdf_of(&objects, ""), "x.pdf", &["1 p Fine.", "1 p Odd."]);
+    let extracted = check(&pdf_of(&objects, ""), "x.pdf", &["1 p Fine.", "1 p Program.", "1 p AB", "1 p Odd."]);
     assert_eq!(extracted.warnings, ["some text could not be read on page 1"]);
 }
 

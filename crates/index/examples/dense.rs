@@ -37,7 +37,8 @@ fn measure(index: &Index, what: &str, collections: &[CollectionId]) -> Result<Ve
     for seed in 0..QUERIES {
         let vector = vector(1_000_000_000 + seed);
         let start = Instant::now();
-        let hits = index.search(&Query { text: "", vector: Some(&vector), mode: Mode::Dense, limit: 10 }, &scope)?;
+        let hits = index
+            .search(&Query { text: "", vector: Some(&vector), mode: Mode::Dense, within: None, limit: 10 }, &scope)?;
         times.push(start.elapsed());
         found.push(hits.iter().map(|hit| hit.passage).collect());
     }

@@ -60,7 +60,8 @@ fn measure(directory: &Path) -> Result<(), Box<dyn Error>> {
     for (query, judgements) in &judgements {
         let text = queries.get(query).map_or("", String::as_str);
         let start = Instant::now();
-        let hits = index.search(&Query { text, vector: None, mode: Mode::Lexical, limit: 100 }, &scope)?;
+        let hits =
+            index.search(&Query { text, vector: None, mode: Mode::Lexical, within: None, limit: 100 }, &scope)?;
         times.push(start.elapsed());
         let ranking: Vec<String> = hits.iter().filter_map(|hit| names.get(&hit.document).cloned()).collect();
         let measured = [

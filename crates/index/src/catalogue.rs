@@ -2,7 +2,7 @@
 
 use crate::analysis::Language;
 use domain::{AccessScope, CollectionId, DocumentId, Label, PrincipalId};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// A document's rights, as both legs of the index know them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +84,18 @@ impl Catalogue {
 
     pub(crate) fn id(&self, slot: DocumentSlot) -> Option<DocumentId> {
         self.records.get(slot as usize)?.as_ref().map(|record| record.id)
+    }
+
+    /// Takes from `visible` all but these documents.
+    pub(crate) fn narrow(&self, visible: &mut Visible, within: &BTreeSet<DocumentId>) {
+        let mut bits = vec![false; visible.bits.len()];
+        let mut count = 0;
+        for slot in within.iter().filter_map(|id| self.slot(*id)).filter(|slot| visible.contains(*slot)) {
+            bits[slot as usize] = true;
+            count += 1;
+        }
+        visible.all &= count == visible.count;
+        (visible.bits, visible.count) = (bits, count);
     }
 
     /// What `scope` may see; linear in the number of documents.

@@ -1,6 +1,7 @@
 //! What goes into the index and what comes out.
 
 use domain::{CollectionId, DocumentId, Label, PassageId, PrincipalId};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -102,6 +103,8 @@ pub struct Query<'a> {
     pub vector: Option<&'a [f32]>,
     /// Which legs answer.
     pub mode: Mode,
+    /// Only these documents, of those in the scope; `None` for all of them.
+    pub within: Option<&'a BTreeSet<DocumentId>>,
     /// How many hits at most.
     pub limit: usize,
 }

@@ -210,8 +210,9 @@ mod tests {
         let mut found = 0;
         for seed in 5_000..5_050 {
             let query = unit(seed);
-            let hits =
-                index.search(&Query { text: "", vector: Some(&query), mode: Mode::Dense, limit: 10 }, &scope).unwrap();
+            let hits = index
+                .search(&Query { text: "", vector: Some(&query), mode: Mode::Dense, within: None, limit: 10 }, &scope)
+                .unwrap();
             assert_eq!(hits.len(), 10);
             let mut nearest: Vec<(f32, PassageId)> = alive
                 .iter()

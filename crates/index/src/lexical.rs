@@ -5,6 +5,7 @@ use crate::analysis::{Analysis, Language};
 use crate::catalogue::Access;
 use crate::{DocumentEntry, IndexError, PassageEntry};
 use domain::{AccessScope, CollectionId, DocumentId, Label, PassageId, PrincipalId};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tantivy::collector::TopDocs;
@@ -147,12 +148,14 @@ impl Lexical {
 
     /// The `limit` best passages for the words of `text` with their BM25 scores, best first. Only what `scope` allows
     /// is looked at; without one, everything: for those who may see all there is, whom a filter would only slow down.
+    /// `within` narrows that to some documents.
     pub(crate) fn search(
         &self,
         searcher: &Searcher,
         analysis: &Analysis,
         (text, languages): (&str, &[Language]),
         scope: Option<&AccessScope>,
+        within: Option<&BTreeSet<DocumentId>>,
         limit: usize,
     ) -> Result<Vec<(Row, f32)>, IndexError> {
         let text = crate::analysis::beginning(text, 64 * MAX_QUERY_TERMS);
@@ -171,6 +174,10 @@ impl Lexical {
             let mut clauses = vec![(Occur::Must, query)];
             clauses.extend(self.filters(scope).map(|filter| (Occur::Must, filter)));
             query = Box::new(BooleanQuery::new(clauses));
+        }
+        if let Some(within) = within {
+            let terms = within.iter().map(|id| Term::from_field_bytes(self.fields.document, id.uuid().as_bytes()));
+            query = Box::new(BooleanQuery::new(vec![(Occur::Must, query), (Occur::Must, only(terms.collect()))]));
         }
         let found = searcher.search(&query, &TopDocs::with_limit(limit).order_by_score())?;
         let columns: Vec<Columns> = searcher.segment_readers().iter().map(Columns::of).collect::<Result<_, _>>()?;
@@ -191,10 +198,13 @@ impl Lexical {
         let access: Vec<Term> = access.map(|token| Term::from_field_bytes(self.fields.access, &token)).collect();
         let mut readers = vec![Term::from_field_bytes(self.fields.reader, EVERYONE)];
         readers.extend(scope.principals().map(|id| Term::from_field_bytes(self.fields.reader, id.uuid().as_bytes())));
-        [access, readers]
-            .into_iter()
-            .map(|terms| Box::new(ConstScoreQuery::new(Box::new(TermSetQuery::new(terms)), 0.0)) as Box<dyn Query>)
+        [access, readers].into_iter().map(only)
     }
+}
+
+/// Lets through what has one of these terms, and adds nothing to a score.
+fn only(terms: Vec<Term>) -> Box<dyn Query> {
+    Box::new(ConstScoreQuery::new(Box::new(TermSetQuery::new(terms)), 0.0))
 }
 
 /// A change under way. Dropped without a commit it is undone.

@@ -27,13 +27,17 @@ impl State {
         query: &Query<'_>,
         scope: &AccessScope,
     ) -> Result<Vec<Hit>, IndexError> {
-        let visible = self.catalogue.visible(scope);
+        let mut visible = self.catalogue.visible(scope);
+        if let Some(within) = query.within {
+            self.catalogue.narrow(&mut visible, within);
+        }
         if visible.count == 0 || query.limit == 0 {
             return Ok(Vec::new());
         }
         let words = |limit: usize| {
             let scope = (!visible.all).then_some(scope);
-            let found = lexical.search(&self.searcher, analysis, (query.text, &visible.languages), scope, limit)?;
+            let text = (query.text, visible.languages.as_slice());
+            let found = lexical.search(&self.searcher, analysis, text, scope, query.within, limit)?;
             Ok::<_, IndexError>(self.lexical_hits(found, query.vector, &visible))
         };
         let vectors = |vector, limit: usize| {

@@ -142,7 +142,9 @@ fn check(index: &Index, model: &Model, look: &Look) -> Result<(), TestCaseError>
     let text = look.words.iter().map(|word| WORDS[*word]).collect::<Vec<_>>().join(" ");
     let vector = unit(look.vector, DIMENSION);
     for mode in Mode::ALL {
-        let ask = |limit| index.search(&Query { text: &text, vector: Some(&vector), mode, limit }, &scope).unwrap();
+        let ask = |limit| {
+            index.search(&Query { text: &text, vector: Some(&vector), mode, within: None, limit }, &scope).unwrap()
+        };
         let hits = ask(1_000);
         let expected = expected(model, look, &scope, mode);
 

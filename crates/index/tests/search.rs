@@ -88,7 +88,7 @@ fn every_right_is_needed_in_every_mode() {
             Clearance(clearance),
         );
         let counts = Mode::ALL.map(|mode| {
-            let query = Query { text: "granite", vector: Some(&vector), mode, limit: 10 };
+            let query = Query { text: "granite", vector: Some(&vector), mode, within: None, limit: 10 };
             index.search(&query, &scope).unwrap().len()
         });
         assert!(counts.iter().all(|count| *count == counts[0]), "{counts:?}");
@@ -137,7 +137,8 @@ fn what_cannot_be_taken_is_refused_and_changes_nothing() {
     assert!(matches!(index.apply(&[twice]), Err(IndexError::DuplicatePassage(_))));
     assert_eq!(words(&index, "granite"), [passage(1)]);
 
-    let ask = |vector, mode| index.search(&Query { text: "granite", vector, mode, limit: 5 }, &everyone());
+    let ask =
+        |vector, mode| index.search(&Query { text: "granite", vector, mode, within: None, limit: 5 }, &everyone());
     assert!(matches!(ask(None, Mode::Dense), Err(IndexError::NoVector)));
     assert!(matches!(ask(Some(&[1.0]), Mode::Hybrid), Err(IndexError::Dimension { .. })));
     assert!(ask(Some(&[f32::INFINITY; DIMENSION]), Mode::Lexical).is_err());
@@ -171,11 +172,11 @@ fn nothing_in_a_question_is_an_operator() {
     assert!(words(&index, &"字".repeat(100_000)).is_empty());
     assert!(
         index
-            .search(&Query { text: "granite", vector: None, mode: Mode::Lexical, limit: 0 }, &everyone())
+            .search(&Query { text: "granite", vector: None, mode: Mode::Lexical, within: None, limit: 0 }, &everyone())
             .unwrap()
             .is_empty()
     );
-    let all = Query { text: "granite", vector: None, mode: Mode::Lexical, limit: usize::MAX };
+    let all = Query { text: "granite", vector: None, mode: Mode::Lexical, within: None, limit: usize::MAX };
     assert_eq!(index.search(&all, &everyone()).unwrap().len(), 1);
 }
 

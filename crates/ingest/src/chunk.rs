@@ -3,7 +3,7 @@
 //! Passages tile the text: every sentence stands in exactly one passage, in order. Nothing overlaps, since the
 //! prompt is short and a sentence in it twice is a sentence too few.
 
-use domain::{Block, BlockKind};
+use domain::{Block, BlockKind, Location};
 use unicode_segmentation::UnicodeSegmentation;
 
 /// How large passages are, in tokens of the embedder.
@@ -31,6 +31,8 @@ pub struct Chunk {
     pub heading_path: Vec<String>,
     /// Its text, blocks separated by a line break.
     pub text: String,
+    /// For every page that it touches the box around its text there, or the cells of a sheet.
+    pub places: Vec<Location>,
 }
 
 /// Divides `blocks` into passages; `count` gives the tokens of a text.
@@ -76,6 +78,7 @@ impl<F: Fn(&str) -> usize> Chunker<F> {
             open.chunk.heading_path.truncate(shared);
             let tokens = (self.count)(&block.text);
             open.push(&block.text, tokens, "\n");
+            open.stands_at(block.location);
         }
     }
 
@@ -94,11 +97,12 @@ impl<F: Fn(&str) -> usize> Chunker<F> {
                 }
                 let heading_path = || self.headings.iter().map(|(_, text)| text.clone()).collect();
                 let open = self.open.get_or_insert_with(|| Open {
-                    chunk: Chunk { page, heading_path: heading_path(), text: String::new() },
+                    chunk: Chunk { page, heading_path: heading_path(), text: String::new(), places: Vec::new() },
                     tokens: 0,
                     bare: true,
                 });
                 open.push(&piece, tokens, separator);
+                open.stands_at(block.location);
                 open.bare = false;
                 separator = if block.kind == BlockKind::Preformatted { "\n" } else { " " };
             }
@@ -153,6 +157,19 @@ impl Open {
         }
         self.chunk.text.push_str(text);
         self.tokens += tokens;
+    }
+
+    /// Widens the box on the page, or the cells of the sheet, by where a block stands.
+    fn stands_at(&mut self, at: Location) {
+        if at.area.is_none() && at.cells.is_none() {
+            return;
+        }
+        let Some(place) = self.chunk.places.iter_mut().find(|place| place.page == at.page) else {
+            self.chunk.places.push(at);
+            return;
+        };
+        place.area = place.area.zip(at.area).map(|(a, b)| a.around(b)).or(place.area).or(at.area);
+        place.cells = place.cells.zip(at.cells).map(|(a, b)| a.around(b)).or(place.cells).or(at.cells);
     }
 }
 

@@ -5,6 +5,9 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+/// From so many files on, flushing the file system once is less work than flushing each of them.
+const WORTH_A_PASS: usize = 6;
+
 /// Originals on disk as `ab/cdef…`, each written whole or not at all.
 #[derive(Debug, Clone)]
 pub struct ContentStore {
@@ -71,6 +74,49 @@ impl ContentStore {
         Ok(hash)
     }
 
+    /// As [`ContentStore::put`] for several files, with one pass over the disk for all of them.
+    ///
+    /// # Errors
+    /// As for one; then some of them may be stored.
+    pub fn put_all(&self, files: &[&[u8]]) -> Result<Vec<ContentHash>, ContentError> {
+        if files.len() < WORTH_A_PASS {
+            return files.iter().map(|bytes| self.put(bytes)).collect();
+        }
+        let mut partials: Vec<(PathBuf, PathBuf)> = Vec::new();
+        let written = files.iter().map(|bytes| {
+            let hash = ContentHash::of(bytes);
+            let path = self.path(&hash);
+            let partial = path.with_extension(format!("partial-{}", std::process::id()));
+            let there = fs::metadata(&path).is_ok_and(|found| found.len() == bytes.len() as u64);
+            if !there && !partials.iter().any(|(_, known)| *known == path) {
+                fs::create_dir_all(path.parent().unwrap_or(&self.directory))?;
+                partials.push((partial.clone(), path));
+                fs::write(&partial, bytes)?;
+            }
+            Ok(hash)
+        });
+        let hashes: Result<Vec<ContentHash>, io::Error> = written.collect();
+        let stored = hashes.and_then(|hashes| {
+            // Bytes before names: a name must never stand for bytes that a power cut can still take away.
+            self.sync()?;
+            partials.iter().try_for_each(|(partial, path)| fs::rename(partial, path))?;
+            self.sync()?;
+            Ok(hashes)
+        });
+        if stored.is_err() {
+            for (partial, _) in &partials {
+                let _ = fs::remove_file(partial);
+            }
+        }
+        Ok(stored?)
+    }
+
+    /// Makes everything written to the store's file system durable.
+    fn sync(&self) -> io::Result<()> {
+        rustix::fs::syncfs(File::open(&self.directory)?)?;
+        Ok(())
+    }
+
     /// The bytes behind `hash`, checked.
     ///
     /// # Errors
@@ -106,6 +152,22 @@ fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_group_is_stored_like_its_files_one_by_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = ContentStore::open(directory.path()).unwrap();
+        let texts: Vec<String> = (0..20).map(|number| format!("note {}", number % 15)).collect();
+        let files: Vec<&[u8]> = texts.iter().map(|text| text.as_bytes()).collect();
+        let hashes = store.put_all(&files).unwrap();
+        for (bytes, hash) in files.iter().zip(&hashes) {
+            assert_eq!(store.get(hash).unwrap(), *bytes);
+            assert_eq!(store.put(bytes).unwrap(), *hash);
+        }
+        let left =
+            fs::read_dir(directory.path()).unwrap().flat_map(|folder| fs::read_dir(folder.unwrap().path()).unwrap());
+        assert_eq!(left.count(), 15, "nothing half-written is left behind");
+    }
 
     #[test]
     fn equal_bytes_are_stored_once_and_altered_ones_are_noticed() {

@@ -1,35 +1,43 @@
-//! One job, from the original's bytes to a published version: a straight line through the stages.
+//! One job, from the original's bytes to a document that is found by its words: a straight line through the stages.
 
 use crate::chunk::{Chunk, Sizes, chunks};
 use crate::content::ContentStore;
-use crate::publish::{PublishError, Publisher, embed, embedded_text};
-use crate::read::{ReadError, Reading, read};
-use crate::stage::file_name;
-use audit::{Action, Actor, Event};
-use domain::{ContentHash, OperationId, Passage, PassageId};
-use extract::Limits;
+use crate::leases::Leases;
+use crate::publish::PublishError;
+use crate::read::{ReadError, Reader, Reading};
+use crate::stage::{Kept, Origin, file_name, take_in};
+use audit::{Action, Actor, Event, Outcome};
+use domain::{ContentHash, DocumentId, Metadata, OperationId, Passage, PassageId};
 use inference::Embedder;
 use serde_json::json;
+use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
-use storage::{Job, PublishedVersion, StorageError, Store};
+use storage::{Act, Job, PublishedVersion, StorageError, Store};
 use unicode_segmentation::UnicodeSegmentation;
 
-/// Passages embedded between two signs of life.
-const EMBED_BATCH: usize = 16;
-/// The longest a document may take to be read.
-const READING_TIME: Duration = Duration::from_secs(300);
+/// Files in files in files: deeper ones are left out, with a warning.
+const DEEPEST: u32 = 5;
 
 /// What a job works with.
 #[derive(Clone)]
 pub(crate) struct Bench {
     pub(crate) store: Store,
     pub(crate) content: ContentStore,
+    pub(crate) reader: Reader,
     pub(crate) embedder: Arc<Embedder>,
     pub(crate) model: String,
-    pub(crate) publisher: Publisher,
     /// Name under which jobs are leased.
     pub(crate) owner: String,
+    pub(crate) leases: Leases,
+}
+
+/// A document that was read and divided, not yet in the database.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    reading: Reading,
+    title: String,
+    language: Option<String>,
+    chunks: Vec<Chunk>,
 }
 
 /// Why a job did not end well.
@@ -39,11 +47,8 @@ pub(crate) enum JobError {
     #[error(transparent)]
     Read(#[from] ReadError),
     /// The document has no text to make passages of.
-    #[error("no text was found in it; scanned pages need text recognition before they can be imported")]
+    #[error("no text was found in it; if it is a scan, text recognition has to be switched on")]
     NoPassages,
-    /// The document went away meanwhile.
-    #[error("the document was deleted while it was being read")]
-    Gone,
     /// The job was cancelled, or another worker has it now.
     #[error("the job was cancelled or taken over")]
     Lost,
@@ -63,20 +68,24 @@ impl From<StorageError> for JobError {
 
 impl JobError {
     pub(crate) fn may_pass(&self) -> bool {
-        matches!(self, Self::Around(_))
+        match self {
+            Self::Around(_) => true,
+            Self::Read(error) => error.may_pass(),
+            _ => false,
+        }
     }
 }
 
-/// Runs `job` to its end; `report` is told the stage and how far it is, 0 to 1.
-pub(crate) async fn run(bench: &Bench, job: &Job, report: impl Fn(&'static str, f32)) -> Result<(), JobError> {
-    report("reading", 0.0);
-    let Reading { format, extracted } =
-        read(&bench.content, job.content, &job.source, Limits::default(), READING_TIME).await?;
-    let title = extracted.title.clone().unwrap_or_else(|| title_of(&job.source));
-
-    report("dividing", 0.1);
+/// Reads and divides the document of `job`; changes nothing in the database.
+pub(crate) async fn prepare(bench: &Bench, job: &Job) -> Result<Prepared, JobError> {
+    let mut reading = bench.reader.read(&bench.content, job.content, &job.source).await?;
+    if job.depth >= DEEPEST && !reading.children.is_empty() {
+        reading.children.clear();
+        reading.extracted.warnings.push(format!("files in it, {DEEPEST} files deep, are left out"));
+    }
+    bench.leases.report(job.id, "dividing", 0.8);
     let embedder = Arc::clone(&bench.embedder);
-    let blocks = extracted.blocks;
+    let blocks = std::mem::take(&mut reading.extracted.blocks);
     let chunks = tokio::task::spawn_blocking(move || {
         let sizes =
             Sizes { most: Sizes::default().most.min(embedder.max_tokens().saturating_sub(40)), ..Sizes::default() };
@@ -84,61 +93,147 @@ pub(crate) async fn run(bench: &Bench, job: &Job, report: impl Fn(&'static str, 
     })
     .await
     .map_err(|_| PublishError::Interrupted)?;
-    if chunks.is_empty() {
+    if chunks.is_empty() && reading.children.is_empty() {
         return Err(JobError::NoPassages);
     }
+    bench.leases.report(job.id, "publishing", 0.95);
+    let title = reading.extracted.title.take().unwrap_or_else(|| title_of(&job.source));
+    Ok(Prepared { language: language_of(&chunks), reading, title, chunks })
+}
 
-    let mut vectors = Vec::with_capacity(chunks.len());
-    for batch in chunks.chunks(EMBED_BATCH) {
-        report("embedding", 0.1 + 0.85 * ratio(vectors.len(), chunks.len()));
-        let texts = batch.iter().map(|chunk| embedded_text(&title, &chunk.heading_path, &chunk.text)).collect();
-        vectors.extend(embed(&bench.embedder, texts).await?);
+/// Publishes what was read, within `act`: version, passages, the files found in it, the end of the job, the event. A
+/// crash leaves all of it or nothing.
+///
+/// # Errors
+/// [`StorageError`]; drop the act then.
+pub(crate) async fn publish(act: &mut Act, bench: &Bench, job: &Job, ready: &Prepared) -> Result<(), StorageError> {
+    if !act.holds(job.id, &bench.owner).await? {
+        return Ok(());
     }
-
-    report("publishing", 0.95);
-    let document = bench.store.document_for_ingest(job.document).await?.ok_or(JobError::Gone)?;
-    let version = document.version + 1;
+    let Some(document) = act.document(job.document).await? else {
+        return act.fail(job.id, &bench.owner, "the document was deleted while it was being read", None).await;
+    };
     let environment = bench.store.environment();
-    let passages = (0..).zip(chunks).zip(vectors).map(|((ordinal, chunk), vector)| {
-        let Chunk { page, heading_path, text } = chunk;
-        let hash = ContentHash::of(text.as_bytes());
-        let id = PassageId::new(environment);
-        (Passage { id, document: document.id, version, ordinal, page, heading_path, text, hash }, vector)
-    });
-    let passages: Vec<(Passage, Vec<f32>)> = passages.collect();
-    let count = passages.len();
+    let version = document.version + 1;
+    let extracted = &ready.reading.extracted;
+    let passage = |(chunk, ordinal): (&Chunk, u32)| Passage {
+        id: PassageId::new(environment),
+        document: document.id,
+        version,
+        ordinal,
+        page: chunk.page,
+        heading_path: chunk.heading_path.clone(),
+        text: chunk.text.clone(),
+        places: chunk.places.clone(),
+        hash: ContentHash::of(chunk.text.as_bytes()),
+    };
     let published = PublishedVersion {
         document: document.id,
         version,
         content: job.content,
         size_bytes: job.size_bytes,
-        language: language_of(&passages),
-        title: title.clone(),
-        media_type: format.media_type().to_owned(),
+        language: ready.language.clone(),
+        title: ready.title.clone(),
+        media_type: ready.reading.format.media_type().to_owned(),
         pages: extracted.pages,
-        warnings: extracted.warnings,
-        passages,
+        warnings: extracted.warnings.clone(),
+        metadata: Metadata {
+            author: extracted.author.clone(),
+            written_at: extracted.created_at,
+            modified_at: extracted.modified_at,
+            fields: extracted.fields.clone(),
+        },
+        passages: ready.chunks.iter().zip(0..).map(passage).collect(),
         model: bench.model.clone(),
     };
-    let mut act = bench.store.begin().await?;
     act.publish(&published).await?;
-    // In the same transaction: a crash leaves the version published and the job done, or neither; a lease that was
-    // lost meanwhile undoes both.
+    let operation = OperationId::new(environment);
+    let files = take_in_children(act, bench, job, ready, document.id, operation).await?;
     act.finish(job.id, &bench.owner).await?;
     act.record(
-        Event::new(Action::DocumentPublished, &Actor::system(), OperationId::new(environment))
-            .on("document", document.id, &title)
-            .detail(json!({ "version": version, "content": job.content, "passages": count, "source": job.source })),
+        Event::new(Action::DocumentPublished, &Actor::system(), operation)
+            .on("document", document.id, &ready.title)
+            .detail(json!({
+                "version": version,
+                "content": job.content,
+                "passages": ready.chunks.len(),
+                "files": files,
+                "source": job.source,
+            })),
     )
     .await?;
-    act.commit().await?;
     Ok(())
 }
 
-fn ratio(done: usize, of: usize) -> f32 {
-    #[allow(clippy::cast_precision_loss, reason = "a progress bar")]
-    let ratio = done as f32 / of.max(1) as f32;
-    ratio
+/// Makes documents of the files found in a file, and deletes those of an earlier version that are no longer in it.
+async fn take_in_children(
+    act: &mut Act,
+    bench: &Bench,
+    job: &Job,
+    ready: &Prepared,
+    parent: DocumentId,
+    operation: OperationId,
+) -> Result<usize, StorageError> {
+    let before = act.children(parent).await?;
+    if before.is_empty() && ready.reading.children.is_empty() {
+        return Ok(0);
+    }
+    let Some(collection) = act.collection(job.collection).await? else { return Ok(0) };
+    let label = act.document(parent).await?.map(|document| document.label);
+    let origin = Origin { collection: &collection, label, batch: job.batch, folder: None, held: false };
+    let submitter = Actor { user: job.submitted_by, name: job.submitted_by_name.clone(), ..Actor::system() };
+    let mut sources = HashSet::new();
+    for (name, content, size_bytes) in &ready.reading.children {
+        let plain = format!("{}/{name}", job.source);
+        let source = (1..)
+            .map(|nth| if nth == 1 { plain.clone() } else { format!("{plain} ({nth})") })
+            .find(|source| !sources.contains(source))
+            .unwrap_or(plain.clone());
+        let file = Kept {
+            source: &source,
+            content: *content,
+            size_bytes: *size_bytes,
+            modified_at: None,
+            sidecar: None,
+            parent: Some(parent),
+            depth: job.depth + 1,
+        };
+        take_in(act, bench.store.environment(), &origin, &file, &submitter, operation).await?;
+        sources.insert(source);
+    }
+    for (document, source) in before {
+        if !sources.contains(&source) {
+            act.supersede(document).await?;
+            act.delete_document(document).await?;
+            let event = Event::new(Action::DocumentDeleted, &Actor::system(), operation);
+            let detail = json!({ "reason": "no longer in the file that it was taken out of" });
+            act.record(event.on("document", document, &source).detail(detail)).await?;
+        }
+    }
+    Ok(sources.len())
+}
+
+/// Gives a job up, within `act`.
+///
+/// # Errors
+/// [`StorageError`]; drop the act then.
+pub(crate) async fn give_up(act: &mut Act, bench: &Bench, job: &Job, reason: &str) -> Result<(), StorageError> {
+    if !act.holds(job.id, &bench.owner).await? {
+        return Ok(());
+    }
+    tracing::warn!(job.id = %job.id, source = %job.source, %reason, "ingest failed");
+    act.fail(job.id, &bench.owner, reason, None).await?;
+    if act.document(job.document).await?.is_some_and(|document| document.version == 0) {
+        act.fail_document(job.document).await?;
+    }
+    act.record(
+        Event::new(Action::DocumentFailed, &Actor::system(), OperationId::new(bench.store.environment()))
+            .on("document", job.document, &job.source)
+            .outcome(Outcome::Failed)
+            .detail(json!({ "reason": reason })),
+    )
+    .await?;
+    Ok(())
 }
 
 /// A title for a document that has none: its file name without the ending, with spaces for separators.
@@ -151,8 +246,8 @@ fn title_of(source: &str) -> String {
 }
 
 /// The language of most of a document's text, as ISO 639-1; `None` if that is not clear.
-fn language_of(passages: &[(Passage, Vec<f32>)]) -> Option<String> {
-    let sample: String = passages.iter().take(20).flat_map(|(passage, _)| [passage.text.as_str(), " "]).collect();
+fn language_of(chunks: &[Chunk]) -> Option<String> {
+    let sample: String = chunks.iter().take(20).flat_map(|chunk| [chunk.text.as_str(), " "]).collect();
     let found = whatlang::detect(&sample).filter(whatlang::Info::is_reliable)?;
     // whatlang names languages by ISO 639-3.
     let code = match found.lang().code() {

@@ -2,7 +2,7 @@
 
 use domain::{Document, DocumentId, OperationId, Passage};
 use index::{Change, DocumentEntry, Index, IndexError, PassageEntry};
-use inference::{Embedder, ModelError};
+use inference::ModelError;
 use std::sync::Arc;
 use storage::{StorageError, Store};
 use tokio::sync::Mutex;
@@ -123,14 +123,14 @@ impl Publisher {
     }
 }
 
-fn put(document: Document, passages: Vec<(Passage, Vec<f32>)>) -> Change {
+fn put(document: Document, passages: Vec<(Passage, Option<Vec<f32>>)>) -> Change {
     let passages = passages
         .into_iter()
         .map(|(passage, vector)| PassageEntry {
             id: passage.id,
             heading: passage.heading_path.join(" › "),
             text: passage.text,
-            vector: Some(vector),
+            vector,
         })
         .collect();
     let document = DocumentEntry {
@@ -142,22 +142,4 @@ fn put(document: Document, passages: Vec<(Passage, Vec<f32>)>) -> Change {
         language: document.language,
     };
     Change::Put { document, passages }
-}
-
-/// The text whose vector stands for a passage: what it says, under what it is about.
-pub(crate) fn embedded_text(title: &str, heading_path: &[String], text: &str) -> String {
-    let above: Vec<&str> = std::iter::once(title).chain(heading_path.iter().map(String::as_str)).collect();
-    format!("{}\n{text}", above.join(" › "))
-}
-
-/// Vectors of `texts`, on a blocking thread.
-pub(crate) async fn embed(embedder: &Arc<Embedder>, texts: Vec<String>) -> Result<Vec<Vec<f32>>, PublishError> {
-    let embedder = Arc::clone(embedder);
-    let vectors = tokio::task::spawn_blocking(move || {
-        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        embedder.embed_passages(&texts)
-    })
-    .await
-    .map_err(|_| PublishError::Interrupted)??;
-    Ok(vectors)
 }

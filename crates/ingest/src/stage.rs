@@ -1,10 +1,16 @@
-//! Stage: a file's bytes are made durable, its document and job are recorded, and the submitter may go.
+//! Stage: files' bytes are made durable, their documents and jobs are recorded, and the submitter may go.
+//!
+//! Files come in groups: one pass over the disk and one transaction for all of a group.
 
 use crate::content::{ContentError, ContentStore};
 use audit::{Action, Actor, Event};
-use domain::{Collection, Document, DocumentId, DocumentState, JobId, Label, OperationId};
+use domain::{
+    BatchId, Collection, ContentHash, Document, DocumentId, DocumentState, Environment, FolderId, JobId, Label,
+    Metadata, OperationId,
+};
+use jiff::Timestamp;
 use serde_json::json;
-use storage::{Job, JobState, StorageError, Store};
+use storage::{Act, Job, JobState, StorageError, Store};
 
 /// Takes files in.
 #[derive(Clone)]
@@ -14,17 +20,48 @@ pub struct Stage {
     largest_file: u64,
 }
 
-/// Where a file comes from and where it goes.
+/// Where files come from and where they go.
 #[derive(Debug, Clone)]
 pub struct Origin<'a> {
-    /// Its collection.
+    /// Their collection.
     pub collection: &'a Collection,
-    /// Path or file name, unique within the collection; a second file of the same source is a new version.
-    pub source: &'a str,
-    /// Label for a new document; the collection's default if `None`. A document that exists keeps its own.
+    /// Label for new documents; the collection's default if `None`. A document that exists keeps its own.
     pub label: Option<Label>,
     /// Files handed in together.
-    pub batch: Option<JobId>,
+    pub batch: Option<BatchId>,
+    /// The watched folder that they lie in.
+    pub folder: Option<FolderId>,
+    /// Whether they wait for a curator's release.
+    pub held: bool,
+}
+
+impl<'a> Origin<'a> {
+    /// Files for this collection, with nothing else said.
+    #[must_use]
+    pub const fn of(collection: &'a Collection) -> Self {
+        Self { collection, label: None, batch: None, folder: None, held: false }
+    }
+}
+
+/// A file as it is handed in.
+#[derive(Debug, Clone)]
+pub struct Incoming {
+    /// Path or file name, unique within the collection; a second file of the same source is a new version.
+    pub source: String,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// When it was last changed, for files on a disk that are looked at again.
+    pub modified_at: Option<Timestamp>,
+    /// What its sidecar file says of it.
+    pub sidecar: Option<Metadata>,
+}
+
+impl Incoming {
+    /// A file without anything beside it.
+    #[must_use]
+    pub fn new(source: impl Into<String>, bytes: Vec<u8>) -> Self {
+        Self { source: source.into(), bytes, modified_at: None, sidecar: None }
+    }
 }
 
 /// What came of staging a file.
@@ -34,6 +71,8 @@ pub enum Staged {
     Queued(JobId, DocumentId),
     /// The document has these very bytes already.
     Unchanged(DocumentId),
+    /// Another file of the collection has these very bytes: its document got one more place.
+    Duplicate(DocumentId),
 }
 
 /// Why a file was not taken in.
@@ -58,6 +97,18 @@ pub enum StageError {
     Storage(#[from] StorageError),
 }
 
+/// A file whose bytes are in the content store.
+pub(crate) struct Kept<'a> {
+    pub(crate) source: &'a str,
+    pub(crate) content: ContentHash,
+    pub(crate) size_bytes: u64,
+    pub(crate) modified_at: Option<Timestamp>,
+    pub(crate) sidecar: Option<&'a Metadata>,
+    /// The document that it was taken out of.
+    pub(crate) parent: Option<DocumentId>,
+    pub(crate) depth: u32,
+}
+
 impl Stage {
     /// Files up to `largest_file` bytes go into `content` and `store`.
     #[must_use]
@@ -71,96 +122,245 @@ impl Stage {
         self.largest_file
     }
 
-    /// Takes one file in: bytes first, then document, job and event in one transaction.
+    /// The database that documents and jobs go into.
+    #[must_use]
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Takes one file in.
     ///
     /// # Errors
     /// [`StageError`]; then no document and no job was made.
     pub async fn submit(
         &self,
-        origin: Origin<'_>,
-        bytes: Vec<u8>,
+        origin: &Origin<'_>,
+        file: Incoming,
         actor: &Actor,
         operation: OperationId,
     ) -> Result<Staged, StageError> {
-        let size_bytes = bytes.len() as u64;
-        if bytes.is_empty() {
-            return Err(StageError::Empty);
-        }
-        if size_bytes > self.largest_file {
-            return Err(StageError::TooLarge { size: size_bytes, limit: self.largest_file });
-        }
-        let store = self.content.clone();
-        let content = tokio::task::spawn_blocking(move || store.put(&bytes))
-            .await
-            .map_err(|_| ContentError::Io(std::io::Error::other("writing was interrupted")))??;
+        let mut staged = self.submit_all(origin, vec![file], actor, operation).await?;
+        staged.pop().unwrap_or(Err(StageError::Empty))
+    }
 
-        let environment = self.store.environment();
-        let known = self.store.document_by_source(origin.collection.id, origin.source).await?;
-        if let Some(document) = &known
-            && document.content == content
-            && document.state == DocumentState::Ready
-        {
-            return Ok(Staged::Unchanged(document.id));
-        }
+    /// Takes a group of files in: bytes first, then documents, jobs and events in one transaction. What is wrong with
+    /// one file costs only that file.
+    ///
+    /// # Errors
+    /// A failing disk or database; then nothing of the group was taken in.
+    pub async fn submit_all(
+        &self,
+        origin: &Origin<'_>,
+        files: Vec<Incoming>,
+        actor: &Actor,
+        operation: OperationId,
+    ) -> Result<Vec<Result<Staged, StageError>>, StageError> {
+        let (store, largest) = (self.content.clone(), self.largest_file);
+        let (files, hashes) = tokio::task::spawn_blocking(move || {
+            let taken = |file: &&Incoming| !file.bytes.is_empty() && file.bytes.len() as u64 <= largest;
+            let bytes: Vec<&[u8]> = files.iter().filter(taken).map(|file| file.bytes.as_slice()).collect();
+            let hashes = store.put_all(&bytes);
+            (files, hashes)
+        })
+        .await
+        .map_err(|_| ContentError::Io(std::io::Error::other("writing was interrupted")))?;
+        let mut hashes = hashes?.into_iter();
 
-        let now = environment.now();
         let mut act = self.store.begin().await?;
-        let document = match known {
-            Some(document) => document.id,
-            None => {
-                let document = Document {
-                    id: DocumentId::new(environment),
-                    collection: origin.collection.id,
-                    title: file_name(origin.source).to_owned(),
-                    source: origin.source.to_owned(),
-                    media_type: "application/octet-stream".to_owned(),
-                    label: origin.label.unwrap_or(origin.collection.default_label),
-                    readers: None,
-                    version: 0,
-                    content,
-                    size_bytes,
-                    pages: None,
-                    language: None,
-                    state: DocumentState::Waiting,
-                    warnings: Vec::new(),
-                    created_at: now,
-                    updated_at: now,
-                };
-                act.insert_document(&document).await?;
-                document.id
+        let mut staged = Vec::with_capacity(files.len());
+        for file in &files {
+            let size_bytes = file.bytes.len() as u64;
+            if size_bytes == 0 {
+                staged.push(Err(StageError::Empty));
+                continue;
             }
-        };
-        let job = Job {
-            id: JobId::new(environment),
-            kind: "ingest".to_owned(),
-            batch: origin.batch,
-            collection: origin.collection.id,
-            document,
-            source: origin.source.to_owned(),
-            content,
-            size_bytes,
-            state: JobState::Waiting,
-            stage: "waiting".to_owned(),
-            progress: 0.0,
-            attempts: 0,
-            reason: None,
-            submitted_by: actor.user,
-            submitted_by_name: actor.name.clone(),
-            created_at: now,
-            finished_at: None,
-            lease_owner: None,
-            leased_until: None,
-        };
-        act.enqueue(&job).await?;
+            if size_bytes > largest {
+                staged.push(Err(StageError::TooLarge { size: size_bytes, limit: largest }));
+                continue;
+            }
+            let Some(content) = hashes.next() else { continue };
+            let kept = Kept {
+                source: &file.source,
+                content,
+                size_bytes,
+                modified_at: file.modified_at,
+                sidecar: file.sidecar.as_ref(),
+                parent: None,
+                depth: 0,
+            };
+            let done = take_in(&mut act, self.store.environment(), origin, &kept, actor, operation).await?;
+            staged.push(Ok(done));
+        }
+        // A file that did not change is no event; its time may have to be noted all the same.
+        if act.has_recorded() {
+            act.commit().await?
+        } else {
+            act.commit_housekeeping().await?
+        }
+        Ok(staged)
+    }
+}
+
+/// Records one file whose bytes are stored: as a new document, a new version, one more place of a document, or nothing.
+pub(crate) async fn take_in(
+    act: &mut Act,
+    environment: &Environment,
+    origin: &Origin<'_>,
+    file: &Kept<'_>,
+    actor: &Actor,
+    operation: OperationId,
+) -> Result<Staged, StorageError> {
+    let collection = origin.collection.id;
+    let staged = match act.document_at(collection, file.source).await? {
+        Some(known) => changed(act, environment, origin, file, known, actor, operation).await?,
+        None => added(act, environment, origin, file, actor, operation).await?,
+    };
+    if let Some(modified_at) = file.modified_at {
+        act.see_source(collection, file.source, origin.folder, file.size_bytes, modified_at).await?;
+    }
+    Ok(staged)
+}
+
+/// A file from a source that is known.
+async fn changed(
+    act: &mut Act,
+    environment: &Environment,
+    origin: &Origin<'_>,
+    file: &Kept<'_>,
+    known: Document,
+    actor: &Actor,
+    operation: OperationId,
+) -> Result<Staged, StorageError> {
+    let says_the_same = match file.sidecar {
+        Some(sidecar) => act.sidecar(known.id).await?.as_ref() == Some(sidecar),
+        None => true,
+    };
+    if known.content == file.content && known.state == DocumentState::Ready && says_the_same {
+        if known.hidden {
+            act.hide(known.id, false).await?;
+            let event = Event::new(Action::DocumentHidden, actor, operation).on("document", known.id, &known.title);
+            act.record(event.detail(json!({ "hidden": false }))).await?;
+            return Ok(Staged::Duplicate(known.id));
+        }
+        return Ok(Staged::Unchanged(known.id));
+    }
+    if known.content != file.content && act.source_count(known.id).await? > 1 {
+        // One of several equal files has become another: the others' document stays as it is.
+        act.drop_source(origin.collection.id, file.source).await?;
+        return added(act, environment, origin, file, actor, operation).await;
+    }
+    act.supersede(known.id).await?;
+    if let Some(sidecar) = file.sidecar {
+        act.set_sidecar(known.id, Some(sidecar)).await?;
+    }
+    if known.hidden {
+        act.hide(known.id, false).await?;
+    }
+    queue(act, environment, origin, file, known.id, actor, operation).await
+}
+
+/// A file from a new source.
+async fn added(
+    act: &mut Act,
+    environment: &Environment,
+    origin: &Origin<'_>,
+    file: &Kept<'_>,
+    actor: &Actor,
+    operation: OperationId,
+) -> Result<Staged, StorageError> {
+    let Origin { collection, label, .. } = *origin;
+    let label = label.unwrap_or(collection.default_label);
+    if file.parent.is_none()
+        && file.sidecar.is_none()
+        && !origin.held
+        && let Some(equal) = act.document_with(collection.id, &file.content, label).await?
+    {
+        act.add_source(collection.id, file.source, equal.id).await?;
         act.record(
-            Event::new(Action::DocumentUploaded, actor, operation)
-                .on("document", document, origin.source)
-                .detail(json!({ "collection": origin.collection.name, "content": content, "size_bytes": size_bytes })),
+            Event::new(Action::DocumentMoved, actor, operation)
+                .on("document", equal.id, &equal.title)
+                .detail(json!({ "also_at": file.source, "content": file.content })),
         )
         .await?;
-        act.commit().await?;
-        Ok(Staged::Queued(job.id, document))
+        return Ok(Staged::Duplicate(equal.id));
     }
+    let now = environment.now();
+    let document = Document {
+        id: DocumentId::new(environment),
+        collection: collection.id,
+        title: file_name(file.source).to_owned(),
+        source: file.source.to_owned(),
+        media_type: "application/octet-stream".to_owned(),
+        label,
+        readers: None,
+        version: 0,
+        content: file.content,
+        size_bytes: file.size_bytes,
+        pages: None,
+        language: None,
+        state: DocumentState::Waiting,
+        warnings: Vec::new(),
+        metadata: Metadata::default(),
+        parent: file.parent,
+        passages: 0,
+        embedded: true,
+        hidden: false,
+        created_at: now,
+        updated_at: now,
+    };
+    act.insert_document(&document).await?;
+    if let Some(parent) = file.parent {
+        act.inherit_rights(document.id, parent).await?;
+    }
+    if let Some(sidecar) = file.sidecar {
+        act.set_sidecar(document.id, Some(sidecar)).await?;
+    }
+    queue(act, environment, origin, file, document.id, actor, operation).await
+}
+
+/// Puts a job for these bytes of a document into the queue.
+async fn queue(
+    act: &mut Act,
+    environment: &Environment,
+    origin: &Origin<'_>,
+    file: &Kept<'_>,
+    document: DocumentId,
+    actor: &Actor,
+    operation: OperationId,
+) -> Result<Staged, StorageError> {
+    let job = Job {
+        id: JobId::new(environment),
+        kind: "ingest".to_owned(),
+        batch: origin.batch,
+        collection: origin.collection.id,
+        document,
+        source: file.source.to_owned(),
+        content: file.content,
+        size_bytes: file.size_bytes,
+        depth: file.depth,
+        state: if origin.held { JobState::Held } else { JobState::Waiting },
+        stage: String::new(),
+        progress: 0.0,
+        attempts: 0,
+        reason: None,
+        submitted_by: actor.user,
+        submitted_by_name: actor.name.clone(),
+        created_at: environment.now(),
+        started_at: None,
+        finished_at: None,
+        lease_owner: None,
+        leased_until: None,
+    };
+    act.enqueue(&job).await?;
+    let detail = json!({
+        "collection": origin.collection.name,
+        "content": file.content,
+        "size_bytes": file.size_bytes,
+        "quarantine": origin.held,
+    });
+    let event = Event::new(Action::DocumentUploaded, actor, operation).on("document", document, file.source);
+    act.record(event.detail(detail)).await?;
+    Ok(Staged::Queued(job.id, document))
 }
 
 /// The last part of a path, whichever way its separators lean.

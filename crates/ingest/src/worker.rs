@@ -1,27 +1,36 @@
-//! The worker: takes jobs by lease, runs them, and leaves every one of them done, failed or for another try.
+//! The worker: leases jobs, reads their documents side by side, publishes what is ready in groups, and makes vectors
+//! when there is nothing to read. It leaves every job done, failed or for another try.
 
 use crate::content::ContentStore;
-use crate::job::{Bench, JobError, run};
+use crate::embed::{Vectors, pause};
+use crate::job::{Bench, JobError, Prepared, give_up, prepare, publish};
+use crate::leases::{LEASE, Leases};
 use crate::publish::{PublishError, Publisher};
-use audit::{Action, Actor, Event, Outcome};
+use crate::read::Reader;
 use domain::OperationId;
 use inference::Embedder;
-use jiff::{SignedDuration, Timestamp};
-use serde_json::json;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-use storage::{Job, StorageError, Store};
+use jiff::SignedDuration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use storage::{Act, Job, StorageError, Store};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-const LEASE: SignedDuration = SignedDuration::from_secs(60);
-const HEARTBEAT: Duration = Duration::from_secs(2);
 const IDLE: Duration = Duration::from_millis(300);
 const MOST_ATTEMPTS: u32 = 4;
+/// Jobs in work at a time, most of them waiting for their turn to be read.
+const IN_WORK: usize = 48;
+/// Documents published in one transaction and one write to the index.
+const GROUP: usize = 32;
+/// The longest that a document waits for others to be published with, in large imports.
+const GATHER: Duration = Duration::from_millis(500);
 
 /// Works off the queue.
 #[derive(Clone)]
 pub struct Worker {
     bench: Bench,
+    publisher: Publisher,
+    vectors: Vectors,
 }
 
 /// Why the worker stopped.
@@ -35,134 +44,191 @@ pub enum WorkerError {
     Publish(#[from] PublishError),
 }
 
+/// A job and what came of it.
+type Outcome = (Job, Result<Prepared, JobError>);
+
 impl Worker {
     /// A worker; `model` names the embedder's model in the database.
     #[must_use]
     pub fn new(
         store: Store,
         content: ContentStore,
+        reader: Reader,
         embedder: Arc<Embedder>,
         model: String,
         publisher: Publisher,
     ) -> Self {
         let owner = format!("{}-{}", std::process::id(), OperationId::new(store.environment()));
-        Self { bench: Bench { store, content, embedder, model, publisher, owner } }
+        let vectors = Vectors::new(store.clone(), Arc::clone(&embedder), publisher.clone());
+        let bench = Bench { store, content, reader, embedder, model, owner, leases: Leases::default() };
+        Self { bench, publisher, vectors }
     }
 
     /// Works until `stop` is cancelled. A failing database or index is logged and tried again.
     pub async fn run(&self, stop: CancellationToken) {
-        while !stop.is_cancelled() {
-            match self.step().await {
-                Ok(true) => {}
-                Ok(false) => pause(&stop, IDLE).await,
-                Err(error) => {
-                    tracing::error!(%error, "ingest cannot go on; trying again");
-                    pause(&stop, Duration::from_secs(5)).await;
+        let reading = async {
+            while !stop.is_cancelled() {
+                match self.read_all(&stop).await {
+                    Ok(()) => pause(&stop, IDLE).await,
+                    Err(error) => {
+                        tracing::error!(%error, "ingest cannot go on; trying again");
+                        pause(&stop, Duration::from_secs(5)).await;
+                    }
                 }
             }
-        }
+        };
+        tokio::join!(reading, self.vectors.run(&stop));
     }
 
-    /// Works until no job is waiting.
+    /// Works until no job is waiting and every passage has its vector.
     ///
     /// # Errors
     /// A failing database or index.
     pub async fn run_until_idle(&self) -> Result<(), WorkerError> {
-        while self.step().await? {}
-        Ok(())
-    }
-
-    /// Follows the outbox, then does one job if one is waiting; says whether there was one.
-    async fn step(&self) -> Result<bool, WorkerError> {
-        self.bench.publisher.catch_up().await?;
-        // Looking costs nothing; taking the write lock only to find nothing would disturb those who write.
-        if self.bench.store.open_jobs().await? == 0 {
-            return Ok(false);
-        }
-        let now = self.bench.store.environment().now();
-        let mut act = self.bench.store.begin().await?;
-        let Some(job) = act.lease(&self.bench.owner, now, LEASE).await? else { return Ok(false) };
-        act.commit_housekeeping().await?;
-        tracing::debug!(job.id = %job.id, source = %job.source, "ingest begins");
-        let outcome = self.with_heartbeat(&job).await;
-        match self.settle(&job, outcome).await {
-            Err(WorkerError::Storage(StorageError::LeaseLost)) => Ok(true),
-            settled => settled.map(|()| true),
+        let never = CancellationToken::new();
+        loop {
+            self.read_all(&never).await?;
+            while self.vectors.round().await? > 0 {}
+            let now = self.bench.store.environment().now();
+            if !self.bench.store.has_work(now).await?.1 {
+                return Ok(());
+            }
+            tokio::time::sleep(IDLE).await;
         }
     }
 
-    /// Runs the job beside a heartbeat; ends it when the lease is lost (cancelled, or taken over).
-    async fn with_heartbeat(&self, job: &Job) -> Option<Result<(), JobError>> {
-        let stage = Mutex::new(("reading", 0.0_f32));
-        let report = |name, progress| *stage.lock().unwrap_or_else(PoisonError::into_inner) = (name, progress);
-        let beat = async {
+    /// Follows the outbox, then takes jobs until none can be leased.
+    async fn read_all(&self, stop: &CancellationToken) -> Result<(), WorkerError> {
+        self.publisher.catch_up().await?;
+        let mut tasks: JoinSet<Outcome> = JoinSet::new();
+        let alive = self.bench.leases.keep_alive(&self.bench.store, &self.bench.owner);
+        let work = async {
+            let mut ready: Vec<Outcome> = Vec::new();
+            let mut since = Instant::now();
             loop {
-                tokio::time::sleep(HEARTBEAT).await;
-                let (name, progress) = *stage.lock().unwrap_or_else(PoisonError::into_inner);
-                match self.beat(job, name, progress).await {
-                    Ok(true) => {}
-                    Ok(false) => return,
-                    Err(error) => tracing::warn!(%error, job.id = %job.id, "heartbeat failed"),
+                if !stop.is_cancelled() && tasks.len() <= IN_WORK / 2 {
+                    self.lease(IN_WORK - tasks.len(), &mut tasks).await?;
+                }
+                self.vectors.give_way(!tasks.is_empty());
+                if ready.is_empty() {
+                    since = Instant::now();
+                }
+                match tasks.join_next().await {
+                    Some(Ok(outcome)) => ready.push(outcome),
+                    Some(Err(_)) => {}
+                    None if ready.is_empty() => return Ok(()),
+                    None => {}
+                }
+                while let Some(Ok(outcome)) = tasks.try_join_next() {
+                    ready.push(outcome);
+                }
+                if ready.len() >= GROUP || since.elapsed() > GATHER || tasks.is_empty() {
+                    self.settle(std::mem::take(&mut ready)).await?;
                 }
             }
         };
         tokio::select! {
-            outcome = run(&self.bench, job, report) => Some(outcome),
-            () = beat => None,
+            done = work => done,
+            () = alive => Ok(()),
         }
     }
 
-    async fn beat(&self, job: &Job, stage: &str, progress: f32) -> Result<bool, StorageError> {
-        let until = self.bench.store.environment().now() + LEASE;
-        let mut act = self.bench.store.begin().await?;
-        let held = act.heartbeat(job.id, &self.bench.owner, until, stage, progress).await?;
+    /// Leases up to `most` jobs and begins with them.
+    async fn lease(&self, most: usize, tasks: &mut JoinSet<Outcome>) -> Result<(), WorkerError> {
+        let bench = &self.bench;
+        let now = bench.store.environment().now();
+        // Looking costs nothing; taking the write lock only to find nothing would disturb those who write.
+        if !bench.store.has_work(now).await?.0 {
+            return Ok(());
+        }
+        let mut act = bench.store.begin().await?;
+        let jobs = act.lease(&bench.owner, now, LEASE, u32::try_from(most).unwrap_or(1)).await?;
         act.commit_housekeeping().await?;
-        Ok(held)
-    }
-
-    async fn settle(&self, job: &Job, outcome: Option<Result<(), JobError>>) -> Result<(), WorkerError> {
-        let store = &self.bench.store;
-        let outcome = outcome.unwrap_or(Err(JobError::Lost));
-        match outcome {
-            Ok(()) => self.bench.publisher.catch_up().await?,
-            Err(JobError::Lost) => tracing::info!(job.id = %job.id, "ingest was cancelled or taken over"),
-            Err(error) if error.may_pass() && job.attempts < MOST_ATTEMPTS => {
-                tracing::warn!(%error, job.id = %job.id, "ingest will be tried again");
-                let retry_at = store.environment().now() + back_off(job.attempts);
-                let mut act = store.begin().await?;
-                act.fail(job.id, &self.bench.owner, &error.to_string(), Some(retry_at)).await?;
-                act.commit_housekeeping().await?;
-            }
-            Err(error) => {
-                let reason = error.to_string();
-                let mut act = store.begin().await?;
-                tracing::warn!(job.id = %job.id, source = %job.source, %reason, "ingest failed");
-                act.fail(job.id, &self.bench.owner, &reason, None::<Timestamp>).await?;
-                let version = store.document_for_ingest(job.document).await?.map(|document| document.version);
-                if version == Some(0) {
-                    act.fail_document(job.document).await?;
-                }
-                act.record(
-                    Event::new(Action::DocumentFailed, &Actor::system(), OperationId::new(store.environment()))
-                        .on("document", job.document, &job.source)
-                        .outcome(Outcome::Failed)
-                        .detail(json!({ "reason": reason })),
-                )
-                .await?;
-                act.commit().await?;
-            }
+        for job in jobs {
+            let bench = bench.clone();
+            let lost = bench.leases.take(job.id);
+            tasks.spawn(async move {
+                let outcome = tokio::select! {
+                    outcome = prepare(&bench, &job) => outcome,
+                    () = lost.cancelled() => Err(JobError::Lost),
+                };
+                (job, outcome)
+            });
         }
         Ok(())
     }
+
+    /// Writes down what came of these jobs and lets the index follow. If a group cannot be written as a whole, each
+    /// of its jobs gets an act of its own, so that one of them cannot hold up the others.
+    async fn settle(&self, outcomes: Vec<Outcome>) -> Result<(), WorkerError> {
+        let written = self.write(&outcomes).await;
+        let written = match written {
+            Err(error) if outcomes.len() > 1 => {
+                tracing::warn!(%error, "a group of documents could not be written; trying one by one");
+                let mut result = Ok(());
+                for outcome in &outcomes {
+                    if let Err(error) = self.write(std::slice::from_ref(outcome)).await {
+                        result = self.postpone(&outcome.0, &error.to_string()).await.and(result);
+                    }
+                }
+                result
+            }
+            Err(error) => match outcomes.first() {
+                Some((job, _)) => self.postpone(job, &error.to_string()).await,
+                None => Err(error),
+            },
+            Ok(()) => Ok(()),
+        };
+        for (job, _) in &outcomes {
+            self.bench.leases.drop(job.id);
+        }
+        written?;
+        self.publisher.catch_up().await?;
+        self.vectors.wake();
+        Ok(())
+    }
+
+    async fn write(&self, outcomes: &[Outcome]) -> Result<(), StorageError> {
+        let mut act = self.bench.store.begin().await?;
+        for (job, outcome) in outcomes {
+            match outcome {
+                Ok(ready) => publish(&mut act, &self.bench, job, ready).await?,
+                Err(JobError::Lost) => tracing::info!(job.id = %job.id, "ingest was cancelled or taken over"),
+                Err(error) if error.may_pass() && job.attempts < MOST_ATTEMPTS => {
+                    retry_later(&mut act, &self.bench, job, &error.to_string()).await?;
+                }
+                Err(error) => give_up(&mut act, &self.bench, job, &error.to_string()).await?,
+            }
+        }
+        commit(act).await
+    }
+
+    /// What is ready could not be written: another try, or the end.
+    async fn postpone(&self, job: &Job, reason: &str) -> Result<(), StorageError> {
+        let mut act = self.bench.store.begin().await?;
+        if job.attempts < MOST_ATTEMPTS {
+            retry_later(&mut act, &self.bench, job, reason).await?;
+        } else {
+            give_up(&mut act, &self.bench, job, reason).await?;
+        }
+        commit(act).await
+    }
+}
+
+/// Publishing and giving up have recorded their events; leases and retries have none.
+async fn commit(act: Act) -> Result<(), StorageError> {
+    if act.has_recorded() { act.commit().await } else { act.commit_housekeeping().await }
+}
+
+async fn retry_later(act: &mut Act, bench: &Bench, job: &Job, reason: &str) -> Result<(), StorageError> {
+    if !act.holds(job.id, &bench.owner).await? {
+        return Ok(());
+    }
+    tracing::warn!(%reason, job.id = %job.id, "ingest will be tried again");
+    let retry_at = act.now() + back_off(job.attempts);
+    act.fail(job.id, &bench.owner, reason, Some(retry_at)).await
 }
 
 fn back_off(attempts: u32) -> SignedDuration {
     SignedDuration::from_secs(5 << attempts.min(6))
-}
-
-async fn pause(stop: &CancellationToken, time: Duration) {
-    tokio::select! {
-        () = stop.cancelled() => {}
-        () = tokio::time::sleep(time) => {}
-    }
 }

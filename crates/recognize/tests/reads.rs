@@ -1,8 +1,8 @@
 //! A picture of a page, read with the real models.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use extract::{Line, Picture};
+use extract::{Child, ExtractError, Host, Limits, Line, Picture, sniff};
 use recognize::{Options, Recognizer};
 use std::path::PathBuf;
 use std::sync::LazyLock;
@@ -70,4 +70,34 @@ fn an_empty_page_has_no_lines_and_a_lying_size_is_refused() {
     assert!(RECOGNIZER.recognize(&lying).unwrap_err().to_string().contains("60000 bytes"));
     let single = Picture { width: 1, height: 1, grey: vec![0] };
     assert_eq!(RECOGNIZER.recognize(&single).unwrap(), []);
+}
+
+/// Reads pictures as a server does.
+struct Reading;
+
+impl Host for Reading {
+    fn child(&mut self, _: Child) -> Result<(), ExtractError> {
+        unreachable!("a scan holds no files")
+    }
+
+    fn recognize(&mut self, picture: &Picture) -> Result<Option<Vec<Line>>, ExtractError> {
+        let lines = RECOGNIZER.recognize(picture);
+        lines.map(Some).map_err(|error| ExtractError::Damaged { reason: error.to_string() })
+    }
+}
+
+#[test]
+fn scans_become_paragraphs_with_places() {
+    let fax_in_pdf = include_bytes!("pictures/notice-fax.pdf").as_slice();
+    let fax_in_tiff = include_bytes!("pictures/notice-fax.tiff").as_slice();
+    for (name, file) in [("notice.pdf", fax_in_pdf), ("notice.tiff", fax_in_tiff)] {
+        let format = sniff(file, name).unwrap();
+        let extracted = extract::extract(file, format, &Limits::default(), &mut Reading).unwrap();
+        assert!(extracted.blocks[0].text.starts_with(TITLE), "{name}: {:?}", extracted.blocks);
+        let long =
+            "Für alle Personen, die in der Werkhalle 4 arbeiten, auch für Fremdfirmen. Ausgabe 3 vom 9. Februar 2026.";
+        let found = extracted.blocks.iter().find(|block| block.text.starts_with(long));
+        let location = found.unwrap_or_else(|| panic!("{name}: {:?}", extracted.blocks)).location;
+        assert!(location.page == Some(1) && location.area.is_some_and(|area| area.left < area.right));
+    }
 }

@@ -68,6 +68,12 @@ impl Act {
         Ok(entry)
     }
 
+    /// Whether an event was recorded in it.
+    #[must_use]
+    pub const fn has_recorded(&self) -> bool {
+        self.recorded
+    }
+
     /// Commits what was written together with its events.
     ///
     /// # Errors

@@ -60,6 +60,18 @@ impl Act {
         Ok(())
     }
 
+    /// The collection with this id, as it stands within this act.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn collection(&mut self, id: CollectionId) -> Result<Option<Collection>> {
+        let row = sqlx::query("SELECT * FROM collections WHERE id = ?")
+            .bind(id.uuid())
+            .fetch_optional(self.connection())
+            .await?;
+        row.as_ref().map(collection_of).transpose()
+    }
+
     /// Replaces name, description and default label.
     ///
     /// # Errors

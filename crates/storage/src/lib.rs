@@ -5,11 +5,14 @@
 //! itself applies.
 
 mod act;
+mod batches;
 mod conversations;
 mod corpus;
 mod directory;
 mod documents;
 mod error;
+mod filter;
+mod folders;
 mod models;
 mod outbox;
 mod publishing;
@@ -19,20 +22,24 @@ mod rows;
 mod scope;
 mod sessions;
 mod settings;
+mod sources;
 mod store;
 mod tokens;
 mod trail;
 
 pub use act::Act;
+pub use batches::{Batch, BatchProgress};
 pub use conversations::{AnswerRecord, AnswerState, Conversation, Source};
 pub use corpus::{Grant, PrincipalKind};
 pub use error::StorageError;
+pub use folders::{Folder, Found, Removal};
 pub use models::{Model, ModelFinding, ModelState};
 pub use outbox::IndexedDocument;
-pub use publishing::PublishedVersion;
+pub use publishing::{PublishedVersion, Unembedded};
 pub use queue::{Job, JobFilter, JobState};
 pub use reading::Page;
 pub use sessions::Session;
+pub use sources::KnownSource;
 pub use store::Store;
 pub use tokens::ApiToken;
 pub use trail::AuditFilter;

@@ -13,8 +13,8 @@ use uuid::Uuid;
 pub struct IndexedDocument {
     /// The document.
     pub document: Document,
-    /// The passages of its current version with their vectors.
-    pub passages: Vec<(Passage, Vec<f32>)>,
+    /// The passages of its current version with their vectors, as far as these are made.
+    pub passages: Vec<(Passage, Option<Vec<f32>>)>,
     /// The embedding model that made the vectors.
     pub model: String,
 }
@@ -42,7 +42,7 @@ impl Store {
         // One read transaction: document and passages must be of the same version.
         let mut reading = self.reader.begin().await?;
         let mut sql = documents_where();
-        sql.push("d.id = ").push_bind(id.uuid()).push(" AND d.state = 'ready'");
+        sql.push("d.id = ").push_bind(id.uuid()).push(" AND d.state = 'ready' AND d.hidden = 0");
         let Some(row) = sql.build().fetch_optional(&mut *reading).await? else { return Ok(None) };
         let document = document_of(&row)?;
         let model = sqlx::query_scalar("SELECT model FROM versions WHERE document = ? AND version = ?")
@@ -52,7 +52,7 @@ impl Store {
             .await?;
         let mut sql = QueryBuilder::<Sqlite>::new("SELECT v.vector, ");
         sql.push(PASSAGE_COLUMNS)
-            .push(" FROM passages AS p JOIN vectors AS v ON v.passage = p.id WHERE p.document = ")
+            .push(" FROM passages AS p LEFT JOIN vectors AS v ON v.passage = p.id WHERE p.document = ")
             .push_bind(id.uuid())
             .push(" AND p.version = ")
             .push_bind(document.version)
@@ -68,19 +68,22 @@ impl Store {
     /// [`crate::StorageError`].
     pub async fn documents_to_index(&self, after: Option<DocumentId>, limit: u32) -> Result<Vec<DocumentId>> {
         let after = after.map_or(Uuid::nil(), DocumentId::uuid);
-        let ids: Vec<Uuid> =
-            sqlx::query_scalar("SELECT id FROM documents WHERE id > ? AND state = 'ready' ORDER BY id LIMIT ?")
-                .bind(after)
-                .bind(limit)
-                .fetch_all(&self.reader)
-                .await?;
+        let ids: Vec<Uuid> = sqlx::query_scalar(
+            "SELECT id FROM documents WHERE id > ? AND state = 'ready' AND hidden = 0 ORDER BY id LIMIT ?",
+        )
+        .bind(after)
+        .bind(limit)
+        .fetch_all(&self.reader)
+        .await?;
         Ok(ids.into_iter().map(DocumentId::from).collect())
     }
 }
 
-fn vector_of(row: &SqliteRow) -> Result<Vec<f32>> {
-    let (numbers, _) = row.plain::<&[u8]>("vector")?.as_chunks();
-    Ok(numbers.iter().map(|number| f32::from_le_bytes(*number)).collect())
+fn vector_of(row: &SqliteRow) -> Result<Option<Vec<f32>>> {
+    Ok(row.plain::<Option<&[u8]>>("vector")?.map(|bytes| {
+        let (numbers, _) = bytes.as_chunks();
+        numbers.iter().map(|number| f32::from_le_bytes(*number)).collect()
+    }))
 }
 
 impl Act {

@@ -1,10 +1,10 @@
-//! Publishing a version.
+//! Publishing a version: its words first, its vectors when they are made.
 
-use crate::rows::json;
-use crate::{Act, Result, StorageError};
-use domain::{ContentHash, DocumentId, Passage};
+use crate::rows::{Columns, json};
+use crate::{Act, Result, StorageError, Store};
+use domain::{ContentHash, DocumentId, Metadata, Passage, PassageId};
 
-/// A version that was read, cut into passages and embedded.
+/// A version that was read and cut into passages.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PublishedVersion {
     /// The document.
@@ -25,15 +25,32 @@ pub struct PublishedVersion {
     pub pages: Option<u32>,
     /// What extraction could not read.
     pub warnings: Vec<String>,
-    /// The passages in reading order, each with its vector of unit length.
-    pub passages: Vec<(Passage, Vec<f32>)>,
-    /// The embedding model that made the vectors.
+    /// What the file says of itself; what its sidecar says comes before it.
+    pub metadata: Metadata,
+    /// The passages in reading order.
+    pub passages: Vec<Passage>,
+    /// The embedding model that will make their vectors.
     pub model: String,
 }
 
+/// A passage of a version in use that has no vector yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unembedded {
+    /// Its document.
+    pub document: DocumentId,
+    /// The document's title.
+    pub title: String,
+    /// The passage.
+    pub passage: PassageId,
+    /// Headings above it, outermost first.
+    pub heading_path: Vec<String>,
+    /// What it says.
+    pub text: String,
+}
+
 impl Act {
-    /// Puts a version into use: its passages and vectors are written, the document points to it, the index is told.
-    /// Passages of earlier versions stay for old citations; their vectors go.
+    /// Puts a version into use: its passages are written, the document points to it, the index is told. Passages of
+    /// earlier versions stay for old citations; their vectors go. The new ones get theirs by [`Act::embed`].
     ///
     /// # Errors
     /// `NotFound` if the document was deleted meanwhile, `Conflict` if this or a later version is in use already.
@@ -41,9 +58,11 @@ impl Act {
         let document = version.document.uuid();
         let now = self.now().as_millisecond();
         let warnings = json(&version.warnings)?;
+        let metadata = self.with_sidecar(version).await?;
         let done = sqlx::query(
             "UPDATE documents SET version = ?2, content = ?3, size_bytes = ?4, title = ?5, media_type = ?6, language = ?7, \
-             pages = ?8, warnings = ?9, state = 'ready', updated_at = ?10 WHERE id = ?1 AND version < ?2",
+             pages = ?8, warnings = ?9, state = 'ready', updated_at = ?10, author = ?11, written_at = ?12, modified_at = ?13, \
+             fields = ?14, passage_count = ?15, embedded = ?16 WHERE id = ?1 AND version < ?2",
         )
         .bind(document)
         .bind(version.version)
@@ -55,6 +74,12 @@ impl Act {
         .bind(version.pages)
         .bind(&warnings)
         .bind(now)
+        .bind(&metadata.author)
+        .bind(metadata.written_at.map(|at| at.as_millisecond()))
+        .bind(metadata.modified_at.map(|at| at.as_millisecond()))
+        .bind(json(&metadata.fields)?)
+        .bind(i64::try_from(version.passages.len()).unwrap_or(i64::MAX))
+        .bind(version.passages.is_empty())
         .execute(self.connection())
         .await?;
         if done.rows_affected() == 0 {
@@ -84,34 +109,80 @@ impl Act {
         .bind(version.version)
         .execute(self.connection())
         .await?;
-        for (passage, vector) in &version.passages {
-            self.insert_passage(version, passage, vector).await?;
+        for passage in &version.passages {
+            sqlx::query(
+                "INSERT INTO passages (id, document, version, ordinal, page, places, heading_path, text, hash) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            )
+            .bind(passage.id.uuid())
+            .bind(document)
+            .bind(version.version)
+            .bind(passage.ordinal)
+            .bind(passage.page)
+            .bind(json(&passage.places)?)
+            .bind(json(&passage.heading_path)?)
+            .bind(&passage.text)
+            .bind(&passage.hash.as_bytes()[..])
+            .execute(self.connection())
+            .await?;
         }
         self.tell_index(version.document).await
     }
 
-    async fn insert_passage(&mut self, version: &PublishedVersion, passage: &Passage, vector: &[f32]) -> Result<()> {
-        sqlx::query(
-            "INSERT INTO passages (id, document, version, ordinal, page, heading_path, text, hash) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(passage.id.uuid())
-        .bind(version.document.uuid())
-        .bind(version.version)
-        .bind(passage.ordinal)
-        .bind(passage.page)
-        .bind(json(&passage.heading_path)?)
-        .bind(&passage.text)
-        .bind(&passage.hash.as_bytes()[..])
-        .execute(self.connection())
-        .await?;
-        let bytes: Vec<u8> = vector.iter().flat_map(|number| number.to_le_bytes()).collect();
-        sqlx::query("INSERT INTO vectors (passage, vector) VALUES (?, ?)")
-            .bind(passage.id.uuid())
+    /// Keeps the vectors (of unit length) of these passages; those that are gone or superseded meanwhile are passed
+    /// over. A document whose passages all have theirs now counts as embedded, and the index is told.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn embed(&mut self, documents: &[DocumentId], vectors: &[(PassageId, Vec<f32>)]) -> Result<()> {
+        for (passage, vector) in vectors {
+            let bytes: Vec<u8> = vector.iter().flat_map(|number| number.to_le_bytes()).collect();
+            sqlx::query(
+                "INSERT INTO vectors (passage, vector) SELECT p.id, ?2 FROM passages AS p \
+                 JOIN documents AS d ON d.id = p.document AND d.version = p.version WHERE p.id = ?1 \
+                 ON CONFLICT DO NOTHING",
+            )
+            .bind(passage.uuid())
             .bind(bytes)
             .execute(self.connection())
             .await?;
+        }
+        for document in documents {
+            let done = sqlx::query(
+                "UPDATE documents SET embedded = 1 WHERE id = ?1 AND embedded = 0 AND NOT EXISTS (SELECT 1 \
+                 FROM passages AS p LEFT JOIN vectors AS v ON v.passage = p.id \
+                 WHERE p.document = ?1 AND p.version = documents.version AND v.passage IS NULL)",
+            )
+            .bind(document.uuid())
+            .execute(self.connection())
+            .await?;
+            if done.rows_affected() > 0 {
+                self.tell_index(*document).await?;
+            }
+        }
         Ok(())
+    }
+
+    /// Lets a document be found by its words alone from now on: a passage of it cannot be embedded, and `why` says so
+    /// on its page.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn give_up_embedding(&mut self, document: DocumentId, why: &str) -> Result<()> {
+        let done =
+            sqlx::query("UPDATE documents SET embedded = 1, warnings = json_insert(warnings, '$[#]', ?) WHERE id = ?")
+                .bind(why)
+                .bind(document.uuid())
+                .execute(self.connection())
+                .await?;
+        crate::act::found(&done, "document")?;
+        self.tell_index(document).await
+    }
+
+    /// What is known of the document once its sidecar file has had its say.
+    async fn with_sidecar(&mut self, version: &PublishedVersion) -> Result<Metadata> {
+        let sidecar = self.sidecar(version.document).await?.unwrap_or_default();
+        Ok(sidecar.or(version.metadata.clone()))
     }
 
     async fn why_not_published(&mut self, version: &PublishedVersion) -> Result<StorageError> {
@@ -128,5 +199,49 @@ impl Act {
                 ),
             },
         })
+    }
+}
+
+impl Store {
+    /// Passages without vectors, those of the documents that wait longest first.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn unembedded(&self, limit: u32) -> Result<Vec<Unembedded>> {
+        // Documents first, by their own small index: the passages of all others are never looked at.
+        let rows = sqlx::query(
+            "SELECT d.id AS document, d.title, p.id AS passage, p.heading_path, p.text FROM \
+             (SELECT * FROM documents WHERE embedded = 0 ORDER BY updated_at, id LIMIT ?1) AS d \
+             JOIN passages AS p ON p.document = d.id AND p.version = d.version \
+             LEFT JOIN vectors AS v ON v.passage = p.id WHERE v.passage IS NULL \
+             ORDER BY d.updated_at, d.id, p.ordinal LIMIT ?1",
+        )
+        .bind(limit)
+        .fetch_all(&self.reader)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Unembedded {
+                    document: row.id("document")?,
+                    title: row.plain("title")?,
+                    passage: row.id("passage")?,
+                    heading_path: row.json("heading_path")?,
+                    text: row.plain("text")?,
+                })
+            })
+            .collect()
+    }
+
+    /// Documents that are found by their words alone so far, and about how many passages these have.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn unembedded_count(&self) -> Result<(u64, u64)> {
+        let row = sqlx::query(
+            "SELECT count(*) AS documents, coalesce(sum(passage_count), 0) AS passages FROM documents WHERE embedded = 0",
+        )
+        .fetch_one(&self.reader)
+        .await?;
+        Ok((row.number("documents")?, row.number("passages")?))
     }
 }

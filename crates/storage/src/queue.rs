@@ -2,7 +2,7 @@
 
 use crate::rows::{Columns, count, id_list};
 use crate::{Act, Result, StorageError, Store};
-use domain::{CollectionId, ContentHash, DocumentId, JobId, UserId};
+use domain::{BatchId, CollectionId, ContentHash, DocumentId, JobId, UserId};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sqlx::sqlite::{SqliteQueryResult, SqliteRow};
@@ -22,11 +22,16 @@ pub enum JobState {
     Failed,
     /// Called off.
     Cancelled,
+    /// Not to be begun until someone lets it go on.
+    Paused,
+    /// In quarantine until a curator releases it.
+    Held,
 }
 
 impl JobState {
     /// All states.
-    pub const ALL: [Self; 5] = [Self::Waiting, Self::Running, Self::Done, Self::Failed, Self::Cancelled];
+    pub const ALL: [Self; 7] =
+        [Self::Waiting, Self::Running, Self::Done, Self::Failed, Self::Cancelled, Self::Paused, Self::Held];
 
     /// The state's stable name.
     #[must_use]
@@ -37,6 +42,8 @@ impl JobState {
             Self::Done => "done",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
+            Self::Paused => "paused",
+            Self::Held => "held",
         }
     }
 }
@@ -49,7 +56,7 @@ pub struct Job {
     /// What is to be done, such as `ingest`.
     pub kind: String,
     /// What it was submitted together with.
-    pub batch: Option<JobId>,
+    pub batch: Option<BatchId>,
     /// The collection that it works for.
     pub collection: CollectionId,
     /// The document.
@@ -60,6 +67,8 @@ pub struct Job {
     pub content: ContentHash,
     /// Size of those in bytes.
     pub size_bytes: u64,
+    /// How many files it lies in: 0 for one of its own, 1 for a mail's attachment.
+    pub depth: u32,
     /// Where it stands.
     pub state: JobState,
     /// What the worker is at, such as `embed`.
@@ -76,6 +85,8 @@ pub struct Job {
     pub submitted_by_name: String,
     /// When it was submitted.
     pub created_at: Timestamp,
+    /// When it was begun last.
+    pub started_at: Option<Timestamp>,
     /// When it came to its end.
     pub finished_at: Option<Timestamp>,
     /// The worker that holds it.
@@ -90,30 +101,32 @@ pub struct JobFilter {
     /// Only those in this state.
     pub state: Option<JobState>,
     /// Only those of this batch.
-    pub batch: Option<JobId>,
+    pub batch: Option<BatchId>,
     /// Only those of these collections.
     pub collections: Option<Vec<CollectionId>>,
 }
 
 impl Act {
-    /// Adds a job that waits; state, progress, attempts and lease of `job` are not looked at.
+    /// Adds a job that waits, or is held if that is its state; progress, attempts and lease of `job` are not looked at.
     ///
     /// # Errors
     /// `Conflict` if it is there already.
     pub async fn enqueue(&mut self, job: &Job) -> Result<()> {
         sqlx::query(
-            "INSERT INTO jobs (id, kind, batch, collection, document, source, content, size_bytes, state, stage, progress, \
-             attempts, reason, submitted_by, submitted_by_name, created_at) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'waiting', ?, 0.0, 0, NULL, ?, ?, ?)",
+            "INSERT INTO jobs (id, kind, batch, collection, document, source, content, size_bytes, depth, state, stage, \
+             progress, attempts, reason, submitted_by, submitted_by_name, created_at) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0.0, 0, NULL, ?, ?, ?)",
         )
         .bind(job.id.uuid())
         .bind(&job.kind)
-        .bind(job.batch.map(JobId::uuid))
+        .bind(job.batch.map(BatchId::uuid))
         .bind(job.collection.uuid())
         .bind(job.document.uuid())
         .bind(&job.source)
         .bind(&job.content.as_bytes()[..])
         .bind(job.size_bytes.cast_signed())
+        .bind(job.depth)
+        .bind(if job.state == JobState::Held { JobState::Held } else { JobState::Waiting }.as_str())
         .bind(&job.stage)
         .bind(job.submitted_by.map(UserId::uuid))
         .bind(&job.submitted_by_name)
@@ -123,26 +136,31 @@ impl Act {
         Ok(())
     }
 
-    /// Hands the oldest job that waits, or whose lease has run out, to `owner` until `now + ttl`. Each worker needs a name of
-    /// its own, for that is what a heartbeat is recognised by.
+    /// Hands up to `most` jobs that wait, oldest first, or whose lease has run out, to `owner` until `now + ttl`. Each
+    /// worker needs a name of its own, for that is what a heartbeat is recognised by.
     ///
     /// # Errors
     /// [`crate::StorageError`].
-    pub async fn lease(&mut self, owner: &str, now: Timestamp, ttl: SignedDuration) -> Result<Option<Job>> {
+    pub async fn lease(&mut self, owner: &str, now: Timestamp, ttl: SignedDuration, most: u32) -> Result<Vec<Job>> {
         let until = now.saturating_add(ttl).unwrap_or(now);
-        let row = sqlx::query(
+        // Two small indexes, one for each kind: neither looks at what is not wanted.
+        let rows = sqlx::query(
             "UPDATE jobs SET state = 'running', lease_owner = ?1, leased_until = ?3, attempts = attempts + 1, \
-             not_before = NULL, stage = '', progress = 0.0 WHERE id = (SELECT id FROM jobs \
-             WHERE state IN ('waiting', 'running') \
-             AND iif(state = 'waiting', coalesce(not_before, ?2) <= ?2, leased_until <= ?2) \
-             ORDER BY created_at, id LIMIT 1) RETURNING *",
+             not_before = NULL, stage = '', progress = 0.0, started_at = ?2 WHERE id IN (SELECT id FROM ( \
+             SELECT id, created_at FROM jobs WHERE state = 'running' AND leased_until <= ?2 UNION ALL \
+             SELECT id, created_at FROM (SELECT id, created_at FROM jobs WHERE state = 'waiting' \
+             AND coalesce(not_before, ?2) <= ?2 ORDER BY created_at, id LIMIT ?4)) \
+             ORDER BY created_at, id LIMIT ?4) RETURNING *",
         )
         .bind(owner)
         .bind(now.as_millisecond())
         .bind(until.as_millisecond())
-        .fetch_optional(self.connection())
+        .bind(most)
+        .fetch_all(self.connection())
         .await?;
-        row.as_ref().map(job_of).transpose()
+        let mut jobs: Vec<Job> = rows.iter().map(job_of).collect::<Result<_>>()?;
+        jobs.sort_by_key(|job| (job.created_at, job.id));
+        Ok(jobs)
     }
 
     /// Renews a lease and notes how far the work is. `false` if `owner` does not hold it any more: stop working then.
@@ -169,6 +187,37 @@ impl Act {
         .execute(self.connection())
         .await?;
         Ok(done.rows_affected() > 0)
+    }
+
+    /// Whether `owner` still holds the lease, within this act.
+    ///
+    /// # Errors
+    /// [`crate::StorageError`].
+    pub async fn holds(&mut self, id: JobId, owner: &str) -> Result<bool> {
+        Ok(sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM jobs WHERE id = ? AND lease_owner = ? AND state = 'running')",
+        )
+        .bind(id.uuid())
+        .bind(owner)
+        .fetch_one(self.connection())
+        .await?)
+    }
+
+    /// Calls off every open job of a document, since newer bytes of it have come.
+    ///
+    /// # Errors
+    /// [`crate::StorageError`].
+    pub async fn supersede(&mut self, document: DocumentId) -> Result<()> {
+        sqlx::query(
+            "UPDATE jobs SET state = 'cancelled', finished_at = ?, reason = 'a newer version of the file came', \
+             lease_owner = NULL, leased_until = NULL \
+             WHERE document = ? AND state IN ('waiting', 'running', 'paused', 'held')",
+        )
+        .bind(self.now().as_millisecond())
+        .bind(document.uuid())
+        .execute(self.connection())
+        .await?;
+        Ok(())
     }
 
     /// Marks a job as done. Belongs into the act that writes its result, so that a lost lease undoes that.
@@ -208,14 +257,14 @@ impl Act {
         held(&done)
     }
 
-    /// Calls off a job that waits or runs; `false` if it came to its end before. Its worker learns of it by its heartbeat.
+    /// Calls off a job that has not come to its end; `false` if it came to its end before. Its worker learns of it by its heartbeat.
     ///
     /// # Errors
     /// [`crate::StorageError`].
     pub async fn cancel(&mut self, id: JobId) -> Result<bool> {
         let done = sqlx::query(
             "UPDATE jobs SET state = 'cancelled', finished_at = ?, lease_owner = NULL, leased_until = NULL \
-             WHERE id = ? AND state IN ('waiting', 'running')",
+             WHERE id = ? AND state IN ('waiting', 'running', 'paused', 'held')",
         )
         .bind(self.now().as_millisecond())
         .bind(id.uuid())
@@ -232,7 +281,7 @@ impl Act {
     pub async fn retry(&mut self, id: JobId) -> Result<bool> {
         let done = sqlx::query(
             "UPDATE jobs SET state = 'waiting', stage = '', progress = 0.0, attempts = 0, reason = NULL, \
-             not_before = NULL, finished_at = NULL WHERE id = ? AND state IN ('failed', 'cancelled')",
+             not_before = NULL, started_at = NULL, finished_at = NULL WHERE id = ? AND state IN ('failed', 'cancelled')",
         )
         .bind(id.uuid())
         .execute(self.connection())
@@ -266,6 +315,7 @@ fn job_of(row: &SqliteRow) -> Result<Job> {
         source: row.plain("source")?,
         content: row.bytes("content")?,
         size_bytes: row.number("size_bytes")?,
+        depth: row.number("depth")?,
         state: row.one_of("state", &JobState::ALL, JobState::as_str)?,
         stage: row.plain("stage")?,
         progress: row.plain::<f64>("progress")? as f32,
@@ -274,6 +324,7 @@ fn job_of(row: &SqliteRow) -> Result<Job> {
         submitted_by: row.id_if_any("submitted_by")?,
         submitted_by_name: row.plain("submitted_by_name")?,
         created_at: row.time("created_at")?,
+        started_at: row.time_if_any("started_at")?,
         finished_at: row.time_if_any("finished_at")?,
         lease_owner: row.plain("lease_owner")?,
         leased_until: row.time_if_any("leased_until")?,
@@ -316,7 +367,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StorageError`].
-    pub async fn jobs_of(&self, batch: JobId) -> Result<Vec<Job>> {
+    pub async fn jobs_of(&self, batch: BatchId) -> Result<Vec<Job>> {
         let rows = sqlx::query("SELECT * FROM jobs WHERE batch = ? ORDER BY created_at, id")
             .bind(batch.uuid())
             .fetch_all(&self.reader)
@@ -333,5 +384,22 @@ impl Store {
             .fetch_one(&self.reader)
             .await?;
         Ok(count(number))
+    }
+
+    /// Whether a job can be leased at `now`, and whether any waits or runs at all. Cheap however many there are.
+    ///
+    /// # Errors
+    /// [`crate::StorageError`].
+    pub async fn has_work(&self, now: Timestamp) -> Result<(bool, bool)> {
+        let row = sqlx::query(
+            "SELECT EXISTS (SELECT 1 FROM jobs WHERE state = 'waiting' AND coalesce(not_before, ?1) <= ?1) \
+             OR EXISTS (SELECT 1 FROM jobs WHERE state = 'running' AND leased_until <= ?1) AS now, \
+             EXISTS (SELECT 1 FROM jobs WHERE state = 'waiting') \
+             OR EXISTS (SELECT 1 FROM jobs WHERE state = 'running') AS later",
+        )
+        .bind(now.as_millisecond())
+        .fetch_one(&self.reader)
+        .await?;
+        Ok((row.plain("now")?, row.plain("later")?))
     }
 }

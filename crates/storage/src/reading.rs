@@ -3,7 +3,8 @@
 use crate::rows::{Columns, count, damaged, id_list};
 use crate::{Result, Store, scope};
 use domain::{
-    AccessScope, CollectionId, ContentHash, Document, DocumentId, DocumentState, Passage, PassageId, PrincipalId,
+    AccessScope, CollectionId, ContentHash, Document, DocumentId, DocumentState, Metadata, Passage, PassageId,
+    PrincipalId,
 };
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Sqlite};
@@ -15,7 +16,7 @@ const DOCUMENT_COLUMNS: &str = "d.*, CASE WHEN d.narrowed THEN (SELECT json_grou
 
 /// What [`passage_of`] reads, of the table `passages AS p`, under names that do not clash with a document's.
 pub(crate) const PASSAGE_COLUMNS: &str = "p.id AS passage_id, p.document AS passage_document, \
-     p.version AS passage_version, p.ordinal, p.page, p.heading_path, p.text, p.hash";
+     p.version AS passage_version, p.ordinal, p.page, p.places, p.heading_path, p.text, p.hash";
 
 /// A part of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +65,16 @@ pub(crate) fn document_of(row: &SqliteRow) -> Result<Document> {
             _ => return Err(damaged("state")),
         },
         warnings: row.json("warnings")?,
+        metadata: Metadata {
+            author: row.plain("author")?,
+            written_at: row.time_if_any("written_at")?,
+            modified_at: row.time_if_any("modified_at")?,
+            fields: row.json("fields")?,
+        },
+        parent: row.id_if_any("parent")?,
+        passages: row.number("passage_count")?,
+        embedded: row.plain("embedded")?,
+        hidden: row.plain("hidden")?,
         created_at: row.time("created_at")?,
         updated_at: row.time("updated_at")?,
     })
@@ -76,6 +87,7 @@ pub(crate) fn passage_of(row: &SqliteRow) -> Result<Passage> {
         version: row.number("passage_version")?,
         ordinal: row.number("ordinal")?,
         page: row.number_if_any("page")?,
+        places: row.json("places")?,
         heading_path: row.json("heading_path")?,
         text: row.plain("text")?,
         hash: row.bytes("hash")?,
@@ -146,13 +158,17 @@ impl Store {
         Ok(count(sql.build_query_scalar().fetch_one(&self.reader).await?))
     }
 
-    /// The document that came from this source. Knows no scope: for ingest alone.
+    /// The document that has this source. Knows no scope: for ingest alone.
     ///
     /// # Errors
     /// [`crate::StorageError`].
     pub async fn document_by_source(&self, collection: CollectionId, source: &str) -> Result<Option<Document>> {
         let mut sql = documents_where();
-        sql.push("d.collection = ").push_bind(collection.uuid()).push(" AND d.source = ").push_bind(source);
+        sql.push("d.id = (SELECT document FROM sources WHERE collection = ")
+            .push_bind(collection.uuid())
+            .push(" AND source = ")
+            .push_bind(source)
+            .push(")");
         let row = sql.build().fetch_optional(&self.reader).await?;
         row.as_ref().map(document_of).transpose()
     }
@@ -249,7 +265,7 @@ impl Store {
         Ok(sqlx::query_scalar(
             "SELECT EXISTS (SELECT 1 FROM documents WHERE content = ?1) \
              OR EXISTS (SELECT 1 FROM versions WHERE content = ?1) \
-             OR EXISTS (SELECT 1 FROM jobs WHERE content = ?1 AND state IN ('waiting', 'running'))",
+             OR EXISTS (SELECT 1 FROM jobs WHERE content = ?1 AND state IN ('waiting', 'running', 'paused', 'held'))",
         )
         .bind(&content.as_bytes()[..])
         .fetch_one(&self.reader)

@@ -9,7 +9,7 @@ use domain::{Clearance, Collection, CollectionId, Environment, Label, OperationI
 use identity::{Identity, NewToken, NewUser, PasswordCost, Policy, TokenScope};
 use index::Index;
 use inference::{Generator, GeneratorOptions};
-use ingest::{ContentStore, Origin, Publisher, Stage, Staged, Worker};
+use ingest::{ContentStore, Incoming, Origin, Publisher, Reader, Stage, Staged, Worker};
 use models::Models;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,7 +50,8 @@ impl TestApp {
         let loader = Arc::new(move |file: &std::path::Path| Generator::load(file, options));
         let model_settings = models::Settings::new(data.path().to_owned(), options.context_tokens, loader);
         let models = Models::of_server(store.clone(), answering.engines().clone(), model_settings);
-        let worker = Worker::new(store.clone(), content.clone(), embedder, "minilm".to_owned(), publisher.clone());
+        let (reader, model) = (Reader::in_process(2), "minilm".to_owned());
+        let worker = Worker::new(store.clone(), content.clone(), reader, embedder, model, publisher.clone());
         let key = SigningKey::load_or_create(&data.path().join("audit.pem"), &environment).expect("a key is made");
         let app = App {
             stage: Stage::new(store.clone(), content.clone(), 4_000_000),
@@ -121,8 +122,9 @@ impl TestApp {
 
     /// Takes a file in; nothing is read before [`TestApp::ingest`].
     pub async fn submit(&self, collection: &Collection, source: &str, bytes: &[u8], label: Option<Label>) -> Staged {
-        let origin = Origin { collection, source, label, batch: None };
-        let staged = self.app.stage.submit(origin, bytes.to_vec(), &Actor::console(), self.operation()).await;
+        let origin = Origin { label, ..Origin::of(collection) };
+        let file = Incoming::new(source, bytes.to_vec());
+        let staged = self.app.stage.submit(&origin, file, &Actor::console(), self.operation()).await;
         staged.expect("the file is taken in")
     }
 

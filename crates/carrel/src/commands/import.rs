@@ -6,12 +6,13 @@ use crate::config::Configuration;
 use crate::progress::bar;
 use crate::site::{Failure, Retrieval, Site};
 use ::audit::Actor;
-use domain::{Collection, JobId, Label};
-use ingest::{Origin, Staged};
+use domain::{BatchId, Collection, Label};
+use ingest::Origin;
 use serde_json::json;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
-use storage::{Job, JobState};
+use storage::{Batch, JobState, Removal};
+use tokio_util::sync::CancellationToken;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -35,6 +36,8 @@ pub(crate) struct Report {
     pub(crate) imported: usize,
     pub(crate) unchanged: usize,
     pub(crate) failed: Vec<(String, String)>,
+    /// Until every document was found by its words.
+    pub(crate) words_seconds: f64,
 }
 
 pub(crate) async fn run(arguments: Arguments, configuration: &Configuration) -> Outcome {
@@ -57,6 +60,7 @@ pub(crate) async fn run(arguments: Arguments, configuration: &Configuration) -> 
             "unchanged": report.unchanged,
             "failed": failed,
             "seconds": seconds,
+            "words_seconds": report.words_seconds,
             "documents_per_s": per_second(report.imported),
             "passages": made,
             "passages_per_s": per_second(made),
@@ -88,104 +92,88 @@ pub(crate) async fn import(
     collection: &Collection,
     label: Option<Label>,
 ) -> Result<Report, Failure> {
+    let begin = Instant::now();
     let stage = site.stage()?;
-    let batch = JobId::new(site.store.environment());
     let (actor, operation) = (Actor::console(), site.operation());
-    let mut report = Report::default();
-    let files = files(paths)?;
+    let (files, unreadable) = ingest::files(paths)?;
     if files.is_empty() {
         return Err("there are no files there".into());
     }
+    let batch = Batch {
+        id: BatchId::new(site.store.environment()),
+        title: paths.first().map_or_else(String::new, |path| path.display().to_string()),
+        collection: collection.id,
+        unchanged: 0,
+        submitted_by: None,
+        submitted_by_name: actor.name.clone(),
+        created_at: site.store.environment().now(),
+    };
+    let mut act = site.store.begin().await?;
+    act.insert_batch(&batch).await?;
+    act.commit_housekeeping().await?;
+    let batch = batch.id;
+
     let progress = bar(files.len() as u64, "files");
     progress.set_message("taking in");
-    for (path, source) in &files {
-        let origin = Origin { collection, source, label, batch: Some(batch) };
-        let staged = match tokio::fs::read(path).await {
-            Ok(bytes) => stage.submit(origin, bytes, &actor, operation).await.map_err(|error| error.to_string()),
-            Err(error) => Err(error.to_string()),
-        };
-        match staged {
-            Ok(Staged::Queued(..)) => report.imported += 1,
-            Ok(Staged::Unchanged(_)) => report.unchanged += 1,
-            Err(reason) => report.failed.push((source.clone(), reason)),
+    let origin = Origin { label, batch: Some(batch), ..Origin::of(collection) };
+    let done = |files: usize| progress.set_position(files as u64);
+    let taken = stage.take_in_changes(&origin, &files, Removal::Keep, &actor, operation, done);
+    let worker = retrieval.map(|retrieval| site.worker(retrieval)).transpose()?;
+    let scanned = match &worker {
+        // Reading begins while files are still being taken in.
+        Some(worker) => {
+            let stop = CancellationToken::new();
+            let scan = async {
+                let scanned = taken.await;
+                stop.cancel();
+                scanned
+            };
+            tokio::join!(scan, worker.run(stop.clone())).0?
         }
-        progress.inc(1);
-    }
+        None => taken.await?,
+    };
     progress.finish_and_clear();
+    let mut report = Report { failed: unreadable, ..Report::default() };
+    report.failed.extend(scanned.failed);
+    report.imported = scanned.found.changed as usize;
+    report.unchanged = (scanned.found.files - scanned.found.changed - scanned.found.failed) as usize;
+    let mut act = site.store.begin().await?;
+    act.add_unchanged(batch, report.unchanged as u64).await?;
+    act.commit_housekeeping().await?;
     if report.imported > 0 {
-        let jobs = match retrieval {
-            Some(retrieval) => {
-                let worker = site.worker(retrieval)?;
+        match worker {
+            Some(worker) => {
                 let work = async { worker.run_until_idle().await };
                 tokio::pin!(work);
                 tokio::select! {
-                    done = &mut work => { done?; site.store.jobs_of(batch).await? }
-                    jobs = watch(site, batch) => { let jobs = jobs?; work.await?; jobs }
+                    done = &mut work => done?,
+                    words = watch(site, batch, begin) => { report.words_seconds = words?; work.await?; }
                 }
             }
-            None => watch(site, batch).await?,
-        };
-        for job in jobs.into_iter().filter(|job| job.state != JobState::Done) {
-            report.imported -= 1;
+            None => report.words_seconds = watch(site, batch, begin).await?,
+        }
+        for job in site.store.jobs_of(batch).await?.into_iter().filter(|job| job.state != JobState::Done) {
+            report.imported = report.imported.saturating_sub(1);
             report.failed.push((job.source, job.reason.unwrap_or_else(|| job.state.as_str().to_owned())));
         }
     }
     Ok(report)
 }
 
-/// Follows the jobs of `batch` with a progress bar until all have ended.
-async fn watch(site: &Site, batch: JobId) -> Result<Vec<Job>, Failure> {
-    let open = |job: &Job| matches!(job.state, JobState::Waiting | JobState::Running);
-    let jobs = site.store.jobs_of(batch).await?;
-    let progress = bar(jobs.len() as u64, "documents");
+/// Follows a batch with a progress bar until all its documents are found by their words; gives the seconds since `begin`.
+async fn watch(site: &Site, batch: BatchId, begin: Instant) -> Result<f64, Failure> {
+    let progress = bar(site.store.batch_progress(batch).await?.jobs(), "documents");
     loop {
-        let jobs = site.store.jobs_of(batch).await?;
-        let left = jobs.iter().filter(|job| open(job)).count();
-        progress.set_position((jobs.len() - left) as u64);
-        if let Some(job) = jobs.iter().find(|job| job.state == JobState::Running) {
-            progress.set_message(format!("{} · {}", job.stage, job.source));
-        }
-        if left == 0 {
+        let state = site.store.batch_progress(batch).await?;
+        progress.set_length(state.jobs());
+        progress.set_position(state.jobs() - state.open());
+        let left = state.seconds_left().map_or_else(String::new, |seconds| format!(" · {seconds} s left"));
+        let rate = state.per_second().map_or_else(String::new, |rate| format!("{rate:.1}/s{left}"));
+        progress.set_message(rate);
+        if state.waiting + state.running == 0 {
             progress.finish_and_clear();
-            return Ok(jobs);
+            return Ok(begin.elapsed().as_secs_f64());
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-}
-
-/// All files under `paths` with the source name of each: its path from the given folder on. Hidden ones are passed
-/// over, and so are links, which may lead out of the folder.
-fn files(paths: &[PathBuf]) -> Result<Vec<(PathBuf, String)>, Failure> {
-    let mut found = Vec::new();
-    for path in paths {
-        let kind = std::fs::metadata(path).map_err(|error| format!("{}: {error}", path.display()))?;
-        if kind.is_dir() {
-            walk(path, path, &mut found)?;
-        } else {
-            found.push((path.clone(), name_of(path)));
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
-fn walk(root: &Path, folder: &Path, found: &mut Vec<(PathBuf, String)>) -> std::io::Result<()> {
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        let (path, kind) = (entry.path(), entry.file_type()?);
-        if entry.file_name().to_string_lossy().starts_with('.') {
-            continue;
-        }
-        if kind.is_dir() {
-            walk(root, &path, found)?;
-        } else if kind.is_file() {
-            let source = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().replace('\\', "/");
-            found.push((path, source));
-        }
-    }
-    Ok(())
-}
-
-fn name_of(path: &Path) -> String {
-    path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
 }

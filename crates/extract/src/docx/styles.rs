@@ -81,7 +81,7 @@ impl Styles {
 
 /// Built-in styles keep their English names in every language of Word (ECMA-376, part 1, section 17.7.4.9); only
 /// their ids are translated. Other programs write translated names, so the usual ones are known, too.
-fn by_name(name: &str, mut role: Role) -> Role {
+pub(crate) fn by_name(name: &str, mut role: Role) -> Role {
     let name = name.trim().to_lowercase();
     if matches!(name.as_str(), "title" | "titel" | "titre" | "título" | "titolo") {
         role.is_title = true;

@@ -1,105 +1,140 @@
-//! Rewrites `ToUnicode` character maps into a plain form: the font library panics on maps that are only slightly
-//! unusual, and expands ranges of any size.
+//! Character maps: which text a font's codes stand for, and how strings are split into codes (ISO 32000-1, sections
+//! 9.7.5 and 9.10.3).
 
-use std::collections::BTreeMap;
-use std::fmt::Write;
+use super::content::{Token, Tokens};
+use std::collections::HashMap;
 
 /// The most codes of one map: all that two bytes can hold.
 const CODES: usize = 1 << 16;
 
-/// Reads a map (ISO 32000-1, section 9.10.3) as far as it makes sense, and writes it with single codes only. `None`
-/// if nothing in it makes sense.
-pub(super) fn rewrite(map: &[u8]) -> Option<Vec<u8>> {
-    let codes = read(map);
-    if codes.is_empty() {
-        return None;
-    }
-    let mut text = String::from("/CIDInit /ProcSet findresource begin\nbegincmap\n");
-    let entries: Vec<_> = codes.into_iter().collect();
-    for part in entries.chunks(100) {
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "{} beginbfchar", part.len());
-        for (code, units) in part {
-            let _ = write!(text, "<{code:04X}> <");
-            for unit in units {
-                let _ = write!(text, "{unit:04X}");
-            }
-            text.push_str(">\n");
-        }
-        text.push_str("endbfchar\n");
-    }
-    text.push_str("endcmap\nend\n");
-    Some(text.into_bytes())
+/// A map, as far as it makes sense.
+#[derive(Debug, Default)]
+pub(super) struct CharacterMap {
+    pub(super) texts: HashMap<u32, Box<str>>,
+    /// Glyph numbers, sorted: first code, last code, number of the first.
+    cids: Vec<(u32, u32, u32)>,
+    /// Ranges of codes: bytes of each, lowest, highest.
+    spaces: Vec<(usize, u32, u32)>,
+    pub(super) is_vertical: bool,
 }
 
-#[derive(Debug, Clone, PartialEq)]
-enum Token {
-    Hex(Vec<u8>),
-    Open,
-    Close,
-    Word(Vec<u8>),
-}
-
-fn read(map: &[u8]) -> BTreeMap<u32, Vec<u16>> {
-    let tokens = tokens(map);
-    let mut codes = BTreeMap::new();
-    let mut at = 0;
-    let mut section: &[u8] = b"";
-    while let Some(token) = tokens.get(at) {
-        match (token, section) {
-            (Token::Word(word), _) => {
-                section = if word.starts_with(b"begin") { word } else { b"" };
-                at += 1;
-            }
-            (Token::Hex(code), b"beginbfchar") => {
-                if let Some(Token::Hex(text)) = tokens.get(at + 1) {
-                    insert(&mut codes, number(code), utf16(text));
-                    at += 1;
+impl CharacterMap {
+    pub(super) fn read(map: &[u8]) -> Self {
+        let mut read = Self::default();
+        let mut section: &[u8] = b"";
+        // The operands of an entry as far as they were seen.
+        let mut low: Option<Vec<u8>> = None;
+        let mut high: Option<Vec<u8>> = None;
+        let mut list: Option<u32> = None;
+        let mut last_name_is_mode = false;
+        for token in Tokens::new(map) {
+            match token {
+                Token::Operator(word) => {
+                    section = if word.starts_with(b"begin") { word } else { b"" };
+                    (low, high, list) = (None, None, None);
                 }
-                at += 1;
-            }
-            (Token::Hex(low), b"beginbfrange") => {
-                let Some(Token::Hex(high)) = tokens.get(at + 1) else {
-                    at += 1;
+                Token::Name(name) => {
+                    last_name_is_mode = name.as_ref() == b"WMode";
                     continue;
-                };
-                let (low, high) = (number(low), number(high).min(number(low).saturating_add(0xffff)));
-                at += 2;
-                match tokens.get(at) {
-                    Some(Token::Hex(text)) => {
-                        let first = utf16(text);
-                        for code in low..=high {
-                            insert(&mut codes, code, shifted(&first, code - low));
+                }
+                Token::Number(mode) if section.is_empty() => read.is_vertical |= last_name_is_mode && mode == 1.0,
+                Token::Number(cid) => {
+                    if let (b"begincidchar" | b"begincidrange", Some(first)) = (section, low.take()) {
+                        let first = number(&first);
+                        let last = high.take().map_or(first, |last| number(&last));
+                        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+                        let cid = cid.max(0.0) as u32;
+                        if read.cids.len() < CODES {
+                            read.cids.push((first, last, cid));
                         }
-                        at += 1;
                     }
-                    Some(Token::Open) => {
-                        at += 1;
-                        let mut code = low;
-                        while let Some(Token::Hex(text)) = tokens.get(at) {
-                            if code <= high {
-                                insert(&mut codes, code, utf16(text));
-                            }
-                            code = code.saturating_add(1);
-                            at += 1;
+                }
+                Token::Bracket(b'[') => list = low.as_deref().filter(|_| high.is_some()).map(number),
+                Token::Bracket(b']') => (low, high, list) = (None, None, None),
+                Token::Bracket(_) => {}
+                Token::Text(bytes) => match (section, low.as_deref(), high.as_deref()) {
+                    (b"begincodespacerange", Some(first), _) => {
+                        if (1..=4).contains(&bytes.len()) && read.spaces.len() < 256 {
+                            read.spaces.push((bytes.len(), number(first), number(&bytes)));
                         }
+                        low = None;
+                    }
+                    (b"beginbfchar", Some(code), _) => {
+                        read.insert(number(code), utf16(&bytes));
+                        low = None;
+                    }
+                    (b"beginbfrange", Some(_), Some(last)) => match &mut list {
+                        Some(code) => {
+                            let (at, last) = (*code, number(last));
+                            *code = code.saturating_add(1);
+                            if at <= last {
+                                read.insert(at, utf16(&bytes));
+                            }
+                        }
+                        None => {
+                            read.insert_range(low.as_deref().map_or(0, number), number(last), &bytes);
+                            (low, high) = (None, None);
+                        }
+                    },
+                    (b"beginbfrange" | b"begincidrange", Some(_), None) => high = Some(bytes.into_owned()),
+                    (
+                        b"beginbfrange" | b"begincidrange" | b"begincidchar" | b"beginbfchar" | b"begincodespacerange",
+                        None,
+                        _,
+                    ) => {
+                        low = Some(bytes.into_owned());
                     }
                     _ => {}
-                }
+                },
             }
-            _ => at += 1,
+            last_name_is_mode = false;
+        }
+        read.cids.sort_unstable();
+        read
+    }
+
+    fn insert_range(&mut self, low: u32, high: u32, text: &[u8]) {
+        let first = utf16(text);
+        for code in low..=high.min(low.saturating_add(0xffff)) {
+            self.insert(code, shifted(&first, code - low));
         }
     }
-    codes
-}
 
-fn insert(codes: &mut BTreeMap<u32, Vec<u16>>, code: u32, units: Option<Vec<u16>>) {
-    if let Some(units) = units.filter(|_| code <= 0xffff && codes.len() < CODES) {
-        codes.insert(code, units);
+    fn insert(&mut self, code: u32, units: Option<Vec<u16>>) {
+        if let Some(units) = units.filter(|_| code <= 0xffff && self.texts.len() < CODES)
+            && let Ok(text) = String::from_utf16(&units)
+        {
+            self.texts.insert(code, text.into());
+        }
+    }
+
+    /// The number of the glyph of a code.
+    pub(super) fn cid(&self, code: u32) -> Option<u32> {
+        let behind = self.cids.partition_point(|(first, ..)| *first <= code);
+        let range = self.cids.get(behind.checked_sub(1)?).filter(|(_, last, _)| code <= *last)?;
+        Some(range.2.saturating_add(code - range.0))
+    }
+
+    /// How many bytes the first code takes; two where the map does not say.
+    pub(super) fn code_length(&self, bytes: &[u8]) -> usize {
+        let fits = |&&(length, low, high): &&(usize, u32, u32)| {
+            bytes.len() >= length && {
+                let code = number(&bytes[..length]);
+                // Each byte lies in the range of its own place.
+                (0..length).all(|place| {
+                    let byte = |code: u32| code >> (8 * place) & 0xff;
+                    (byte(low)..=byte(high)).contains(&byte(code))
+                })
+            }
+        };
+        match self.spaces.iter().find(fits) {
+            Some((length, ..)) => *length,
+            None => self.spaces.iter().map(|(length, ..)| *length).min().unwrap_or(2),
+        }
     }
 }
 
-fn number(hex: &[u8]) -> u32 {
+pub(super) fn number(hex: &[u8]) -> u32 {
     hex.iter().fold(0, |number: u32, &byte| number.checked_mul(256).map_or(u32::MAX, |number| number | u32::from(byte)))
 }
 
@@ -123,54 +158,14 @@ fn shifted(first: &Option<Vec<u16>>, by: u32) -> Option<Vec<u16>> {
     String::from_utf16(&units).ok().map(|_| units)
 }
 
-fn tokens(map: &[u8]) -> Vec<Token> {
-    let mut tokens = Vec::new();
-    let mut rest = map;
-    while let Some((&byte, after)) = rest.split_first() {
-        rest = after;
-        match byte {
-            b'<' if after.starts_with(b"<") => rest = &after[1..],
-            b'<' => {
-                let end = after.iter().position(|&byte| byte == b'>').unwrap_or(after.len());
-                tokens.push(Token::Hex(hex(&after[..end])));
-                rest = after.get(end + 1..).unwrap_or_default();
-            }
-            b'[' => tokens.push(Token::Open),
-            b']' => tokens.push(Token::Close),
-            b'%' => {
-                let end = after.iter().position(|&byte| byte == b'\n' || byte == b'\r').unwrap_or(after.len());
-                rest = &after[end..];
-            }
-            _ if byte.is_ascii_alphabetic() => {
-                let end = after.iter().position(|byte| !byte.is_ascii_alphanumeric()).unwrap_or(after.len());
-                let mut word = vec![byte];
-                word.extend_from_slice(&after[..end]);
-                tokens.push(Token::Word(word));
-                rest = &after[end..];
-            }
-            _ => {}
-        }
-    }
-    tokens
-}
-
-fn hex(digits: &[u8]) -> Vec<u8> {
-    let digits: Vec<u8> = digits
-        .iter()
-        .filter_map(|&byte| char::from(byte).to_digit(16))
-        .filter_map(|digit| u8::try_from(digit).ok())
-        .collect();
-    digits.chunks(2).map(|pair| pair[0] << 4 | pair.get(1).copied().unwrap_or(0)).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn check(map: &str, expected: &[(u32, &str)]) {
-        let found: Vec<(u32, String)> =
-            read(map.as_bytes()).into_iter().map(|(code, units)| (code, String::from_utf16(&units).unwrap())).collect();
-        let found: Vec<(u32, &str)> = found.iter().map(|(code, text)| (*code, text.as_str())).collect();
+        let read = CharacterMap::read(map.as_bytes());
+        let mut found: Vec<(u32, &str)> = read.texts.iter().map(|(code, text)| (*code, text.as_ref())).collect();
+        found.sort_unstable();
         assert_eq!(found, expected, "{map}");
     }
 
@@ -186,7 +181,19 @@ mod tests {
     fn what_makes_no_sense_is_left_out() {
         check("beginbfchar <01> <D800> <02> <00410042> <03>", &[(2, "AB")]);
         check("beginbfrange <01> <FFFFFFFF> endbfrange", &[]);
-        assert!(read(b"beginbfrange <00000000> <FFFFFFFF> <0000> endbfrange").len() <= CODES);
-        assert_eq!(rewrite(b"nothing"), None);
+        assert!(CharacterMap::read(b"beginbfrange <00000000> <FFFFFFFF> <0000> endbfrange").texts.len() <= CODES);
+        check("nothing", &[]);
+    }
+
+    #[test]
+    fn codes_and_glyph_numbers() {
+        let map = CharacterMap::read(
+            b"/WMode 1 def 2 begincodespacerange <00> <80> <8140> <9FFC> endcodespacerange\n\
+              1 begincidrange <20> <7e> 231 endcidrange 1 begincidchar <8140> 633 endcidchar",
+        );
+        assert!(map.is_vertical);
+        assert_eq!((map.cid(0x22), map.cid(0x8140), map.cid(0x99)), (Some(233), Some(633), None));
+        assert_eq!((map.code_length(b"A\x81"), map.code_length(b"\x81\x40"), map.code_length(b"\x81\x00")), (1, 2, 1));
+        assert_eq!(CharacterMap::default().code_length(b"ab"), 2);
     }
 }

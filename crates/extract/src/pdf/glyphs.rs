@@ -1,6 +1,8 @@
 //! Glyphs to lines.
 
-use pdf_extract::{ColorSpace, MediaBox, OutputDev, OutputError, Path, PathOp, Transform};
+use super::fonts::Font;
+use super::geometry::{Frame, Matrix};
+use domain::Area;
 use unicode_normalization::UnicodeNormalization;
 
 /// Distances in units of the font size: how far a baseline may move within a line, how wide a space is at least, how
@@ -19,16 +21,68 @@ pub(super) struct Line {
     /// Font size of most of its characters.
     pub(super) size: f64,
     pub(super) is_bold: bool,
+    /// Set in letters of one width, as programs and their output are.
+    pub(super) is_fixed: bool,
     /// Quarter turns against the reading direction.
     pub(super) turn: u8,
     /// Whether it stands beside the line before it, on the same baseline.
     pub(super) is_beside: bool,
+    /// Whether it is known to be a line of a column of running text, and no cell of a table.
+    pub(super) is_in_column: bool,
+    /// Where it is on the page.
+    pub(super) area: Area,
+    /// The spaces that were not written but left: place in the text, and width in points.
+    gaps: Vec<(usize, f64)>,
+    /// Where its last glyph begins.
+    last_left: f64,
     characters: usize,
     bold_characters: usize,
+    fixed_characters: usize,
     sized_characters: usize,
 }
 
+const NOWHERE: Area = Area { left: 0, top: 0, right: 0, bottom: 0 };
+
 impl Line {
+    /// Whether so much of it is set in letters of one width, in tenths.
+    pub(super) fn is_fixed_to(&self, tenths: usize) -> bool {
+        self.is_fixed || self.fixed_characters * 10 >= self.characters * tenths && self.fixed_characters > 0
+    }
+
+    /// Left, bottom, right and top on the page, turned back.
+    fn sides(&self) -> [f64; 4] {
+        // About as far as letters go below and above the baseline.
+        let (low, high) = (self.baseline - 0.22 * self.size, self.baseline + 0.78 * self.size);
+        match self.turn {
+            1 => [-high, self.left, -low, self.right],
+            2 => [-self.right, -high, -self.left, -low],
+            3 => [low, -self.right, high, -self.left],
+            _ => [self.left, low, self.right, high],
+        }
+    }
+
+    /// Takes the spaces out of words with l e t t e r  s p a c i n g: there, only the wider gaps divide words.
+    fn with_words(mut self) -> Self {
+        const LETTERS: usize = 4;
+        let words = self.text.split(' ').filter(|word| !word.is_empty());
+        let (single, all) = words.fold((0, 0), |(single, all), word| {
+            (single + usize::from(word.chars().count() == 1 && word.chars().all(char::is_alphabetic)), all + 1)
+        });
+        if single < LETTERS || single * 10 < all * 7 || self.gaps.len() < LETTERS - 1 {
+            return self;
+        }
+        let mut widths: Vec<f64> = self.gaps.iter().map(|(_, width)| *width).collect();
+        widths.sort_by(f64::total_cmp);
+        let between_letters = widths[widths.len() / 4];
+        for (at, width) in self.gaps.iter().rev() {
+            if *width < 1.6 * between_letters && self.text[*at..].starts_with(' ') {
+                self.text.remove(*at);
+            }
+        }
+        self.gaps.clear();
+        self
+    }
+
     /// With one sign for the row of dots that leads to a page number.
     fn without_leaders(mut self) -> Self {
         const DOTS: usize = 5;
@@ -52,17 +106,17 @@ impl Line {
 
 /// Receives the glyphs of a page.
 pub(super) struct Collector {
-    bold: Vec<bool>,
-    is_bold: bool,
     lines: Vec<Line>,
+    /// Where the lines begin that were laid over the page, whatever stands around them.
+    overlay: Option<usize>,
     text_bytes: u64,
     most_bytes: u64,
 }
 
 impl Collector {
-    /// `bold` says for each font of the page whether it is; more than `most_bytes` of text end the page.
-    pub(super) fn new(bold: Vec<bool>, most_bytes: u64) -> Self {
-        Self { bold, is_bold: false, lines: Vec::new(), text_bytes: 0, most_bytes }
+    /// More than `most_bytes` of text end the page.
+    pub(super) fn new(most_bytes: u64) -> Self {
+        Self { lines: Vec::new(), overlay: None, text_bytes: 0, most_bytes }
     }
 
     pub(super) fn is_full(&self) -> bool {
@@ -73,8 +127,50 @@ impl Collector {
         self.text_bytes
     }
 
-    /// The lines in the order of the page's content. Turned ones come last, unless most of the page is turned.
-    pub(super) fn into_lines(self) -> Vec<Line> {
+    /// What comes from here on is laid over the page, such as the content of form fields.
+    pub(super) fn begin_overlay(&mut self) {
+        self.overlay = Some(self.lines.len());
+    }
+
+    /// Puts the lines of the overlay behind what stands above them or on their left.
+    fn settle_overlay(&mut self) {
+        // More than any form has: they stay at the end.
+        const LINES: usize = 4_000;
+        let Some(from) = self.overlay.filter(|from| *from < self.lines.len()) else { return };
+        if self.lines.len() > LINES {
+            return;
+        }
+        for mut line in self.lines.split_off(from) {
+            let at = self.lines.iter().position(|other| other.baseline < line.baseline - 0.5 * line.size);
+            let at = at.unwrap_or(self.lines.len());
+            let before = at.checked_sub(1).and_then(|before| self.lines.get(before));
+            line.is_beside = before.is_some_and(|before| {
+                (before.baseline - line.baseline).abs() < 0.5 * line.size && before.right <= line.left
+            });
+            self.lines.insert(at, line);
+        }
+    }
+
+    /// Takes a glyph: the matrix of text space without the font's size, the width and what comes after it in text
+    /// space. One without text only takes its place.
+    pub(super) fn show(&mut self, matrix: &Matrix, width: f64, spacing: f64, size: f64, text: &str, font: &Font) {
+        self.text_bytes += text.len() as u64;
+        if self.is_full() {
+            return;
+        }
+        let Some(glyph) = Glyph::new(matrix, width, spacing, size, font) else { return };
+        if text.chars().any(|c| c.is_control() || is_ligature(c)) {
+            let text: String = text.chars().flat_map(without_ligature).filter(|c| !c.is_control()).collect();
+            self.add(&glyph, &text);
+        } else {
+            self.add(&glyph, text);
+        }
+    }
+
+    /// The lines in the order of the page's content. Turned ones come last, unless most of the page is turned. What
+    /// lies outside of what is shown is left out.
+    pub(super) fn into_lines(mut self, frame: &Frame) -> Vec<Line> {
+        self.settle_overlay();
         let mut counts = [0_usize; 4];
         for line in &self.lines {
             counts[usize::from(line.turn)] += line.characters;
@@ -84,7 +180,10 @@ impl Collector {
             .lines
             .into_iter()
             .filter(|line| !line.text.trim().is_empty())
-            .map(Line::without_leaders)
+            .filter_map(|mut line| {
+                line.area = frame.area(line.sides())?;
+                Some(line.with_words().without_leaders())
+            })
             .partition(|line| line.turn == upright);
         lines.extend(turned);
         lines
@@ -98,23 +197,43 @@ impl Collector {
         if line.turn != glyph.turn || moved > SAME_BASELINE * size || gap < -size {
             return self.begin(glyph, text, false);
         }
+        if text.is_empty() {
+            line.right = line.right.max(glyph.right);
+            return;
+        }
+        let is_blank = text.trim().is_empty();
         // Printing a glyph twice, slightly moved, makes it look bold.
-        if gap < -0.5 * (glyph.right - glyph.left) && line.text.ends_with(text) && !text.trim().is_empty() {
+        if gap < -0.5 * (glyph.right - glyph.left) && line.text.ends_with(text) && !is_blank {
             line.is_bold = true;
             return;
         }
         if gap > CELL * size {
             return self.begin(glyph, text, true);
         }
+        // TeX draws an accent, moves back, and draws the letter under it.
+        let is_under = glyph.left < (line.last_left + line.right) / 2.0 && text.starts_with(char::is_alphabetic);
+        if let Some(accent) = line.text.chars().next_back().and_then(combining).filter(|_| is_under) {
+            line.text.pop();
+            line.text.push_str(text);
+            line.text.push(accent);
+            line.right = line.right.max(glyph.right);
+            return;
+        }
+        line.last_left = glyph.left;
         if gap > SPACE * size && !line.text.ends_with(' ') && !text.starts_with(' ') {
+            line.gaps.push((line.text.len(), gap));
+            line.text.push(' ');
+        } else if glyph.is_note_after(line, text) {
             line.text.push(' ');
         }
         line.text.push_str(text);
         line.right = line.right.max(glyph.right);
-        let counted = usize::from(!text.trim().is_empty());
+        let counted = usize::from(!is_blank);
         line.characters += counted;
-        line.bold_characters += if self.is_bold { counted } else { 0 };
+        line.bold_characters += if glyph.is_bold { counted } else { 0 };
+        line.fixed_characters += if glyph.is_fixed { counted } else { 0 };
         line.is_bold = line.bold_characters * 10 >= line.characters * 9;
+        line.is_fixed = line.fixed_characters * 10 >= line.characters * 9;
         // The size of the majority (Boyer and Moore 1981).
         if (line.size - glyph.size).abs() < 0.05 {
             line.sized_characters += counted;
@@ -134,13 +253,19 @@ impl Collector {
             text: text.to_owned(),
             left: glyph.left,
             right: glyph.right,
+            last_left: glyph.left,
             baseline: glyph.baseline,
             size: glyph.size,
-            is_bold: self.is_bold,
+            is_bold: glyph.is_bold,
+            is_fixed: glyph.is_fixed,
             turn: glyph.turn,
             is_beside,
+            is_in_column: false,
+            area: NOWHERE,
+            gaps: Vec::new(),
             characters: 1,
-            bold_characters: usize::from(self.is_bold),
+            bold_characters: usize::from(glyph.is_bold),
+            fixed_characters: usize::from(glyph.is_fixed),
             sized_characters: 1,
         });
     }
@@ -153,88 +278,74 @@ struct Glyph {
     baseline: f64,
     size: f64,
     turn: u8,
+    is_bold: bool,
+    is_fixed: bool,
 }
 
 impl Glyph {
     /// `None` for text that is not along one of the sides of the page, such as a watermark across it.
-    fn new(matrix: &Transform, width: f64, spacing: f64, font_size: f64) -> Option<Self> {
-        let scale = matrix.m11.hypot(matrix.m12);
-        let size = (font_size * matrix.m21.hypot(matrix.m22)).abs();
+    fn new(matrix: &Matrix, width: f64, spacing: f64, font_size: f64, font: &Font) -> Option<Self> {
+        let scale = matrix.a.hypot(matrix.b);
+        let size = (font_size * matrix.c.hypot(matrix.d)).abs();
         let advance = (width * font_size + spacing.max(0.0)) * scale;
-        let (x, y) = (matrix.m31, matrix.m32);
-        let slanted = matrix.m11.abs().min(matrix.m12.abs()) > 0.1 * scale;
+        let (x, y) = (matrix.e, matrix.f);
+        let slanted = matrix.a.abs().min(matrix.b.abs()) > 0.1 * scale;
         let is_finite = [x, y, size, advance].iter().all(|number| number.is_finite());
         if slanted || !is_finite || size <= 0.0 {
             return None;
         }
         let (left, baseline, turn) = match () {
-            () if matrix.m11.abs() >= matrix.m12.abs() && matrix.m11 * font_size >= 0.0 => (x, y, 0),
-            () if matrix.m11.abs() >= matrix.m12.abs() => (-x, -y, 2),
-            () if matrix.m12 > 0.0 => (y, -x, 1),
+            // Columns of text from right to left are lines of a page that is turned.
+            () if font.is_vertical => (-y, x, 3),
+            () if matrix.a.abs() >= matrix.b.abs() && matrix.a * font_size >= 0.0 => (x, y, 0),
+            () if matrix.a.abs() >= matrix.b.abs() => (-x, -y, 2),
+            () if matrix.b > 0.0 => (y, -x, 1),
             () => (-y, x, 3),
         };
-        Some(Self { left, right: left + advance.abs(), baseline, size, turn })
+        let (is_bold, is_fixed) = (font.is_bold, font.is_fixed);
+        Some(Self { left, right: left + advance.abs(), baseline, size, turn, is_bold, is_fixed })
+    }
+
+    /// Whether this is the raised number of a note behind a word, which would else read as a part of it.
+    fn is_note_after(&self, line: &Line, text: &str) -> bool {
+        const UNITS: [&str; 6] = ["mm", "cm", "dm", "km", "m", "ft"];
+        let is_raised = self.size < 0.85 * line.size && self.baseline > line.baseline + 0.15 * line.size;
+        let is_mark = text.chars().all(|c| c.is_ascii_digit() || matches!(c, '*' | '†' | '‡'));
+        let last = line.text.rsplit(' ').next().unwrap_or_default();
+        let word = last.trim_start_matches(|c: char| !c.is_alphabetic());
+        // Raised numbers may follow each other; and a power belongs to its base.
+        let goes_on = last.chars().all(|c| c.is_ascii_digit() || matches!(c, '*' | '†' | '‡'));
+        is_raised && is_mark && !goes_on && !UNITS.contains(&word) && word.chars().count() > 1
     }
 }
 
-impl OutputDev for Collector {
-    fn begin_page(&mut self, _: u32, _: &MediaBox, _: Option<(f64, f64, f64, f64)>) -> Result<(), OutputError> {
-        Ok(())
-    }
+/// The accent that joins the letter before it, for one that stands alone.
+fn combining(accent: char) -> Option<char> {
+    Some(match accent {
+        '`' => '\u{300}',
+        '´' => '\u{301}',
+        '^' | 'ˆ' => '\u{302}',
+        '~' | '˜' => '\u{303}',
+        '¯' => '\u{304}',
+        '˘' => '\u{306}',
+        '˙' => '\u{307}',
+        '¨' => '\u{308}',
+        '˚' => '\u{30a}',
+        '˝' => '\u{30b}',
+        'ˇ' => '\u{30c}',
+        '¸' => '\u{327}',
+        _ => return None,
+    })
+}
 
-    fn end_page(&mut self) -> Result<(), OutputError> {
-        Ok(())
-    }
-
-    fn output_character(
-        &mut self,
-        matrix: &Transform,
-        width: f64,
-        spacing: f64,
-        font_size: f64,
-        text: &str,
-    ) -> Result<(), OutputError> {
-        self.text_bytes += text.len() as u64;
-        if self.is_full() {
-            return Err(OutputError::FormatError(std::fmt::Error));
-        }
-        if let Some(glyph) = Glyph::new(matrix, width, spacing, font_size) {
-            let text: String = text.chars().flat_map(without_ligature).filter(|c| !c.is_control()).collect();
-            if !text.is_empty() {
-                self.add(&glyph, &text);
-            }
-        }
-        Ok(())
-    }
-
-    fn begin_word(&mut self) -> Result<(), OutputError> {
-        Ok(())
-    }
-
-    fn end_word(&mut self) -> Result<(), OutputError> {
-        Ok(())
-    }
-
-    fn end_line(&mut self) -> Result<(), OutputError> {
-        Ok(())
-    }
-
-    /// Strokes carry the number of the font in use from here on.
-    fn stroke(&mut self, _: &Transform, _: &ColorSpace, _: &[f64], path: &Path) -> Result<(), OutputError> {
-        if let Some(PathOp::MoveTo(number, _)) = path.ops.first() {
-            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-            let number = *number as usize;
-            self.is_bold = self.bold.get(number).copied().unwrap_or(false);
-        }
-        Ok(())
-    }
+fn is_ligature(c: char) -> bool {
+    matches!(c, '\u{fb00}'..='\u{fb06}' | '\u{fb13}'..='\u{fb17}' | 'ĳ' | 'Ĳ' | 'ŉ')
 }
 
 /// The letters of a ligature, any other character as it is.
 fn without_ligature(c: char) -> impl Iterator<Item = char> {
-    let is_ligature = matches!(c, '\u{fb00}'..='\u{fb06}' | '\u{fb13}'..='\u{fb17}' | 'ĳ' | 'Ĳ' | 'ŉ');
-    let letters = is_ligature.then(|| std::iter::once(c).nfkc());
-    letters.into_iter().flatten().chain((!is_ligature).then_some(c))
+    let letters = is_ligature(c).then(|| std::iter::once(c).nfkc());
+    letters.into_iter().flatten().chain((!is_ligature(c)).then_some(c))
 }
 
 /// A line for tests; each character is half as wide as it is high.
@@ -250,10 +361,16 @@ pub(super) fn line(text: &str, left: f64, baseline: f64, size: f64) -> Line {
         baseline,
         size,
         is_bold: false,
+        is_fixed: false,
         turn: 0,
         is_beside: false,
+        is_in_column: false,
+        area: NOWHERE,
+        gaps: Vec::new(),
+        last_left: left,
         characters,
         bold_characters: 0,
+        fixed_characters: 0,
         sized_characters: characters,
     }
 }

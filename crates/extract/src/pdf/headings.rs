@@ -31,22 +31,25 @@ pub(super) fn levels(candidates: &[Option<Candidate<'_>>], body_size: f64) -> Ve
     };
     // Without a number a heading ranks with the highest ones of its style.
     let depth = |heading: &Candidate<'_>| {
-        let style = heading.style();
+        let style = heading.style(body_size);
         section_depth(heading.text)
             .or_else(|| {
-                headings().filter(|other| other.style() == style).filter_map(|other| section_depth(other.text)).min()
+                headings()
+                    .filter(|other| other.style(body_size) == style)
+                    .filter_map(|other| section_depth(other.text))
+                    .min()
             })
             .unwrap_or(1)
     };
     let mut ranks: Vec<(Style, u8)> =
-        headings().map(|heading| (heading.style(), section_depth(heading.text).unwrap_or(0))).collect();
+        headings().map(|heading| (heading.style(body_size), section_depth(heading.text).unwrap_or(0))).collect();
     ranks.sort_unstable();
     ranks.dedup();
     // `depth` looks through all headings: ask it once for each style that has any without a number.
     let mut unnumbered: Vec<(Style, u8)> = Vec::new();
     for (style, _) in ranks.iter().filter(|(_, depth)| *depth == 0) {
         if let Some(heading) =
-            headings().find(|heading| heading.style() == *style && section_depth(heading.text).is_none())
+            headings().find(|heading| heading.style(body_size) == *style && section_depth(heading.text).is_none())
         {
             unnumbered.push((*style, depth(heading)));
         }
@@ -62,26 +65,50 @@ pub(super) fn levels(candidates: &[Option<Candidate<'_>>], body_size: f64) -> Ve
     let mut order: Vec<(Style, u8)> = ranks.iter().map(|&(style, depth)| key(style, depth)).collect();
     order.sort_unstable();
     order.dedup();
+    let levels = spread(&order, |wanted| {
+        headings()
+            .filter(|heading| key(heading.style(body_size), section_depth(heading.text).unwrap_or(0)) == *wanted)
+            .count()
+    });
     candidates
         .iter()
         .zip(&is_heading)
         .map(|(candidate, is_heading)| {
             let heading = candidate.as_ref().filter(|_| *is_heading)?;
-            let key = key(heading.style(), section_depth(heading.text).unwrap_or(0));
+            let key = key(heading.style(body_size), section_depth(heading.text).unwrap_or(0));
             let rank = order.iter().position(|other| *other == key)?;
-            u8::try_from(rank + 1).ok().map(|level| level.min(6))
+            levels.get(rank).copied()
         })
         .collect()
+}
+
+/// Levels for ranked styles. Where there are more of them than levels, a style that only occurs once or twice, such as
+/// those of a title page, shares the level of the next one.
+fn spread<K>(order: &[K], count: impl Fn(&K) -> usize) -> Vec<u8> {
+    const LEVELS: usize = 6;
+    const RARE: usize = 2;
+    let mut level = 1;
+    let mut levels = Vec::with_capacity(order.len());
+    for (place, style) in order.iter().enumerate() {
+        levels.push(level);
+        let is_rare = order.len() > LEVELS && place > 0 && count(style) <= RARE;
+        if !is_rare && level < LEVELS as u8 {
+            level += 1;
+        }
+    }
+    levels
 }
 
 fn is_heading(candidates: &[Option<Candidate<'_>>], place: usize, body_size: f64) -> bool {
     let Some(Some(candidate)) = candidates.get(place) else { return false };
     let text = candidate.text;
     // A line of a table of contents.
-    if text.contains('…') && text.ends_with(|c: char| c.is_ascii_digit()) {
+    if text.starts_with('…') || text.contains('…') && text.contains(|c: char| c.is_ascii_digit()) {
         return false;
     }
-    let has_letters = text.chars().filter(|c| c.is_alphabetic()).count() >= 2;
+    // Signs of music and figures are two small letters at most.
+    let letters = text.chars().filter(|c| c.is_alphabetic()).count();
+    let has_letters = letters >= 3 || letters == 2 && !text.chars().all(char::is_lowercase);
     let depth = section_depth(text);
     if !has_letters || candidate.lines > 4 || (list_item(text).is_some() && depth.is_none()) {
         return false;
@@ -115,10 +142,11 @@ fn is_heading(candidates: &[Option<Candidate<'_>>], place: usize, body_size: f64
 }
 
 impl Candidate<'_> {
-    fn style(&self) -> Style {
+    fn style(&self, body_size: f64) -> Style {
         #[allow(clippy::cast_possible_truncation)]
         let size = -(self.size * 2.0).round() as i64;
-        Style { size, is_plain: !self.is_bold }
+        // Among large ones, a word in another font makes no difference.
+        Style { size, is_plain: !self.is_bold && self.size < 1.12 * body_size }
     }
 }
 
@@ -132,6 +160,14 @@ mod tests {
             .map(|&(text, size, is_bold)| Some(Candidate { text, size, is_bold, lines: 1 + text.len() / 100 }))
             .collect();
         assert_eq!(levels(&candidates, 11.0), expected);
+    }
+
+    #[test]
+    fn rare_styles_do_not_use_up_the_levels() {
+        let counts = [1, 1, 1, 9, 9, 9, 9, 9];
+        let order: Vec<usize> = (0..counts.len()).collect();
+        assert_eq!(spread(&order, |place| counts[*place]), [1, 2, 2, 2, 3, 4, 5, 6]);
+        assert_eq!(spread(&order[..4], |place| counts[*place]), [1, 2, 3, 4]);
     }
 
     const TEXT: &str = "Employees have a right to leave, which they should take within the year in which it falls due, as a rule in whole weeks.";

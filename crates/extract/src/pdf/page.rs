@@ -1,117 +1,105 @@
 //! One page: from its objects to lines of text.
 
-use super::flatten::{Flat, flatten};
-use super::glyphs::{Collector, Line};
+use super::fonts::Fonts;
+use super::geometry::Frame;
+use super::glyphs::Line;
+use super::interpreter::Interpreter;
+use super::objects::{dictionary, get, inherited, name, numbers};
 use super::streams::Budget;
 use crate::{ExtractError, guard};
-use pdf_extract::content::{Content, Operation};
-use pdf_extract::{Dictionary, Document, Object, ObjectId, Stream};
+use pdf_extract::{Dictionary, Document, Object, ObjectId};
+
+/// The most annotations of a page that are drawn.
+const ANNOTATIONS: usize = 2_000;
 
 /// What was found on a page.
+#[derive(Default)]
 pub(super) struct Page {
     pub(super) lines: Vec<Line>,
     /// Whether there is text that could not be read.
     pub(super) is_incomplete: bool,
+    /// How much of it its largest picture covers, 0 to 1.
+    picture_share: f64,
 }
 
-pub(super) fn read(document: &Document, id: ObjectId, budget: &mut Budget<'_>) -> Result<Page, ExtractError> {
-    let flat = guard::catch(|| flatten(document, id, budget));
-    let Some(flat) = flat else { return Ok(Page { lines: Vec::new(), is_incomplete: true }) };
-    let flat = flat?;
-    if flat.fonts.is_empty() {
-        return Ok(Page { lines: Vec::new(), is_incomplete: flat.is_incomplete });
+impl Page {
+    /// Whether it is a picture with hardly any text, such as a scan without a layer of recognised text.
+    pub(super) fn is_picture(&self) -> bool {
+        const CHARACTERS: usize = 16;
+        const SHARE: f64 = 0.4;
+        let characters: usize = self.lines.iter().map(|line| line.text.chars().count()).sum();
+        self.picture_share >= SHARE && characters < CHARACTERS
     }
-    if let Some(lines) = show(&flat, &flat.operations, budget)? {
-        return Ok(Page { lines, is_incomplete: flat.is_incomplete });
+}
+
+/// Reads a page. What makes a parser underneath panic costs the page, not the file.
+pub(super) fn read(
+    document: &Document,
+    id: ObjectId,
+    fonts: &Fonts,
+    budget: &Budget<'_>,
+) -> Result<Page, ExtractError> {
+    let lost = || Ok(Page { is_incomplete: true, ..Page::default() });
+    let Ok(page) = document.get_dictionary(id) else { return lost() };
+    guard::catch(|| run(document, page, fonts, budget)).unwrap_or_else(lost)
+}
+
+fn run(document: &Document, page: &Dictionary, fonts: &Fonts, budget: &Budget<'_>) -> Result<Page, ExtractError> {
+    let frame = Frame::of(document, page);
+    let mut interpreter = Interpreter::new(document, fonts, budget, frame);
+    let mut content = Vec::new();
+    for stream in contents(document, page) {
+        match budget.unpack(stream)? {
+            Some(part) if content.is_empty() => content = part,
+            Some(part) => content.extend_from_slice(&part),
+            None => interpreter.is_incomplete = true,
+        }
+        // A stream may end within a line, but not within a word.
+        content.push(b'\n');
     }
-    // Some font made the library panic. Find out which ones do, and go without them.
-    let mut bad = Vec::new();
-    for number in 0..flat.fonts.len() {
-        if show(&flat, &without(&flat.operations, |font| font != number), budget)?.is_none() {
-            bad.push(number);
+    let resources = inherited(document, page, b"Resources").and_then(|object| object.as_dict().ok());
+    interpreter.run(&content, resources)?;
+    annotations(document, page, &mut interpreter)?;
+    budget.take_text(interpreter.collector.text_bytes())?;
+    Ok(Page {
+        is_incomplete: interpreter.is_incomplete,
+        picture_share: interpreter.picture_share,
+        lines: interpreter.collector.into_lines(&frame),
+    })
+}
+
+fn contents<'d>(document: &'d Document, page: &'d Dictionary) -> Vec<&'d pdf_extract::Stream> {
+    match get(document, page, b"Contents") {
+        Some(Object::Stream(stream)) => vec![stream],
+        Some(Object::Array(parts)) => {
+            parts.iter().filter_map(|part| document.dereference(part).ok()?.1.as_stream().ok()).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// What was written into form fields and text boxes.
+fn annotations<'d>(
+    document: &'d Document,
+    page: &'d Dictionary,
+    interpreter: &mut Interpreter<'d, '_>,
+) -> Result<(), ExtractError> {
+    let Some(Object::Array(all)) = get(document, page, b"Annots") else { return Ok(()) };
+    interpreter.collector.begin_overlay();
+    for annotation in all.iter().take(ANNOTATIONS) {
+        let annotation = document.dereference(annotation).ok().and_then(|(_, annotation)| annotation.as_dict().ok());
+        let Some(annotation) = annotation else { continue };
+        let is_text = matches!(name(document, annotation, b"Subtype"), Some(b"Widget" | b"FreeText"));
+        // Hidden, or not to be viewed (ISO 32000-1, table 165).
+        let flags = get(document, annotation, b"F").and_then(|flags| flags.as_i64().ok()).unwrap_or(0);
+        if !is_text || flags & 0b10_0010 != 0 {
+            continue;
+        }
+        let normal = dictionary(document, annotation, b"AP").and_then(|all| get(document, all, b"N"));
+        let place = get(document, annotation, b"Rect").and_then(|rect| numbers(document, rect));
+        if let (Some(Object::Stream(form)), Some(place)) = (normal, place) {
+            interpreter.annotation(form, place)?;
         }
     }
-    let lines = show(&flat, &without(&flat.operations, |font| bad.contains(&font)), budget)?.unwrap_or_default();
-    Ok(Page { lines, is_incomplete: true })
-}
-
-/// The operators without what is shown in some fonts.
-fn without(operations: &[Operation], is_left_out: impl Fn(usize) -> bool) -> Vec<Operation> {
-    let mut shown = true;
-    let mut kept = Vec::new();
-    for operation in operations {
-        match operation.operator.as_str() {
-            // The mark that tells the font of what is shown from here on.
-            "m" => {
-                shown = operation
-                    .operands
-                    .first()
-                    .and_then(|font| font.as_i64().ok())
-                    .and_then(|font| usize::try_from(font).ok())
-                    .is_some_and(|font| !is_left_out(font));
-            }
-            // Selecting a font is what reads it.
-            "Tf" => {
-                let number = operation
-                    .operands
-                    .first()
-                    .and_then(|name| name.as_name().ok())
-                    .and_then(|name| std::str::from_utf8(name).ok()?.parse().ok());
-                if number.is_none_or(&is_left_out) {
-                    continue;
-                }
-            }
-            "Tj" | "TJ" if !shown => continue,
-            _ => {}
-        }
-        kept.push(operation.clone());
-    }
-    kept
-}
-
-/// Runs the operators through the font library; `None` if it panics.
-fn show(flat: &Flat, operations: &[Operation], budget: &mut Budget<'_>) -> Result<Option<Vec<Line>>, ExtractError> {
-    let Ok(content) = (Content { operations }).encode() else { return Ok(None) };
-    let document = single_page(flat, content);
-    let bold: Vec<bool> = flat.fonts.iter().map(|font| font.is_bold).collect();
-    let mut collector = Collector::new(bold, budget.text_left());
-    let result = guard::catch(|| pdf_extract::output_doc_page(&document, &mut collector, 1));
-    match result {
-        None => Ok(None),
-        Some(Err(_)) if !collector.is_full() => Ok(None),
-        Some(_) => {
-            // One more than allowed if there was no end of it.
-            budget.take_text(collector.text_bytes())?;
-            Ok(Some(collector.into_lines()))
-        }
-    }
-}
-
-/// A document of one page with these operators and fonts, and nothing that refers to anything else.
-fn single_page(flat: &Flat, content: Vec<u8>) -> Document {
-    let mut fonts = Dictionary::new();
-    for (number, font) in flat.fonts.iter().enumerate() {
-        fonts.set(number.to_string(), Object::Dictionary(font.dictionary.clone()));
-    }
-    let dictionary = |entries: Vec<(&str, Object)>| {
-        Object::Dictionary(entries.into_iter().map(|(key, value)| (key.as_bytes().to_vec(), value)).collect())
-    };
-    let named = |name: &str| Object::Name(name.as_bytes().to_vec());
-    let numbers = [0, 0, 612, 792].map(Object::Integer).to_vec();
-    let mut document = Document::new();
-    document.trailer.set("Root", Object::Reference((1, 0)));
-    document.objects.insert((1, 0), dictionary(vec![("Type", named("Catalog")), ("Pages", Object::Reference((2, 0)))]));
-    let kids = Object::Array(vec![Object::Reference((3, 0))]);
-    document
-        .objects
-        .insert((2, 0), dictionary(vec![("Type", named("Pages")), ("Kids", kids), ("Count", Object::Integer(1))]));
-    let page = vec![
-        ("Type", named("Page")),
-        ("MediaBox", Object::Array(numbers)),
-        ("Resources", dictionary(vec![("Font", Object::Dictionary(fonts))])),
-        ("Contents", Object::Reference((4, 0))),
-    ];
-    document.objects.insert((3, 0), dictionary(page));
-    document.objects.insert((4, 0), Object::Stream(Stream::new(Dictionary::new(), content)));
-    document
+    Ok(())
 }

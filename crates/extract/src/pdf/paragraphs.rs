@@ -18,6 +18,8 @@ pub(super) struct Setting {
     words: HashSet<String>,
     /// The size of most of the text.
     pub(super) body_size: f64,
+    /// Whether most of the text is set in letters of one width, as by a typewriter.
+    pub(super) is_mostly_fixed: bool,
 }
 
 impl Setting {
@@ -26,8 +28,11 @@ impl Setting {
         let mut distances: HashMap<(i64, i64), usize> = HashMap::new();
         let mut sizes: HashMap<i64, usize> = HashMap::new();
         let mut words = HashSet::new();
+        let (mut fixed, mut all) = (0, 0);
         for lines in pages {
             for line in lines {
+                all += line.text.len();
+                fixed += if line.is_fixed { line.text.len() } else { 0 };
                 *sizes.entry(tenths(line.size)).or_default() += line.text.len();
                 for word in
                     line.text.split(|c: char| !c.is_alphanumeric() && c != '-').filter(|word| !word.ends_with('-'))
@@ -57,7 +62,7 @@ impl Setting {
             }
         }
         let body = sizes.iter().max_by_key(|&(size, count)| (*count, -size)).map_or(100, |(size, _)| *size);
-        Self { leading, words, body_size: body as f64 / 10.0 }
+        Self { leading, words, body_size: body as f64 / 10.0, is_mostly_fixed: fixed * 5 > all * 3 }
     }
 
     fn leading(&self, size: f64) -> f64 {
@@ -96,6 +101,10 @@ impl Paragraph {
         let size = last.size.max(line.size);
         let distance = last.baseline - line.baseline;
         if line.turn != last.turn || (last.size - line.size).abs() > 0.06 * size || last.is_bold != line.is_bold {
+            return false;
+        }
+        // A line of a table of contents.
+        if last.text.contains('…') && last.text.ends_with(|c: char| c.is_ascii_digit()) {
             return false;
         }
         // Up: the next column or box.
@@ -165,10 +174,19 @@ pub(super) fn append(text: &mut String, line: &str, setting: &Setting) {
             () if matches!(right.as_str(), "und" | "oder" | "and" | "or" | "bzw") => text.push(' '),
             () => {}
         }
-    } else if !text.is_empty() {
-        text.push(' ');
+    } else {
+        let is_one_word = text.ends_with(is_unspaced) && line.starts_with(is_unspaced);
+        if !text.is_empty() && !is_one_word {
+            text.push(' ');
+        }
     }
     text.push_str(line);
+}
+
+/// Whether the script does without spaces between words: Chinese and Japanese, with their punctuation.
+fn is_unspaced(c: char) -> bool {
+    matches!(c, '\u{2e80}'..='\u{312f}' | '\u{31a0}'..='\u{9fff}' | '\u{f900}'..='\u{faff}'
+        | '\u{ff00}'..='\u{ff60}' | '\u{20000}'..='\u{3ffff}')
 }
 
 /// Whether a hyphen at the end of a line only divides a word. What the document itself writes decides: the whole
@@ -229,6 +247,14 @@ mod tests {
             &[
                 "The maintenance of cranes is a long-term task, and the maintenance plan of the ship-to-shore crane names the long term and the Werk-Tag.",
             ],
+        );
+    }
+
+    #[test]
+    fn japanese_has_no_spaces_between_lines() {
+        check(
+            down(&["以下のオプションを任意の順序で使用することが", "できます。"], 14.0),
+            &["以下のオプションを任意の順序で使用することができます。"],
         );
     }
 

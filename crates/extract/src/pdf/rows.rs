@@ -1,7 +1,9 @@
 //! Finds rows of tables among the lines of a page.
 
 use super::glyphs::Line;
+use super::paragraphs::{self, Setting};
 use crate::outline::list_item;
+use domain::Area;
 
 /// The most lines of one cell; taller neighbours are columns of text.
 const CELL_LINES: usize = 10;
@@ -10,8 +12,17 @@ const CELL_LINES: usize = 10;
 #[derive(Debug)]
 pub(super) enum Item {
     Line(Line),
-    /// Cells from left to right.
-    Row(Vec<String>),
+    /// Cells from left to right, and the box around them.
+    Row(Vec<String>, Area),
+}
+
+impl Item {
+    fn as_line(&self) -> Option<&Line> {
+        match self {
+            Self::Line(line) => Some(line),
+            Self::Row(..) => None,
+        }
+    }
 }
 
 struct Cell {
@@ -22,12 +33,20 @@ struct Cell {
 
 /// Groups lines in content order. A cell lies to the right of the one before it and not above the top of their row:
 /// programs write tables cell by cell, so that the second cell goes up again if the first has several lines.
-pub(super) fn group(lines: Vec<Line>) -> Vec<Item> {
+pub(super) fn group(lines: Vec<Line>, setting: &Setting) -> Vec<Item> {
     let mut items: Vec<Item> = Vec::new();
     let mut row: Vec<Cell> = Vec::new();
-    for line in lines {
+    let mut lines = lines.into_iter();
+    while let Some(line) = lines.next() {
+        if line.is_in_column {
+            finish(std::mem::take(&mut row), &mut items, setting);
+            items.push(Item::Line(line));
+            continue;
+        }
         if row.is_empty() {
-            if let Some(first) = first_cell(&mut items, &line) {
+            if let Some(first) =
+                first_cell(&mut items, &line).or_else(|| centred_cell(&mut items, &line, lines.as_slice()))
+            {
                 row = vec![first, Cell::new(line)];
             } else {
                 items.push(Item::Line(line));
@@ -42,12 +61,12 @@ pub(super) fn group(lines: Vec<Line>) -> Vec<Item> {
                 }
             }
             Place::Outside => {
-                finish(std::mem::take(&mut row), &mut items);
+                finish(std::mem::take(&mut row), &mut items, setting);
                 items.push(Item::Line(line));
             }
         }
     }
-    finish(row, &mut items);
+    finish(row, &mut items, setting);
     items
 }
 
@@ -58,7 +77,11 @@ enum Place {
 }
 
 fn place_in(row: &[Cell], line: &Line) -> Place {
+    const CELLS: usize = 200;
     let (Some(cell), Some(first)) = (row.last(), row.first()) else { return Place::Outside };
+    if row.len() >= CELLS {
+        return Place::Outside;
+    }
     let (Some(last), Some(top)) = (
         cell.lines.last(),
         row.iter().filter_map(|cell| cell.lines.first()).map(|line| line.baseline).max_by(f64::total_cmp),
@@ -129,41 +152,81 @@ fn first_cell(items: &mut Vec<Item>, line: &Line) -> Option<Cell> {
             }
         }
     }
-    let lines: Vec<Line> = items
-        .drain(items.len() - taken..)
-        .filter_map(|item| match item {
-            Item::Line(line) => Some(line),
-            Item::Row(_) => None,
-        })
-        .collect();
-    let mut lines = lines.into_iter();
+    take_cell(items, taken)
+}
+
+/// Makes the last lines a cell.
+fn take_cell(items: &mut Vec<Item>, count: usize) -> Option<Cell> {
+    let mut lines = items.drain(items.len().checked_sub(count)?..).filter_map(|item| match item {
+        Item::Line(line) => Some(line),
+        Item::Row(..) => None,
+    });
     let mut cell = Cell::new(lines.next()?);
     lines.for_each(|line| cell.push(line));
     Some(cell)
 }
 
-fn finish(mut row: Vec<Cell>, items: &mut Vec<Item>) {
+/// Takes a first cell back whose middle is as high as that of the taller second one, which begins with `line` and goes
+/// on in `rest`.
+fn centred_cell(items: &mut Vec<Item>, line: &Line, rest: &[Line]) -> Option<Cell> {
+    const MOST: usize = 4;
+    let size = line.size;
+    let mut bottom = line.baseline;
+    for below in rest.iter().take(CELL_LINES) {
+        let is_next = (0.3 * size..1.6 * size).contains(&(bottom - below.baseline)) && below.turn == line.turn;
+        if !is_next || (below.left - line.left).abs() > 0.25 * size {
+            break;
+        }
+        bottom = below.baseline;
+    }
+    let middle = (line.baseline + bottom) / 2.0;
+    let last = items.last().and_then(Item::as_line)?.baseline;
+    let mut above: Option<&Line> = None;
+    let mut found = None;
+    for count in 1..=MOST.min(items.len()) {
+        let Some(first) = items[items.len() - count].as_line() else { break };
+        let is_stacked = above.is_none_or(|below| {
+            (0.3 * size..1.6 * size).contains(&(first.baseline - below.baseline))
+                && (first.left - below.left).abs() < 0.25 * size
+        });
+        let is_left = first.right <= line.left + 0.2 * size && first.turn == line.turn;
+        // The second cell must be the taller one: else it would be a line of the same height.
+        if !is_stacked || !is_left || first.baseline > line.baseline + 0.3 * size {
+            break;
+        }
+        if ((first.baseline + last) / 2.0 - middle).abs() < 0.35 * size {
+            found = Some(count);
+        }
+        above = Some(first);
+    }
+    take_cell(items, found.filter(|_| line.baseline - bottom > 0.3 * size)?)
+}
+
+fn finish(mut row: Vec<Cell>, items: &mut Vec<Item>, setting: &Setting) {
     // The mark of a list item or the number of a heading may stand far from its text.
     if let [mark, text] = row.as_mut_slice() {
         let gap = text.left - mark.right;
-        let joined = format!("{} {}", mark.text(), text.text());
-        let is_number = mark.text().chars().all(|c| c.is_ascii_digit() || c == '.') && mark.text().contains('.');
+        let joined = format!("{} {}", mark.text(setting), text.text(setting));
+        let is_number =
+            mark.text(setting).chars().all(|c| c.is_ascii_digit() || c == '.') && mark.text(setting).contains('.');
         let is_near_number = gap < 2.0 * text.lines.first().map_or(0.0, |line| line.size)
-            && mark.text().chars().all(|c| c.is_ascii_digit());
+            && mark.text(setting).chars().all(|c| c.is_ascii_digit());
         let first = text.lines.first().filter(|line| gap < 4.0 * line.size);
         if let (true, Some(first)) =
             (mark.lines.len() == 1 && (is_number || is_near_number || list_item(&joined).is_some()), first)
         {
             let mut line = first.clone();
-            line.text = format!("{} {}", mark.text(), line.text);
+            line.text = format!("{} {}", mark.text(setting), line.text);
             line.left = mark.left;
+            line.area = mark.lines.iter().fold(line.area, |area, mark| area.around(mark.area));
             items.push(Item::Line(line));
             items.extend(text.lines.drain(1..).map(Item::Line));
             return;
         }
     }
-    if !row.is_empty() {
-        items.push(Item::Row(row.iter().map(Cell::text).collect()));
+    let area = row.iter().flat_map(|cell| &cell.lines).map(|line| line.area).reduce(Area::around);
+    if let Some(area) = area {
+        items.push(Item::Row(row.iter().map(|cell| cell.text(setting)).collect(), area));
     }
 }
 
@@ -178,9 +241,12 @@ impl Cell {
         self.lines.push(line);
     }
 
-    fn text(&self) -> String {
-        let lines: Vec<&str> = self.lines.iter().map(|line| line.text.trim()).collect();
-        lines.join(" ")
+    fn text(&self, setting: &Setting) -> String {
+        let mut text = String::new();
+        for line in &self.lines {
+            paragraphs::append(&mut text, &line.text, setting);
+        }
+        text
     }
 }
 
@@ -190,11 +256,12 @@ mod tests {
     use super::*;
 
     fn check(lines: Vec<Line>, expected: &[&str]) {
-        let found: Vec<String> = group(lines)
+        let setting = Setting::of(std::iter::once(lines.as_slice()));
+        let found: Vec<String> = group(lines, &setting)
             .into_iter()
             .map(|item| match item {
                 Item::Line(line) => line.text,
-                Item::Row(cells) => format!("[{}]", cells.join(" | ")),
+                Item::Row(cells, _) => format!("[{}]", cells.join(" | ")),
             })
             .collect();
         assert_eq!(found, expected);
@@ -240,6 +307,27 @@ mod tests {
                 "[Class of fault | Meaning | On site]",
                 "[1 | Crane stands still, danger to people | 2 hours]",
                 "[2 | Restricted]",
+            ],
+        );
+    }
+
+    #[test]
+    fn cells_centred_in_their_row() {
+        check(
+            vec![
+                line("update", 50.0, 700.0, 10.0),
+                line("Fetches what there", 150.0, 712.0, 10.0),
+                line("is in all of the", 150.0, 700.0, 10.0),
+                line("sources.", 150.0, 688.0, 10.0),
+                line("search", 50.0, 664.0, 10.0),
+                line("Name", 50.0, 652.0, 10.0),
+                line("Looks for a package", 150.0, 670.0, 10.0),
+                line("in all of the", 150.0, 658.0, 10.0),
+                line("sources.", 150.0, 646.0, 10.0),
+            ],
+            &[
+                "[update | Fetches what there is in all of the sources.]",
+                "[search Name | Looks for a package in all of the sources.]",
             ],
         );
     }

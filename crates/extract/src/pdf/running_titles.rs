@@ -6,25 +6,59 @@ use std::collections::HashMap;
 /// How many baselines at either end of a page may hold running titles.
 const DEPTH: usize = 3;
 
+/// The most pieces of text at either end that are looked at.
+const PIECES: usize = 40;
+/// How many pages away the same title of a chapter is looked for: those of left and right pages can differ.
+const NEAR: usize = 2;
+
 /// Removes them from all pages: lines at an end of the page whose text, but for its numbers, stands at the same
-/// height on at least two pages in five (those of left and right pages can differ), and page numbers with a word.
+/// height on at least two pages in five (those of left and right pages can differ), or, on the outermost baseline, on
+/// a page nearby; and numbers that count the pages.
 pub(super) fn remove(pages: &mut [Vec<Line>]) {
     let mut counts: HashMap<Key, usize> = HashMap::new();
-    for page in pages.iter() {
-        let mut keys: Vec<Key> = ends(page).into_iter().map(|place| Key::new(&page[place])).collect();
+    let found: Vec<Ends> = pages.iter().map(|page| Ends::of(page)).collect();
+    for ends in &found {
+        let mut keys: Vec<&Key> = ends.keys.iter().collect();
         keys.sort_unstable();
         keys.dedup();
         for key in keys {
-            *counts.entry(key).or_default() += 1;
+            *counts.entry(key.clone()).or_default() += 1;
         }
     }
     let needed = (pages.len() * 2).div_ceil(5).max(2);
-    for page in pages.iter_mut() {
-        let mut dropped = ends(page);
-        dropped.retain(|&place| {
-            let key = Key::new(&page[place]);
-            counts.get(&key).is_some_and(|&count| count >= needed) || is_page_number(&key.text)
-        });
+    for (number, page) in pages.iter_mut().enumerate() {
+        let ends = &found[number];
+        let near = || (number.saturating_sub(NEAR)..=number + NEAR).filter(|&other| other != number);
+        let mut dropped: Vec<usize> = Vec::new();
+        for (&place, key) in ends.places.iter().zip(&ends.keys) {
+            let is_outermost = ends.outermost.contains(&place);
+            let has_words = key.text.chars().filter(|c| c.is_alphabetic()).count() >= 3;
+            let is_repeated = || {
+                near().any(|other| {
+                    let Some(other) = found.get(other) else { return false };
+                    other
+                        .places
+                        .iter()
+                        .zip(&other.keys)
+                        .any(|(place, same)| same == key && other.outermost.contains(place))
+                })
+            };
+            let counts_pages = || {
+                let value = page_value(&page[place].text);
+                value.is_some_and(|value| {
+                    near().any(|other| {
+                        let expected = value + other as i64 - number as i64;
+                        found.get(other).is_some_and(|other| other.numbers.contains(&expected))
+                    })
+                })
+            };
+            if counts.get(key).is_some_and(|&count| count >= needed)
+                || is_page_number(&key.text)
+                || is_outermost && (has_words && is_repeated() || counts_pages())
+            {
+                dropped.push(place);
+            }
+        }
         dropped.sort_unstable();
         for place in dropped.into_iter().rev() {
             page.remove(place);
@@ -36,8 +70,54 @@ pub(super) fn remove(pages: &mut [Vec<Line>]) {
     }
 }
 
+/// What stands at the ends of a page.
+struct Ends {
+    places: Vec<usize>,
+    keys: Vec<Key>,
+    /// The places on the first and last baseline.
+    outermost: Vec<usize>,
+    /// Numbers that stand there alone.
+    numbers: Vec<i64>,
+}
+
+impl Ends {
+    fn of(page: &[Line]) -> Self {
+        let places = ends(page, DEPTH);
+        let keys = places.iter().map(|&place| Key::new(&page[place])).collect();
+        let outermost = ends(page, 1);
+        let numbers = outermost.iter().filter_map(|&place| page_value(&page[place].text)).collect();
+        Self { places, keys, outermost, numbers }
+    }
+}
+
+/// The value of a page number that stands alone: `12`, `- 12 -` or `xii`.
+fn page_value(text: &str) -> Option<i64> {
+    let text = text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '-' | '–' | '—' | '[' | ']' | '|'));
+    if !text.is_empty() && text.len() <= 4 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return text.parse().ok();
+    }
+    let digit = |c: char| {
+        Some(match c.to_ascii_lowercase() {
+            'i' => 1,
+            'v' => 5,
+            'x' => 10,
+            'l' => 50,
+            'c' => 100,
+            _ => return None,
+        })
+    };
+    let digits: Option<Vec<i64>> = text.chars().map(digit).collect();
+    let digits = digits.filter(|digits| (1..=10).contains(&digits.len()))?;
+    let value = |place: usize| {
+        let is_less = digits.get(place + 1).is_some_and(|next| digits[place] < *next);
+        if is_less { -digits[place] } else { digits[place] }
+    };
+    // Away from the numbers in figures.
+    Some(1_000_000 + (0..digits.len()).map(value).sum::<i64>())
+}
+
 /// What makes two lines the same running title.
-#[derive(PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Key {
     text: String,
     height: i64,
@@ -53,8 +133,8 @@ impl Key {
     }
 }
 
-/// The lines on the outermost baselines of a page, each place once.
-fn ends(page: &[Line]) -> Vec<usize> {
+/// The lines on so many outermost baselines of a page, each place once.
+fn ends(page: &[Line], depth: usize) -> Vec<usize> {
     let mut places: Vec<usize> = (0..page.len()).filter(|&place| page[place].turn == page[0].turn).collect();
     places.sort_by(|&one, &other| page[other].baseline.total_cmp(&page[one].baseline));
     let end = |places: &mut dyn Iterator<Item = usize>| {
@@ -64,7 +144,7 @@ fn ends(page: &[Line]) -> Vec<usize> {
                 heights += 1;
                 last = page[place].baseline;
             }
-            if heights > DEPTH {
+            if heights > depth || found.len() >= PIECES {
                 break;
             }
             found.push(place);

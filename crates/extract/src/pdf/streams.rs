@@ -1,71 +1,103 @@
 //! Unpacks streams under limits.
 
+use super::content::unhex;
 use crate::{ExtractError, Limits};
 use flate2::read::ZlibDecoder;
 use pdf_extract::{Dictionary, Object, Stream};
+use std::borrow::Cow;
 use std::io::Read;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// How much more an LZW stream can unpack to than it holds: a code of 9 to 12 bits stands for at most 3,837 bytes.
 const LZW_RATIO: u64 = 3_837;
 
-/// What may still be unpacked from this file.
+/// What may still be unpacked from this file, by all who read its pages together.
 pub(super) struct Budget<'a> {
-    pub(super) limits: &'a Limits,
-    unpacked: u64,
-    text: u64,
+    limits: &'a Limits,
+    unpacked: AtomicU64,
+    text: AtomicU64,
 }
 
 impl<'a> Budget<'a> {
     pub(super) fn new(limits: &'a Limits) -> Self {
-        Self { limits, unpacked: 0, text: 0 }
+        Self { limits, unpacked: AtomicU64::new(0), text: AtomicU64::new(0) }
     }
 
     pub(super) fn left(&self) -> u64 {
-        self.limits.unpacked_bytes.saturating_sub(self.unpacked)
+        self.limits.unpacked_bytes.saturating_sub(self.unpacked.load(Relaxed))
     }
 
-    pub(super) fn take(&mut self, bytes: u64) -> Result<(), ExtractError> {
-        self.unpacked = self.unpacked.saturating_add(bytes);
-        self.limits.check_unpacked(self.unpacked)
+    // No sum here can wrap: each part is bounded by what is in memory, and the first one beyond the limit is the last.
+    pub(super) fn take(&self, bytes: u64) -> Result<(), ExtractError> {
+        self.limits.check_unpacked(self.unpacked.fetch_add(bytes, Relaxed).saturating_add(bytes))
     }
 
     pub(super) fn text_left(&self) -> u64 {
-        self.limits.text_bytes.saturating_sub(self.text)
+        self.limits.text_bytes.saturating_sub(self.text.load(Relaxed))
     }
 
-    pub(super) fn take_text(&mut self, bytes: u64) -> Result<(), ExtractError> {
-        self.text = self.text.saturating_add(bytes);
-        self.limits.check_text(self.text)
+    pub(super) fn take_text(&self, bytes: u64) -> Result<(), ExtractError> {
+        self.limits.check_text(self.text.fetch_add(bytes, Relaxed).saturating_add(bytes))
     }
 
     /// The content of a stream without its filters. `Ok(None)`: by a filter for pictures, or damaged.
-    pub(super) fn unpack(&mut self, stream: &Stream) -> Result<Option<Vec<u8>>, ExtractError> {
+    pub(super) fn unpack(&self, stream: &Stream) -> Result<Option<Vec<u8>>, ExtractError> {
         let filters: Vec<Vec<u8>> =
             stream.filters().map(|filters| filters.iter().map(|filter| filter.to_vec()).collect()).unwrap_or_default();
+        let mut content = Cow::Borrowed(stream.content.as_slice());
         if filters.is_empty() {
-            self.take(stream.content.len() as u64)?;
-            return Ok(Some(stream.content.clone()));
+            self.take(content.len() as u64)?;
         }
-        let mut content = stream.content.clone();
-        // One filter at a time, so that each can be measured before it is run.
+        // One filter at a time, so that each can be measured before or while it is run.
         for (place, filter) in filters.iter().enumerate() {
-            let bytes = match filter.as_slice() {
-                b"FlateDecode" => inflated_size(&content, self.left()),
-                b"LZWDecode" => (content.len() as u64).saturating_mul(LZW_RATIO).min(self.left()),
-                b"ASCII85Decode" => (content.len() as u64).saturating_mul(4),
-                _ => return Ok(None),
+            let parameters = parameters(&stream.dict, place);
+            let next = match filter.as_slice() {
+                b"FlateDecode" | b"Fl" if !has_predictor(parameters) => {
+                    let unpacked = inflate(&content, self.left());
+                    self.take(unpacked.len() as u64)?;
+                    unpacked
+                }
+                b"ASCIIHexDecode" | b"AHx" => {
+                    self.take(content.len() as u64 / 2)?;
+                    unhex(content.split(|&byte| byte == b'>').next().unwrap_or_default())
+                }
+                filter => {
+                    let (filter, bytes) = match filter {
+                        b"FlateDecode" | b"Fl" => ("FlateDecode", inflated_size(&content, self.left())),
+                        b"LZWDecode" | b"LZW" => {
+                            ("LZWDecode", (content.len() as u64).saturating_mul(LZW_RATIO).min(self.left()))
+                        }
+                        b"ASCII85Decode" | b"A85" => ("ASCII85Decode", (content.len() as u64).saturating_mul(4)),
+                        _ => return Ok(None),
+                    };
+                    self.take(bytes)?;
+                    let mut dictionary = Dictionary::new();
+                    dictionary.set("Filter", Object::Name(filter.as_bytes().to_vec()));
+                    if let Some(parameters) = parameters {
+                        dictionary.set("DecodeParms", parameters.clone());
+                    }
+                    let unpacked = Stream::new(dictionary, content.into_owned()).decompressed_content();
+                    let Ok(unpacked) = unpacked else { return Ok(None) };
+                    unpacked
+                }
             };
-            self.take(bytes)?;
-            let mut dictionary = Dictionary::new();
-            dictionary.set("Filter", Object::Name(filter.clone()));
-            if let Some(parameters) = parameters(&stream.dict, place) {
-                dictionary.set("DecodeParms", parameters.clone());
-            }
-            let Ok(next) = Stream::new(dictionary, content).decompressed_content() else { return Ok(None) };
-            content = next;
+            content = Cow::Owned(next);
         }
-        Ok(Some(content))
+        Ok(Some(content.into_owned()))
     }
+}
+
+fn has_predictor(parameters: Option<&Object>) -> bool {
+    let predictor = parameters.and_then(|parameters| parameters.as_dict().ok()?.get(b"Predictor").ok()?.as_i64().ok());
+    predictor.is_some_and(|predictor| predictor > 1)
+}
+
+/// Unpacks a zlib stream as far as it is whole, and no further than one byte beyond `most`.
+fn inflate(content: &[u8], most: u64) -> Vec<u8> {
+    let mut unpacked = Vec::with_capacity(content.len().saturating_mul(3));
+    // What comes before the damage is kept.
+    let _ = ZlibDecoder::new(content).take(most.saturating_add(1)).read_to_end(&mut unpacked);
+    unpacked
 }
 
 fn parameters(dictionary: &Dictionary, place: usize) -> Option<&Object> {

@@ -1,13 +1,43 @@
 //! Builds little documents for the tests.
 #![allow(dead_code, missing_docs, clippy::unwrap_used)]
 
-use extract::{Alone, ExtractError, Extracted, Limits, extract, sniff};
+pub mod sheets;
+pub mod slides;
+
+use extract::{Alone, Child, ExtractError, Extracted, Host, Limits, Line, Picture, extract, sniff};
 use std::io::{Cursor, Write};
 use zip::write::SimpleFileOptions;
 
 /// Sniffs and extracts, as ingestion does.
 pub fn read(bytes: &[u8], name: &str) -> Result<Extracted, ExtractError> {
     extract(bytes, sniff(bytes, name)?, &Limits::default(), &mut Alone)
+}
+
+/// Keeps the files that lie in a file.
+#[derive(Default)]
+pub struct Keeper {
+    pub children: Vec<Child>,
+}
+
+impl Host for Keeper {
+    fn child(&mut self, child: Child) -> Result<(), ExtractError> {
+        assert!(!child.bytes.is_empty());
+        assert!(child.name.split('/').all(|part| !matches!(part, "" | "." | "..")), "{:?}", child.name);
+        assert!(!child.name.contains(char::is_control), "{:?}", child.name);
+        self.children.push(child);
+        Ok(())
+    }
+
+    fn recognize(&mut self, _: &Picture) -> Result<Option<Vec<Line>>, ExtractError> {
+        Ok(None)
+    }
+}
+
+/// Sniffs and extracts, and gives the files in it by their names.
+pub fn read_with_children(bytes: &[u8], name: &str) -> (Extracted, Vec<(String, Vec<u8>)>) {
+    let mut keeper = Keeper::default();
+    let extracted = extract(bytes, sniff(bytes, name).unwrap(), &Limits::default(), &mut keeper).unwrap();
+    (extracted, keeper.children.into_iter().map(|child| (child.name, child.bytes)).collect())
 }
 
 /// Checks the blocks, each as `page kind text`, such as `2 h1 Leave`.
@@ -43,9 +73,14 @@ pub fn lines(extracted: &Extracted) -> Vec<String> {
         .collect()
 }
 
-/// What holds for every file whatever it is.
+/// What holds for every file with a text of its own.
 pub fn assert_well_formed(extracted: &Extracted, limits: &Limits) {
     assert!(!extracted.blocks.is_empty());
+    assert_blocks_well_formed(extracted, limits);
+}
+
+/// What holds for the blocks of every file, if it has any.
+pub fn assert_blocks_well_formed(extracted: &Extracted, limits: &Limits) {
     let mut bytes = 0;
     let mut page = 0;
     for block in &extracted.blocks {
@@ -157,6 +192,15 @@ pub fn archive(parts: &[(&str, &[u8])]) -> Vec<u8> {
     writer.finish().unwrap().into_inner()
 }
 
+/// An OpenDocument file of this kind, with this in its body, and further parts.
+pub fn opendocument(kind: &str, body: &str, more: &[(&str, &str)]) -> Vec<u8> {
+    let media_type = format!("application/vnd.oasis.opendocument.{kind}");
+    let content = format!("<office:document-content><office:body>{body}</office:body></office:document-content>");
+    let mut parts = vec![("mimetype", media_type.as_bytes()), ("content.xml", content.as_bytes())];
+    parts.extend(more.iter().map(|(name, part)| (*name, part.as_bytes())));
+    archive(&parts)
+}
+
 pub const STYLES: &str = r#"<w:styles xmlns:w="w">
 <w:style w:styleId="berschrift1"><w:name w:val="heading 1"/><w:pPr><w:outlineLvl w:val="0"/></w:pPr></w:style>
 <w:style w:styleId="Kapitel"><w:name w:val="Kapitel"/><w:basedOn w:val="berschrift1"/></w:style>
@@ -174,4 +218,70 @@ pub fn p(style: &str, text: &str) -> String {
     format!(
         "<w:p><w:pPr><w:pStyle w:val=\"{style}\"/></w:pPr><w:r><w:t xml:space=\"preserve\">{text}</w:t></w:r></w:p>"
     )
+}
+
+/// A message of Outlook: properties with a stream of their own (tag, bytes), and those of fixed size (tag, value).
+#[derive(Default)]
+pub struct Message<'a> {
+    pub streams: Vec<(u32, Vec<u8>)>,
+    pub fixed: Vec<(u32, u64)>,
+    pub recipients: Vec<Message<'a>>,
+    pub attachments: Vec<Message<'a>>,
+    pub embedded: Option<&'a Message<'a>>,
+}
+
+impl Message<'_> {
+    /// Adds a Unicode text.
+    #[must_use]
+    pub fn text(mut self, id: u32, text: &str) -> Self {
+        self.streams.push((id << 16 | 0x1f, text.encode_utf16().flat_map(u16::to_le_bytes).collect()));
+        self
+    }
+
+    /// Adds bytes.
+    #[must_use]
+    pub fn bytes(mut self, id: u32, bytes: &[u8]) -> Self {
+        self.streams.push((id << 16 | 0x102, bytes.to_vec()));
+        self
+    }
+
+    /// Adds a number.
+    #[must_use]
+    pub fn number(mut self, id: u32, value: u64) -> Self {
+        self.fixed.push((id << 16 | 3, value));
+        self
+    }
+
+    pub fn file(&self) -> Vec<u8> {
+        let mut file = cfb::CompoundFile::create(Cursor::new(Vec::new())).unwrap();
+        self.write(&mut file, "", 32);
+        file.flush().unwrap();
+        file.into_inner().into_inner()
+    }
+
+    fn write(&self, file: &mut cfb::CompoundFile<Cursor<Vec<u8>>>, folder: &str, header: usize) {
+        let mut put = |name: &str, bytes: &[u8]| {
+            file.create_stream(format!("{folder}/{name}")).unwrap().write_all(bytes).unwrap();
+        };
+        for (tag, bytes) in &self.streams {
+            put(&format!("__substg1.0_{tag:08X}"), bytes);
+        }
+        let mut properties = vec![0; header];
+        for (tag, value) in &self.fixed {
+            properties.extend([tag.to_le_bytes().as_slice(), &[0; 4], &value.to_le_bytes()].concat());
+        }
+        put("__properties_version1.0", &properties);
+        for (kind, parts) in [("recip", &self.recipients), ("attach", &self.attachments)] {
+            for (place, part) in parts.iter().enumerate() {
+                let folder = format!("{folder}/__{kind}_version1.0_#{place:08X}");
+                file.create_storage(&folder).unwrap();
+                part.write(file, &folder, 8);
+                if let Some(message) = part.embedded {
+                    let folder = format!("{folder}/__substg1.0_3701000D");
+                    file.create_storage(&folder).unwrap();
+                    message.write(file, &folder, 24);
+                }
+            }
+        }
+    }
 }

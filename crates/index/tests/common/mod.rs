@@ -42,7 +42,7 @@ pub fn everyone() -> AccessScope {
 }
 
 pub fn search(index: &Index, mode: Mode, text: &str, vector: Option<&[f32]>) -> Vec<Hit> {
-    index.search(&Query { text, vector, mode, limit: 100_000 }, &everyone()).unwrap()
+    index.search(&Query { text, vector, mode, within: None, limit: 100_000 }, &everyone()).unwrap()
 }
 
 /// The passages found by words, best first.

@@ -3,7 +3,7 @@ use domain::{
     AccessScope, Clearance, Collection, ContentHash, Document, DocumentId, DocumentState, Label, PrincipalId,
 };
 use jiff::SignedDuration;
-use storage::{Page, StorageError};
+use storage::{Page, PublishedVersion, StorageError};
 
 const ALL: Page = Page { offset: 0, limit: 100 };
 
@@ -60,6 +60,9 @@ async fn a_version_is_published_and_replaced() {
         language: Some("en".to_owned()),
         pages: Some(9),
         warnings: first.warnings.clone(),
+        metadata: first.metadata.clone(),
+        passages: 2,
+        embedded: false,
         state: DocumentState::Ready,
         updated_at: world.now(),
         ..draft.clone()
@@ -67,16 +70,33 @@ async fn a_version_is_published_and_replaced() {
     assert_eq!(world.store.document_for_ingest(draft.id).await.unwrap().as_ref(), Some(&published));
     let by_source = world.store.document_by_source(handbook.id, "leave.pdf").await.unwrap();
     assert_eq!(by_source.as_ref(), Some(&published));
-    let passages: Vec<_> = first.passages.iter().map(|(passage, _)| passage.clone()).collect();
+    let passages = first.passages.clone();
     assert_eq!(world.store.passages_of(draft.id, 1, &scope).await.unwrap().as_ref(), Some(&passages));
     let indexed = world.store.indexed(draft.id).await.unwrap().unwrap();
-    assert_eq!((indexed.document, indexed.passages), (published, first.passages.clone()), "vectors to the last bit");
+    let bare = |version: &PublishedVersion| version.passages.iter().map(|p| (p.clone(), None)).collect::<Vec<_>>();
+    assert_eq!((&indexed.document, indexed.passages), (&published, bare(&first)), "found by words at once");
     assert_eq!(indexed.model, "mini");
+
+    let waiting = world.store.unembedded(10).await.unwrap();
+    assert_eq!(
+        waiting.iter().map(|one| one.passage).collect::<Vec<_>>(),
+        passages.iter().map(|p| p.id).collect::<Vec<_>>()
+    );
+    let vector = vec![0.6, -0.8];
+    world.write(async |act| act.embed(&[draft.id], &[(passages[0].id, vector.clone())]).await).await.unwrap();
+    assert!(!world.store.document_for_ingest(draft.id).await.unwrap().unwrap().embedded, "one of two");
+    assert_eq!(world.store.unembedded_count().await.unwrap(), (1, 2));
+    world.write(async |act| act.embed(&[draft.id], &[(passages[1].id, vector.clone())]).await).await.unwrap();
+    assert_eq!(world.store.unembedded_count().await.unwrap(), (0, 0));
+    let indexed = world.store.indexed(draft.id).await.unwrap().unwrap();
+    let with_vectors: Vec<_> = passages.iter().map(|p| (p.clone(), Some(vector.clone()))).collect();
+    let published = Document { embedded: true, ..published };
+    assert_eq!((indexed.document, indexed.passages), (published, with_vectors), "vectors to the last bit");
 
     let second = world.version(&draft, 2, &["twenty-five days"]);
     world.publish(&second).await;
     let indexed = world.store.indexed(draft.id).await.unwrap().unwrap();
-    assert_eq!((indexed.document.version, indexed.passages), (2, second.passages.clone()));
+    assert_eq!((indexed.document.version, indexed.passages), (2, bare(&second)));
     assert_eq!(world.store.passage_count(&scope).await.unwrap(), 1, "only versions in use are searched");
     let old = world.store.passage(passages[1].id, &scope).await.unwrap().unwrap();
     assert_eq!((old.0, old.1.version), (passages[1].clone(), 2), "old citations still resolve");
@@ -102,7 +122,7 @@ async fn deleting_takes_every_version_along() {
     world.write(async |act| act.delete_document(draft.id).await).await.unwrap();
 
     assert_eq!(world.store.document(draft.id, &scope).await.unwrap(), None);
-    let ids: Vec<_> = versions.iter().flat_map(|version| version.passages.iter().map(|(p, _)| p.id)).collect();
+    let ids: Vec<_> = versions.iter().flat_map(|version| version.passages.iter().map(|p| p.id)).collect();
     assert_eq!(world.store.passages_by_id(&ids, &scope).await.unwrap(), []);
     assert!(!world.store.content_in_use(&versions[0].content).await.unwrap());
     assert_eq!(world.store.indexed(draft.id).await.unwrap(), None);

@@ -1,5 +1,5 @@
 use crate::world::World;
-use domain::{CollectionId, ContentHash, DocumentId, DocumentState, JobId, UserId};
+use domain::{BatchId, CollectionId, ContentHash, DocumentId, DocumentState, JobId, UserId};
 use jiff::SignedDuration;
 use storage::{Job, JobFilter, JobState, StorageError};
 
@@ -16,6 +16,7 @@ fn job(world: &World, source: &str) -> Job {
         source: source.to_owned(),
         content: ContentHash::of(source.as_bytes()),
         size_bytes: 77,
+        depth: 0,
         state: JobState::Waiting,
         stage: String::new(),
         progress: 0.0,
@@ -24,6 +25,7 @@ fn job(world: &World, source: &str) -> Job {
         submitted_by: Some(UserId::new(&world.environment)),
         submitted_by_name: "anna".to_owned(),
         created_at: world.now(),
+        started_at: None,
         finished_at: None,
         lease_owner: None,
         leased_until: None,
@@ -40,9 +42,9 @@ async fn enqueue(world: &World, jobs: &[&Job]) {
 
 async fn lease(world: &World, owner: &str) -> Option<Job> {
     let mut act = world.begin().await;
-    let job = act.lease(owner, world.now(), TTL).await.unwrap();
+    let mut jobs = act.lease(owner, world.now(), TTL, 1).await.unwrap();
     act.commit_housekeeping().await.unwrap();
-    job
+    jobs.pop()
 }
 
 async fn heartbeat(world: &World, job: &Job, owner: &str) -> bool {
@@ -64,6 +66,7 @@ async fn the_oldest_job_is_leased_worked_on_and_done() {
     let running = Job {
         state: JobState::Running,
         attempts: 1,
+        started_at: Some(world.now()),
         lease_owner: Some("w1".to_owned()),
         leased_until: Some(world.now() + TTL),
         ..first.clone()
@@ -181,7 +184,7 @@ async fn a_cancelled_job_stops_at_its_next_heartbeat() {
 #[tokio::test]
 async fn lists_are_filtered() {
     let world = World::new().await;
-    let batch = JobId::new(&world.environment);
+    let batch = BatchId::new(&world.environment);
     let one = job(&world, "a");
     let two = Job { batch: Some(batch), ..job(&world, "b") };
     let three = Job { batch: Some(batch), collection: one.collection, submitted_by: None, ..job(&world, "c") };
@@ -211,7 +214,7 @@ async fn workers_of_two_processes_never_hold_the_same_job() {
         let mut leased = Vec::new();
         loop {
             let mut act = store.begin().await.unwrap();
-            let job = act.lease(owner, now, TTL).await.unwrap();
+            let job = act.lease(owner, now, TTL, 1).await.unwrap().pop();
             act.commit_housekeeping().await.unwrap();
             let Some(job) = job else { return leased };
             leased.push(job.id);

@@ -51,7 +51,7 @@ async fn check(sketch: Sketch) {
         if *published {
             act.publish(&version).await.unwrap();
         }
-        let passages = version.passages.into_iter().map(|(passage, _)| passage).filter(|_| *published).collect();
+        let passages = version.passages.into_iter().filter(|_| *published).collect();
         stored.push((draft, passages));
     }
     world.commit(act).await;

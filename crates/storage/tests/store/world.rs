@@ -3,7 +3,7 @@
 use audit::{Action, Actor, Event};
 use domain::{
     Clearance, Clock, Collection, CollectionId, ContentHash, Document, DocumentId, DocumentState, Environment, Group,
-    GroupId, Label, OperationId, Passage, PassageId, Role, SystemRandom, User, UserId,
+    GroupId, Label, Location, Metadata, OperationId, Passage, PassageId, Role, SystemRandom, User, UserId,
 };
 use jiff::{SignedDuration, Timestamp};
 use sqlx::ConnectOptions;
@@ -130,6 +130,11 @@ impl World {
             language: None,
             state: DocumentState::Waiting,
             warnings: Vec::new(),
+            metadata: Metadata::default(),
+            parent: None,
+            passages: 0,
+            embedded: true,
+            hidden: false,
             created_at: self.now(),
             updated_at: self.now(),
         }
@@ -143,6 +148,7 @@ impl World {
             version,
             ordinal,
             page: Some(ordinal + 1),
+            places: vec![Location::on_page(Some(ordinal + 1))],
             heading_path: vec!["Handbook".to_owned(), format!("§ {ordinal}")],
             text: (*text).to_owned(),
             hash: ContentHash::of(text.as_bytes()),
@@ -157,7 +163,8 @@ impl World {
             language: Some("en".to_owned()),
             pages: Some(9),
             warnings: vec!["a picture was left out".to_owned()],
-            passages: texts.iter().zip(0..).map(passage).zip([[0.6, -0.8]; 9].map(Vec::from)).collect(),
+            metadata: Metadata { author: Some("Ada".to_owned()), ..Metadata::default() },
+            passages: texts.iter().zip(0..).map(passage).collect(),
             model: "mini".to_owned(),
         }
     }

@@ -107,6 +107,8 @@ pub(crate) fn job_row(job: Job, collection: &str) -> JobRow {
         storage::JobState::Done => JobState::Done,
         storage::JobState::Failed => JobState::Failed,
         storage::JobState::Cancelled => JobState::Cancelled,
+        storage::JobState::Paused => JobState::Paused,
+        storage::JobState::Held => JobState::Held,
     };
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 100")]
     let percent = (job.progress.clamp(0.0, 1.0) * 100.0) as u8;

@@ -11,6 +11,7 @@ mod health;
 mod jobs;
 mod library;
 mod models;
+mod narrowing;
 pub(crate) mod openai;
 mod people;
 mod search;

@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::error::WebError;
+use crate::routes::narrowing;
 use crate::session::Reader;
 use crate::show::page;
 use crate::views::{Facet, Nav, SearchPage, SearchResult};
@@ -30,6 +31,8 @@ pub(crate) async fn get(State(app): State<App>, reader: Reader, RawQuery(raw): R
         let known = app.store.collections().await?;
         known.into_iter().filter(|c| allowed.contains(&c.id)).map(|c| (c.id, c.name)).collect()
     };
+    let filter = narrowing::filter(&fields);
+    let (kinds, languages) = app.store.kinds_and_languages(&all).await?;
     let too_long = query.chars().count() > LONGEST_QUERY;
     let mut shown = SearchPage {
         chrome: reader.chrome(&app, "Search", Nav::Search),
@@ -38,11 +41,19 @@ pub(crate) async fn get(State(app): State<App>, reader: Reader, RawQuery(raw): R
         facets: Vec::new(),
         time: None,
         passages: app.store.passage_count(&all).await?,
-        error: too_long.then(|| format!("A search has at most {LONGEST_QUERY} characters.")),
+        narrowing: narrowing::shown(&fields, &kinds, &languages),
+        error: match &filter {
+            _ if too_long => Some(format!("A search has at most {LONGEST_QUERY} characters.")),
+            Err(error) => Some(error.to_string()),
+            Ok(_) => None,
+        },
     };
     let mut counts: BTreeMap<CollectionId, u64> = BTreeMap::new();
-    if !shown.query.is_empty() && !too_long {
-        let found = app.answering.retrieve(&shown.query, Mode::Hybrid, RESULTS, &scope).await?;
+    if let Ok(filter) = &filter
+        && !shown.query.is_empty()
+        && !too_long
+    {
+        let found = app.answering.retrieve_within(&shown.query, Mode::Hybrid, RESULTS, &scope, filter).await?;
         shown.time = Some(format!("{} ms", found.took.as_millis().max(1)));
         record(&app, &reader, &shown.query, &found.candidates).await?;
         let terms = app.index.terms(&shown.query, None);

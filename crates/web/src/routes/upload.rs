@@ -6,8 +6,8 @@ use crate::routes::collection::find;
 use crate::session::{Reader, verify_csrf};
 use axum::extract::{Multipart, Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use domain::{JobId, Label, Permission};
-use ingest::{Origin, Staged};
+use domain::{BatchId, Label, Permission};
+use ingest::{Incoming, Origin, Staged};
 
 /// `POST /collections/{id}/documents`
 pub(crate) async fn post(
@@ -20,7 +20,7 @@ pub(crate) async fn post(
     let mut verified = false;
     let mut label: Option<Label> = None;
     let (mut queued, mut unchanged) = (0_u32, 0_u32);
-    let batch = JobId::new(app.store.environment());
+    let batch = BatchId::new(app.store.environment());
     while let Some(field) = form.next_field().await.map_err(|error| unreadable(&app, &error))? {
         match field.name() {
             Some("csrf") => {
@@ -42,10 +42,11 @@ pub(crate) async fn post(
                 }
                 let Some(name) = field.file_name().map(clean_name).filter(|name| !name.is_empty()) else { continue };
                 let bytes = field.bytes().await.map_err(|error| unreadable(&app, &error))?;
-                let origin = Origin { collection: &collection, source: &name, label, batch: Some(batch) };
-                match app.stage.submit(origin, bytes.to_vec(), &reader.actor(), reader.operation).await? {
+                let origin = Origin { label, batch: Some(batch), ..Origin::of(&collection) };
+                let file = Incoming::new(name, bytes.to_vec());
+                match app.stage.submit(&origin, file, &reader.actor(), reader.operation).await? {
                     Staged::Queued(..) => queued += 1,
-                    Staged::Unchanged(_) => unchanged += 1,
+                    Staged::Unchanged(_) | Staged::Duplicate(_) => unchanged += 1,
                 }
             }
             _ => {}

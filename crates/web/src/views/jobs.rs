@@ -16,6 +16,10 @@ pub enum JobState {
     Failed,
     /// Taken out of the queue by a person.
     Cancelled,
+    /// Not begun until a person lets it go on.
+    Paused,
+    /// In quarantine until a curator releases it.
+    Held,
 }
 
 impl JobState {
@@ -28,6 +32,8 @@ impl JobState {
             Self::Done => "done",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
+            Self::Paused => "paused",
+            Self::Held => "held",
         }
     }
 
@@ -40,13 +46,14 @@ impl JobState {
             Self::Done => "check",
             Self::Failed => "alert",
             Self::Cancelled => "minus",
+            Self::Paused | Self::Held => "clock",
         }
     }
 
     /// Whether it waits or runs.
     #[must_use]
     pub const fn is_open(self) -> bool {
-        matches!(self, Self::Waiting | Self::Running)
+        matches!(self, Self::Waiting | Self::Running | Self::Paused | Self::Held)
     }
 }
 
@@ -167,6 +174,8 @@ mod samples {
                 JobState::Done => ("travel-policy.md", "", 100),
                 JobState::Failed => ("scan-1998.pdf", "", 10),
                 JobState::Cancelled => ("old-draft.html", "", 0),
+                JobState::Paused => ("minutes-2026-03.docx", "", 0),
+                JobState::Held => ("from-the-stick.pdf", "", 0),
             };
             Self {
                 id: format!("0195f0{}", state.as_str()),

@@ -42,7 +42,7 @@ pub use library::{CollectionCard, LibraryPage};
 pub use messages::{ConfirmPage, ErrorPage, SignInPage};
 pub use models::{InboxRow, MemoryView, ModelDone, ModelStanding, ModelView, ModelWork, ModelsPage};
 pub use people::{GroupCard, Member, NewPassword, PeoplePage, UserRow};
-pub use search::{Facet, SearchPage, SearchResult};
+pub use search::{Choice, Facet, Narrowing, SearchPage, SearchResult};
 
 #[cfg(test)]
 mod contrast;

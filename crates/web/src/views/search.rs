@@ -16,6 +16,8 @@ pub struct SearchPage {
     pub results: Vec<SearchResult>,
     /// The collections that the person may search.
     pub facets: Vec<Facet>,
+    /// What else the search is narrowed to.
+    pub narrowing: Narrowing,
     /// How long it took, such as `12 ms`.
     pub time: Option<String>,
     /// How many passages the person may see.
@@ -57,6 +59,46 @@ pub struct Facet {
     /// How many of the results are in it.
     pub count: u64,
     /// Whether the search is narrowed to it.
+    pub selected: bool,
+}
+
+/// What a search is narrowed to, as its form shows it.
+#[derive(Debug, Clone, Default)]
+pub struct Narrowing {
+    /// Kinds of file; the values of the field `type` are media types.
+    pub kinds: Vec<Choice>,
+    /// Languages; the values of the field `language` are ISO 639-1 codes.
+    pub languages: Vec<Choice>,
+    /// A part of the author's name.
+    pub author: String,
+    /// The beginning of a path.
+    pub path: String,
+    /// A field of the site's own, `name=value`.
+    pub field: String,
+    /// First day, such as `2026-03-14`.
+    pub since: String,
+    /// Last day.
+    pub until: String,
+}
+
+impl Narrowing {
+    /// Whether anything is chosen, so that the form is shown open.
+    #[must_use]
+    pub fn chosen(&self) -> bool {
+        let texts = [&self.author, &self.path, &self.field, &self.since, &self.until];
+        self.kinds.iter().chain(&self.languages).any(|choice| choice.selected)
+            || texts.iter().any(|text| !text.is_empty())
+    }
+}
+
+/// One of several values of a field.
+#[derive(Debug, Clone)]
+pub struct Choice {
+    /// The value.
+    pub value: String,
+    /// What people call it.
+    pub words: String,
+    /// Whether it is chosen.
     pub selected: bool,
 }
 
@@ -148,6 +190,7 @@ mod samples {
                     facet("c2", "IT manual", 0, false),
                     facet("c3", "Safety", 0, false),
                 ],
+                narrowing: Narrowing::default(),
                 time: Some("12 ms".to_owned()),
                 passages: 1_480,
                 error: None,

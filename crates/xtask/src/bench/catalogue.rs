@@ -17,6 +17,13 @@ const RECALL_100: Measure = measure("recall@100", "/recall_at_100", "");
 const P50: Measure = measure("latency p50", "/latency_ms/p50", "ms");
 const P95: Measure = measure("latency p95", "/latency_ms/p95", "ms");
 
+const INGEST: &[Measure] = &[
+    measure("found by words", "/words_documents_per_s", "documents/s"),
+    measure("pages found by words", "/words_pages_per_s", "pages/s"),
+    measure("vectors", "/passages_per_s", "passages/s"),
+    Measure { scale: 1.0 / 1_048_576.0, ..measure("peak memory", "/peak_rss_bytes", "MiB") },
+];
+
 /// Every benchmark, in the order of the page.
 pub const BENCHMARKS: &[Benchmark] = &[
     Benchmark {
@@ -85,6 +92,32 @@ pub const BENCHMARKS: &[Benchmark] = &[
                 measure("passages", "/passages_per_s", "passages/s"),
             ],
         }],
+    },
+    Benchmark {
+        name: "ingest",
+        about: "real documentation into an empty data directory: found by words first, vectors after",
+        prepare: &["model import {embed} --data {data}", "collection create Manuals --data {data}"],
+        fresh: true,
+        cases: &[
+            Case {
+                rivals: &[],
+                label: "HTML (postgresql-doc-15)",
+                command: "import {manual} --collection Manuals --json --data {data}",
+                measures: INGEST,
+            },
+            Case {
+                rivals: &[],
+                label: "short PDF (sample documents)",
+                command: "import {short-pdfs} --collection Manuals --json --data {data}",
+                measures: INGEST,
+            },
+            Case {
+                rivals: &[],
+                label: "long PDF (r-doc-pdf)",
+                command: "import {long-pdfs} --collection Manuals --json --data {data}",
+                measures: INGEST,
+            },
+        ],
     },
     Benchmark {
         name: "search",

@@ -3,6 +3,7 @@
 
 mod benchmark;
 mod catalogue;
+mod corpora;
 mod engine;
 mod measure;
 mod peers;
@@ -65,6 +66,9 @@ pub fn run(mut arguments: Arguments) -> Result<()> {
             return Err(Failure::new(missing));
         }
         println!("{}: {}", benchmark.name, benchmark.about);
+        for command in benchmark.cases.iter().map(|case| case.command).chain(benchmark.prepare.iter().copied()) {
+            setting.provide_corpora(&workspace, command)?;
+        }
         results.merge(measure::measure(benchmark, &mut setting, &place, runs, peers)?);
         // After each benchmark, so that a later one that fails costs nothing.
         results.write(&workspace.path("docs/benchmarks.json"))?;
@@ -118,6 +122,7 @@ impl Setting {
             dataset,
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             peers: BTreeMap::new(),
+            corpora: BTreeMap::new(),
         })
     }
 }

@@ -1,7 +1,9 @@
 //! Where everything is that commands name, and how they are run.
 
+use super::corpora;
 use super::peers::Peers;
 use crate::failure::{Context, Failure, Result};
+use crate::workspace::Workspace;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -33,6 +35,8 @@ pub struct Setting {
     pub threads: usize,
     /// How to call each peer that is ready, by the first word of its commands.
     pub peers: BTreeMap<String, Vec<OsString>>,
+    /// Folders of documents that are ready, by their placeholders.
+    pub corpora: BTreeMap<String, PathBuf>,
 }
 
 impl Setting {
@@ -53,6 +57,16 @@ impl Setting {
             if word != CARREL && !self.peers.contains_key(word) {
                 let call = Peers::open()?.provide(word)?;
                 self.peers.insert(word.to_owned(), call);
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the documents ready that this command line reads.
+    pub fn provide_corpora(&mut self, workspace: &Workspace, command: &str) -> Result<()> {
+        for word in command.split_whitespace().filter(|word| word.starts_with('{')) {
+            if let Some(folder) = corpora::provide(word, workspace, &self.samples)? {
+                self.corpora.insert(word.to_owned(), folder);
             }
         }
         Ok(())
@@ -81,6 +95,7 @@ impl Setting {
                         filled.extend(["--text".into(), self.samples.join(text).into()]);
                     }
                 }
+                word if self.corpora.contains_key(word) => filled.push(self.corpora[word].clone().into()),
                 word => filled.push(match word.strip_prefix("{samples}") {
                     Some(below) => self.samples.join(below.trim_start_matches('/')).into(),
                     None => word.into(),
@@ -97,7 +112,8 @@ impl Setting {
         let shown = shown.replace("{text}", &texts.join(" ")).replace("{threads}", &self.threads.to_string());
         let shown = shown.replace("{samples}", "tests/samples").replace("{data}", "DIR");
         let shown = shown.replace("{generate}", &file_name(&self.generate)).replace("{embed}", &file_name(&self.embed));
-        shown.replace("{dataset}", &self.dataset_name())
+        let shown = shown.replace("{dataset}", &self.dataset_name());
+        self.corpora.keys().fold(shown, |shown, word| shown.replace(word, word.trim_matches(['{', '}'])))
     }
 
     /// Runs the command line; what it printed.
@@ -149,6 +165,7 @@ pub fn example() -> Setting {
         embed: "/m/mini".into(),
         dataset: "/e/scifact".into(),
         threads: 2,
+        corpora: ["{manual}", "{short-pdfs}", "{long-pdfs}"].map(|word| (word.to_owned(), "/c".into())).into(),
         peers: ["llama-bench", "llama-batched-bench", "minilm.py"].map(peer).into(),
     }
 }

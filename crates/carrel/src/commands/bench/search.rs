@@ -34,7 +34,7 @@ pub(super) async fn run(arguments: Arguments, configuration: &Configuration) -> 
         for query in &queries {
             let begin = Instant::now();
             let vector = embedder.embed_queries(&[query]).map_err(|error| error.to_string())?.pop();
-            let query = Query { text: query, vector: vector.as_deref(), mode: Mode::Hybrid, limit: 10 };
+            let query = Query { text: query, vector: vector.as_deref(), mode: Mode::Hybrid, within: None, limit: 10 };
             index.search(&query, &scope).map_err(|error| error.to_string())?;
             times.push(begin.elapsed().as_secs_f64() * 1000.0);
         }

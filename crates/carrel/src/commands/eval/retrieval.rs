@@ -94,7 +94,10 @@ fn measure(
             Some(embedder) => embedder.embed_queries(&[&query.text])?.pop(),
             None => None,
         };
-        let hits = index.search(&Query { text: &query.text, vector: vector.as_deref(), mode, limit: DEPTH }, &scope)?;
+        let hits = index.search(
+            &Query { text: &query.text, vector: vector.as_deref(), mode, within: None, limit: DEPTH },
+            &scope,
+        )?;
         let mut ranked: Vec<&str> = hits.iter().filter_map(|hit| names.get(&hit.passage).copied()).collect();
         if let Some(reranker) = &reranker {
             let count = RERANKED.min(ranked.len());

@@ -1,49 +1,14 @@
 //! A page to draw pictures on.
 
+use super::super::geometry::Matrix;
 use crate::host::Picture;
-use pdf_extract::Object;
 
-/// `[a b c d e f]` of ISO 32000-1, section 8.3.4: (x, y) goes to (ax + cy + e, bx + dy + f).
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Matrix(pub(super) [f64; 6]);
-
-impl Matrix {
-    pub(super) fn of(operands: &[Object]) -> Option<Self> {
-        let numbers: Vec<f64> = operands.iter().filter_map(|operand| operand.as_float().ok().map(f64::from)).collect();
-        let matrix = <[f64; 6]>::try_from(numbers).ok()?;
-        matrix.iter().all(|number| number.is_finite()).then_some(Self(matrix))
-    }
-
-    /// This one first, then the other.
-    pub(super) fn then(self, Self([a, b, c, d, e, f]): Self) -> Self {
-        let Self([own_a, own_b, own_c, own_d, own_e, own_f]) = self;
-        Self([
-            own_a * a + own_b * c,
-            own_a * b + own_b * d,
-            own_c * a + own_d * c,
-            own_c * b + own_d * d,
-            own_e * a + own_f * c + e,
-            own_e * b + own_f * d + f,
-        ])
-    }
-
-    fn apply(self, x: f64, y: f64) -> (f64, f64) {
-        let Self([a, b, c, d, e, f]) = self;
-        (a * x + c * y + e, b * x + d * y + f)
-    }
-
-    /// What the unit square covers.
-    pub(super) fn area(self) -> f64 {
-        let Self([a, b, c, d, ..]) = self;
-        (a * d - b * c).abs()
-    }
-
-    fn inverse(self) -> Option<Self> {
-        let Self([a, b, c, d, e, f]) = self;
-        let determinant = a * d - b * c;
-        let inverse = [d, -b, -c, a, c * f - d * e, b * e - a * f].map(|number| number / determinant);
-        inverse.iter().all(|number| number.is_finite()).then_some(Self(inverse))
-    }
+/// The matrix that leads back; `None` if several points came to lie on one.
+fn inverse(matrix: &Matrix) -> Option<Matrix> {
+    let Matrix { a, b, c, d, e, f } = *matrix;
+    let determinant = a * d - b * c;
+    let inverse = [d, -b, -c, a, c * f - d * e, b * e - a * f].map(|number| number / determinant);
+    inverse.iter().all(|number| number.is_finite()).then_some(Matrix::new(inverse))
 }
 
 /// The page, white.
@@ -70,9 +35,9 @@ impl Canvas {
     /// Draws a picture into the square that the matrix makes of the unit square, its upper row where y is 1. Of a mask
     /// only what is black is drawn.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    pub(super) fn draw(&mut self, picture: &Picture, is_mask: bool, matrix: Matrix) {
-        let to_pixels = matrix.then(Matrix([self.scale, 0.0, 0.0, self.scale, 0.0, 0.0]));
-        let Some(back) = to_pixels.inverse() else { return };
+    pub(super) fn draw(&mut self, picture: &Picture, is_mask: bool, matrix: &Matrix) {
+        let to_pixels = matrix.then(&Matrix::new([self.scale, 0.0, 0.0, self.scale, 0.0, 0.0]));
+        let Some(back) = inverse(&to_pixels) else { return };
         let corners = [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0)].map(|(x, y)| to_pixels.apply(x, y));
         let bounds = |values: [f64; 4], size: u32| {
             let (first, last) =
@@ -83,7 +48,7 @@ impl Canvas {
         let (top, bottom) = bounds(corners.map(|(_, y)| y), self.page.height);
         let (width, height) = (f64::from(picture.width), f64::from(picture.height));
         // A pixel of the page is the mean of as many samples as there are pixels of the picture in it.
-        let finer = (width * height / to_pixels.area()).sqrt();
+        let finer = (width * height / to_pixels.stretch()).sqrt();
         let samples = (finer.round() as usize).clamp(1, 4);
         let row_length = self.page.width as usize;
         for y in top..bottom {
@@ -121,7 +86,7 @@ mod tests {
         let picture = Picture { width: 2, height: 2, grey: vec![10, 20, 30, 40] };
         let drawn = |matrix| {
             let mut canvas = Canvas::new((2.0, 2.0), 1.0).unwrap();
-            canvas.draw(&picture, false, Matrix(matrix));
+            canvas.draw(&picture, false, &Matrix::new(matrix));
             canvas.into_picture().grey
         };
         assert_eq!(drawn([2.0, 0.0, 0.0, -2.0, 0.0, 2.0]), [10, 20, 30, 40]);
@@ -132,10 +97,9 @@ mod tests {
 
     #[test]
     fn a_matrix_and_its_inverse_cancel_out() {
-        let matrix = Matrix([2.0, 1.0, -0.5, 3.0, 7.0, -4.0]);
-        let Matrix(numbers) = matrix.then(matrix.inverse().unwrap());
-        for (number, expected) in numbers.iter().zip([1.0, 0.0, 0.0, 1.0, 0.0, 0.0]) {
-            assert!((number - expected).abs() < 1e-9);
-        }
+        let matrix = Matrix::new([2.0, 1.0, -0.5, 3.0, 7.0, -4.0]);
+        let back = matrix.then(&inverse(&matrix).unwrap());
+        let (x, y) = back.apply(3.0, 5.0);
+        assert!((x - 3.0).abs() < 1e-9 && (y - 5.0).abs() < 1e-9);
     }
 }

@@ -1,6 +1,7 @@
 //! The samples of an image XObject in grey (ISO 32000-1, sections 7.4 and 8.9.5).
 
 use super::super::streams::Budget;
+use crate::Limits;
 use crate::host::Picture;
 use crate::picture::{check_pixels, decode as decode_file};
 use pdf_extract::{Dictionary, Document, Object, Stream};
@@ -25,7 +26,8 @@ pub(super) fn decode(
     document: &Document,
     stream: &Stream,
     resources: Option<&Dictionary>,
-    budget: &mut Budget<'_>,
+    budget: &Budget<'_>,
+    limits: &Limits,
 ) -> Option<Samples> {
     let side = |key: &[u8]| {
         let (_, value) = document.dereference(stream.dict.get(key).ok()?).ok()?;
@@ -42,7 +44,6 @@ pub(super) fn decode(
         }
         _ => budget.unpack(stream).ok()??,
     };
-    let limits = budget.limits;
     let mut picture = match last {
         b"DCTDecode" => {
             let mut picture = decode_file(&content, image::ImageFormat::Jpeg, limits).ok()?;
@@ -125,7 +126,7 @@ impl<'d> Image<'d> {
         content: &[u8],
         is_mask: bool,
         resources: Option<&'d Dictionary>,
-        budget: &mut Budget<'_>,
+        budget: &Budget<'_>,
     ) -> Option<Picture> {
         let bits = match self.get(b"BitsPerComponent").and_then(|bits| bits.as_i64().ok()) {
             _ if is_mask => 1,
@@ -309,7 +310,7 @@ fn fax(content: &[u8], image: &Image<'_>) -> Option<Vec<u8>> {
 }
 
 /// JBIG2 (section 7.4.7), whose black is 1 and comes out as 0.
-fn jbig2(content: &[u8], image: &Image<'_>, budget: &mut Budget<'_>) -> Option<Vec<u8>> {
+fn jbig2(content: &[u8], image: &Image<'_>, budget: &Budget<'_>) -> Option<Vec<u8>> {
     use hayro_jbig2::{DecodeSettings, Decoder, Globals, Page};
     struct Pixels(Vec<u8>);
     impl Decoder for Pixels {
@@ -338,7 +339,7 @@ fn jbig2(content: &[u8], image: &Image<'_>, budget: &mut Budget<'_>) -> Option<V
 }
 
 /// JPEG 2000 (section 7.4.9), which says itself what its samples are.
-fn jpx(content: &[u8], budget: &mut Budget<'_>) -> Option<Picture> {
+fn jpx(content: &[u8], budget: &Budget<'_>) -> Option<Picture> {
     use hayro_jpeg2000::{DecodeSettings, DecoderContext, Image};
     let image = Image::new(content, &DecodeSettings::default()).ok()?;
     let (width, height) = (image.width(), image.height());
