@@ -10,6 +10,7 @@ mod browser;
 mod cli;
 mod documents;
 mod filters;
+mod killed;
 mod models;
 mod openai;
 mod openai_client;

@@ -106,7 +106,14 @@ impl Site {
         Ok(self.retrieval().await?.ok_or(busy)?)
     }
 
-    pub(crate) fn worker(&self, retrieval: &Retrieval) -> Result<Worker, Failure> {
+    /// The worker of this data directory. There is no other, since who has `retrieval` has the index.
+    pub(crate) async fn worker(&self, retrieval: &Retrieval) -> Result<Worker, Failure> {
+        let mut act = self.store.begin().await?;
+        let resumed = act.end_leases().await?;
+        act.commit_housekeeping().await?;
+        if resumed > 0 {
+            tracing::info!(jobs = resumed, "going on with what was being read when the last process ended");
+        }
         Ok(Worker::new(
             self.store.clone(),
             self.content()?,

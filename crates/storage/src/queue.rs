@@ -189,6 +189,21 @@ impl Act {
         Ok(done.rows_affected() > 0)
     }
 
+    /// Puts every job that runs back into the queue. For a worker that knows that there is no other, because it alone
+    /// has the index: those that held the leases are gone.
+    ///
+    /// # Errors
+    /// [`crate::StorageError`].
+    pub async fn end_leases(&mut self) -> Result<u64> {
+        let done = sqlx::query(
+            "UPDATE jobs SET state = 'waiting', lease_owner = NULL, leased_until = NULL, stage = '', \
+             attempts = max(attempts - 1, 0) WHERE state = 'running'",
+        )
+        .execute(self.connection())
+        .await?;
+        Ok(done.rows_affected())
+    }
+
     /// Whether `owner` still holds the lease, within this act.
     ///
     /// # Errors

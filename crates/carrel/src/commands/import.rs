@@ -118,7 +118,10 @@ pub(crate) async fn import(
     let origin = Origin { label, batch: Some(batch), ..Origin::of(collection) };
     let done = |files: usize| progress.set_position(files as u64);
     let taken = stage.take_in_changes(&origin, &files, Removal::Keep, &actor, operation, done);
-    let worker = retrieval.map(|retrieval| site.worker(retrieval)).transpose()?;
+    let worker = match retrieval {
+        Some(retrieval) => Some(site.worker(retrieval).await?),
+        None => None,
+    };
     let scanned = match &worker {
         // Reading begins while files are still being taken in.
         Some(worker) => {

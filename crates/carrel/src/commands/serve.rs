@@ -70,7 +70,7 @@ pub(crate) async fn serve(site: &Site, configuration: &Configuration, ready: imp
         }),
     };
     let stop = CancellationToken::new();
-    let worker = site.worker(&retrieval)?;
+    let worker = site.worker(&retrieval).await?;
     let ingest = tokio::spawn({
         let stop = stop.clone();
         async move { worker.run(stop).await }

@@ -27,6 +27,10 @@ pub(crate) struct Wanted {
     from: u32,
 }
 
+/// Endings of the files that can be read, for the browser's own file chooser. What a file is, its bytes say.
+const ACCEPT: &str = ".pdf,.docx,.docm,.dotx,.pptx,.pptm,.ppsx,.xlsx,.xlsm,.xls,.csv,.tsv,.odt,.ods,.odp,.rtf,.epub,.html,.htm,\
+    .xhtml,.md,.markdown,.txt,.text,.log,.eml,.mbox,.msg,.zip,.tar,.gz,.tgz,.json";
+
 /// `GET /collections/{id}`
 pub(crate) async fn get(
     State(app): State<App>,
@@ -56,8 +60,9 @@ pub(crate) async fn get(
         pager: pager(&collection, wanted.from, documents.len(), total),
         documents: documents.into_iter().map(row).collect(),
         upload: (permission >= Permission::Write).then(|| UploadRules {
-            kinds: "PDF, Word (DOCX), HTML, Markdown or plain text".to_owned(),
-            accept: ".pdf,.docx,.html,.htm,.md,.markdown,.txt".to_owned(),
+            kinds: "PDF, Word, Excel, PowerPoint, OpenDocument, RTF, EPUB, HTML, Markdown, text, mail, and archives of these"
+                .to_owned(),
+            accept: ACCEPT.to_owned(),
             largest: size(app.stage.largest_file()),
             labels: Label::ALL.into_iter().filter(|label| clearance.covers(*label)).collect(),
         }),
