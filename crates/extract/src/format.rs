@@ -45,11 +45,17 @@ pub enum Format {
     Tar,
     /// One file or a tape archive compressed with gzip, RFC 1952.
     Gzip,
+    /// A picture: Portable Network Graphics.
+    Png,
+    /// A picture: JPEG in JFIF or Exif.
+    Jpeg,
+    /// Pictures: Tagged Image File Format, a page each.
+    Tiff,
 }
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 23] = [
         Self::Pdf,
         Self::Docx,
         Self::Xlsx,
@@ -70,6 +76,9 @@ impl Format {
         Self::Zip,
         Self::Tar,
         Self::Gzip,
+        Self::Png,
+        Self::Jpeg,
+        Self::Tiff,
     ];
 
     /// The registered media type.
@@ -95,6 +104,9 @@ impl Format {
             Self::Zip => "application/zip",
             Self::Tar => "application/x-tar",
             Self::Gzip => "application/gzip",
+            Self::Png => "image/png",
+            Self::Jpeg => "image/jpeg",
+            Self::Tiff => "image/tiff",
         }
     }
 }

@@ -28,8 +28,10 @@ mod opendocument;
 mod outline;
 mod package;
 mod pdf;
+mod picture;
 mod pptx;
 mod properties;
+mod recognised;
 mod rtf;
 mod sniff;
 mod text;
@@ -81,7 +83,7 @@ pub fn extract(bytes: &[u8], format: Format, limits: &Limits, host: &mut dyn Hos
     }
     limits.check_unpacked(bytes.len() as u64)?;
     guard::guarded(|| match format {
-        Format::Pdf => pdf::extract(bytes, limits),
+        Format::Pdf => pdf::extract(bytes, limits, host),
         Format::Docx => docx::extract(bytes, limits),
         Format::Xlsx => xlsx::extract(bytes, limits),
         Format::Xls => xls::extract(bytes, limits),
@@ -101,5 +103,8 @@ pub fn extract(bytes: &[u8], format: Format, limits: &Limits, host: &mut dyn Hos
         Format::Zip => archive::zip::extract(bytes, limits, host),
         Format::Tar => archive::tar::extract(bytes, limits, host),
         Format::Gzip => archive::gzip::extract(bytes, limits, host),
+        Format::Png => picture::extract_png(bytes, limits, host),
+        Format::Jpeg => picture::extract_jpeg(bytes, limits, host),
+        Format::Tiff => picture::extract_tiff(bytes, limits, host),
     })
 }

@@ -23,16 +23,19 @@ mod paragraphs;
 mod parallel;
 mod rows;
 mod running_titles;
+mod scans;
 mod streams;
 
 use crate::blocks::{Blocks, first_heading};
+use crate::host::Host;
 use crate::{ExtractError, Extracted, Limits};
 use glyphs::Line;
 use page::Page;
 use pdf_extract::Document;
+use scans::Scans;
 use streams::Budget;
 
-pub(crate) fn extract(bytes: &[u8], limits: &Limits) -> Result<Extracted, ExtractError> {
+pub(crate) fn extract(bytes: &[u8], limits: &Limits, host: &mut dyn Host) -> Result<Extracted, ExtractError> {
     streams::check_before_loading(bytes, limits)?;
     let document = load(bytes)?;
     // The iterator ends after as many steps as there are objects, so that circles in the tree do no harm.
@@ -48,15 +51,16 @@ pub(crate) fn extract(bytes: &[u8], limits: &Limits) -> Result<Extracted, Extrac
         (1..).zip(&read).filter(|(_, page)| wanted(page)).map(|(number, _)| number).collect()
     };
     let unread = places(|page| page.is_incomplete);
-    // Here the pictures would go to `Host::recognize`, and its lines to those pages.
-    let pictures = places(Page::is_picture);
+    // A scan in strips has no large picture, and nothing else.
+    let mut pictures = places(|page| page.is_picture() || page.lines.is_empty());
+    let scans = Scans::recognise(&document, &pages, &pictures, limits, host)?;
+    let unseen = places(Page::is_picture);
+    pictures.retain(|number| unseen.contains(number) && !scans.has_found_on(*number));
     let mut lines: Vec<Vec<Line>> = read.into_iter().map(|page| page.lines).collect();
-    let has_text = lines.iter().any(|page| !page.is_empty());
+    let has_text = scans.has_text() || lines.iter().any(|page| !page.is_empty());
     if !has_text {
         return Err(if unread.is_empty() {
-            ExtractError::NoText {
-                reason: "its pages are pictures, such as scans; run text recognition (OCR) on it first",
-            }
+            ExtractError::NoText { reason: scans.reason() }
         } else {
             ExtractError::damaged("none of its pages can be read")
         });
@@ -73,7 +77,10 @@ pub(crate) fn extract(bytes: &[u8], limits: &Limits) -> Result<Extracted, Extrac
     running_titles::remove(&mut lines);
     let mut blocks = Blocks::new(limits);
     layout::write(lines, &mut blocks)?;
-    let blocks = blocks.into_vec();
+    scans.write(&mut blocks)?;
+    let mut blocks = blocks.into_vec();
+    // Stable: what was recognised on a page follows what is written on it.
+    blocks.sort_by_key(|block| block.location.page);
     if blocks.is_empty() {
         return Err(ExtractError::NoText { reason: "there is nothing on its pages but page numbers" });
     }

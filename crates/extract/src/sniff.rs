@@ -6,13 +6,17 @@ use crate::{ExtractError, Format, archive, container, encoding, mail};
 /// bytes (ISO 32000-1, annex H, note 13).
 const HEAD_BYTES: usize = 1024;
 
+/// The first bytes of pictures.
+const PICTURES: [(&[u8], Format); 4] = [
+    (b"\x89PNG\r\n\x1a\n", Format::Png),
+    (b"\xff\xd8\xff", Format::Jpeg),
+    (b"II*\0", Format::Tiff),
+    (b"MM\0*", Format::Tiff),
+];
+
 /// The first bytes of formats that people bring by mistake, and what to say to them.
-const SIGNATURES: [(&[u8], &str); 10] = [
-    (b"\x89PNG\r\n", "it is a picture; bring a document with text"),
-    (b"\xff\xd8\xff", "it is a picture; bring a document with text"),
-    (b"GIF8", "it is a picture; bring a document with text"),
-    (b"II*\0", "it is a picture; bring a document with text"),
-    (b"MM\0*", "it is a picture; bring a document with text"),
+const SIGNATURES: [(&[u8], &str); 6] = [
+    (b"GIF8", "it is a picture of a kind that is hardly used for text; save it as PNG"),
     (b"%!PS", "it is a PostScript file; save it as PDF"),
     (b"7z\xbc\xaf", "it is a compressed archive; unpack it and bring the documents in it"),
     (b"Rar!", "it is a compressed archive; unpack it and bring the documents in it"),
@@ -54,6 +58,9 @@ pub fn sniff(bytes: &[u8], file_name: &str) -> Result<Format, ExtractError> {
     }
     if bytes.trim_ascii_start().starts_with(b"{\\rtf") {
         return Ok(Format::Rtf);
+    }
+    if let Some((_, format)) = PICTURES.iter().find(|(signature, _)| bytes.starts_with(signature)) {
+        return Ok(*format);
     }
     if let Some((_, reason)) = SIGNATURES.iter().find(|(signature, _)| bytes.starts_with(signature)) {
         return Err(ExtractError::unknown(*reason));
@@ -154,6 +161,9 @@ mod tests {
         check(b"# Title\n", "NOTES.MD", Ok(Format::Markdown));
         check(b"<h1> is the tag of a heading", "about.txt", Ok(Format::Text));
         check("Grüße".as_bytes(), "no extension", Ok(Format::Text));
+        check(b"\x89PNG\r\n\x1a\n", "x.pdf", Ok(Format::Png));
+        check(b"\xff\xd8\xff\xe0", "x", Ok(Format::Jpeg));
+        check(b"MM\0*", "x", Ok(Format::Tiff));
         check(
             b"a log \x1b[0m line, and a good thousand characters more".repeat(30).as_slice(),
             "x.log",
@@ -179,7 +189,7 @@ mod tests {
         check(b"a\0b", "x.txt", Err("not a document"));
         check(b"PK\x03\x04 and nothing else", "x.docx", Err("damaged"));
         check(b"{\\rtf1\\ansi Hello}", "x.doc", Ok(Format::Rtf));
-        check(b"\x89PNG\r\n\x1a\n", "x.pdf", Err("picture"));
+        check(b"GIF89a", "x.pdf", Err("picture"));
         check(b"Rar!\x1a\x07", "x.rar", Err("unpack it"));
         let compound = |name: &str| {
             let mut bytes = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".to_vec();

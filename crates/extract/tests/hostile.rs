@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use std::io::{Cursor, Read, Write};
 use std::sync::LazyLock;
 
-static SAMPLES: LazyLock<[(Format, Vec<u8>); 21]> = LazyLock::new(|| {
+static SAMPLES: LazyLock<[(Format, Vec<u8>); 24]> = LazyLock::new(|| {
     let page = content(&[(60.0, 780.0, "F2", 20.0, "Leave"), (60.0, 700.0, "F1", 10.0, "You get 24 days.")]);
     let body =
         p("berschrift1", "Leave") + &p("", "You get 24 days.") + "<w:tbl><w:tr><w:tc><w:p/></w:tc></w:tr></w:tbl>";
@@ -55,6 +55,9 @@ static SAMPLES: LazyLock<[(Format, Vec<u8>); 21]> = LazyLock::new(|| {
         (Format::Tar, tape(text.as_bytes())),
         (Format::Gzip, gzip(&tape(text.as_bytes()))),
         (Format::Gzip, gzip(text.as_bytes())),
+        (Format::Png, picture(image::ImageFormat::Png)),
+        (Format::Jpeg, picture(image::ImageFormat::Jpeg)),
+        (Format::Tiff, frames()),
     ]
 });
 
@@ -85,6 +88,21 @@ fn tape(content: &[u8]) -> Vec<u8> {
         builder.append_data(&mut header, name, content).unwrap();
     }
     builder.into_inner().unwrap()
+}
+
+fn picture(format: image::ImageFormat) -> Vec<u8> {
+    let mut file = Cursor::new(Vec::new());
+    image::GrayImage::from_fn(40, 9, |x, y| image::Luma([(x * y) as u8])).write_to(&mut file, format).unwrap();
+    file.into_inner()
+}
+
+fn frames() -> Vec<u8> {
+    let mut file = Cursor::new(Vec::new());
+    let mut encoder = tiff::encoder::TiffEncoder::new(&mut file).unwrap();
+    for _ in 0..2 {
+        encoder.write_image::<tiff::encoder::colortype::Gray8>(8, 4, &[9; 32]).unwrap();
+    }
+    file.into_inner()
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {

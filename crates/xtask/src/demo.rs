@@ -16,8 +16,8 @@ pub fn run(mut arguments: Arguments) -> Result<()> {
 
     let workspace = Workspace::open()?;
     let generate = if tiny { "generate-tests" } else { "generate-default" };
-    let models = fetch::fetch(&workspace, &ModelsFolder::open()?, &[generate, "embed-default"])?;
-    let [generate, embed] = models.as_slice() else {
+    let models = fetch::fetch(&workspace, &ModelsFolder::open()?, &[generate, "embed-default", "recognize-default"])?;
+    let [generate, embed, _] = models.as_slice() else {
         return Err(Failure::new("models.lock gave other models than asked for"));
     };
     let carrel = if no_build { workspace.carrel() } else { workspace.build_release()? };

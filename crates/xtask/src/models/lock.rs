@@ -51,6 +51,8 @@ pub enum Kind {
     Generate,
     /// Turns text into vectors.
     Embed,
+    /// Reads the text in pictures.
+    Recognize,
 }
 
 impl Kind {
@@ -59,6 +61,7 @@ impl Kind {
         match self {
             Self::Generate => "generate",
             Self::Embed => "embed",
+            Self::Recognize => "recognize",
         }
     }
 }
@@ -197,6 +200,7 @@ mod tests {
             ("generate-small", Kind::Generate),
             ("generate-tests", Kind::Generate),
             ("embed-default", Kind::Embed),
+            ("recognize-default", Kind::Recognize),
         ] {
             assert_eq!(lock.role(role).unwrap().kind, kind);
         }

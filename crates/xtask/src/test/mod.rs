@@ -109,23 +109,22 @@ impl Action {
     /// A failed action comes with what it counted until then, which is at least one failure.
     fn run(&self, workspace: &Workspace) -> std::result::Result<Outcome, (Tally, Failure)> {
         let whole = |done: Result<()>| done.map(|()| Outcome::Passed(Tally::ONE_PASSED));
-        let outcome =
-            match self {
-                Self::Tests(targets) => return run_tests(workspace, targets).map(Outcome::Passed),
-                Self::Cargo(arguments) => whole(workspace::run(&mut workspace.cargo(arguments))),
-                Self::Cuda => whole(cuda::check(workspace)),
-                Self::Tools => whole(tools::provide()),
-                Self::Models => whole(ModelsFolder::open().and_then(|folder| {
-                    fetch::fetch(workspace, &folder, &["generate-tests", "embed-default"]).map(|_| ())
-                })),
-                Self::Dependencies => match workspace::on_path("cargo-deny") {
-                    // Advisories are looked up on the network and change by the day: `cargo deny check advisories`.
-                    Some(_) => {
-                        whole(workspace::run(&mut workspace.cargo(&["deny", "check", "bans", "licenses", "sources"])))
-                    }
-                    None => Ok(Outcome::Skipped("cargo-deny is not installed".to_owned())),
-                },
-            };
+        let outcome = match self {
+            Self::Tests(targets) => return run_tests(workspace, targets).map(Outcome::Passed),
+            Self::Cargo(arguments) => whole(workspace::run(&mut workspace.cargo(arguments))),
+            Self::Cuda => whole(cuda::check(workspace)),
+            Self::Tools => whole(tools::provide()),
+            Self::Models => whole(ModelsFolder::open().and_then(|folder| {
+                fetch::fetch(workspace, &folder, &["generate-tests", "embed-default", "recognize-default"]).map(|_| ())
+            })),
+            Self::Dependencies => match workspace::on_path("cargo-deny") {
+                // Advisories are looked up on the network and change by the day: `cargo deny check advisories`.
+                Some(_) => {
+                    whole(workspace::run(&mut workspace.cargo(&["deny", "check", "bans", "licenses", "sources"])))
+                }
+                None => Ok(Outcome::Skipped("cargo-deny is not installed".to_owned())),
+            },
+        };
         outcome.map_err(|failure| (Tally::ONE_FAILED, failure))
     }
 }
