@@ -111,6 +111,11 @@ impl Site {
         Ok(self.retrieval().await?.ok_or(busy)?)
     }
 
+    /// Where the model pack is that reads the text in pictures, if there is one.
+    pub(crate) fn recognition(&self) -> PathBuf {
+        self.data.join("recognition")
+    }
+
     /// The worker of this data directory. There is no other, since who has `retrieval` has the index.
     pub(crate) async fn worker(&self, retrieval: &Retrieval) -> Result<Worker, Failure> {
         let mut act = self.store.begin().await?;
@@ -122,7 +127,7 @@ impl Site {
         Ok(Worker::new(
             self.store.clone(),
             self.content()?,
-            crate::reading::reader(),
+            crate::reading::reader(&self.recognition())?,
             Arc::clone(&retrieval.embedder),
             retrieval.embedder_name.clone(),
             retrieval.publisher.clone(),

@@ -73,8 +73,10 @@ impl<'a> Errand<'a> {
 
     /// Sends the file to the worker and hears it out.
     pub(crate) async fn run<R: Receiver>(&mut self, worker: &mut Worker, receiver: &mut R) -> Result<Outcome, Broken> {
-        worker.allow_cpu(self.settings.cpu.for_size(self.size));
+        worker.processor_time().allow(self.settings.cpu.for_size(self.size));
         let mut clock = Clock::new(self.settings.wall.for_size(self.size));
+        let processor = worker.processor_time();
+        let mut more = self.settings.pictures;
         let (input, output) = worker.pipes();
         clock.within(self.send(input, output)).await??;
         let mut budget = Budget::new(&self.settings.limits, self.settings.output_bytes);
@@ -85,7 +87,16 @@ impl<'a> Errand<'a> {
             let payload = clock.within(take(output, length)).await??;
             match kind {
                 Kind::Blocks => blocks.append(&mut parse::<Vec<Block>>(&payload)?),
-                Kind::Progress => receiver.progress(parse::<Progress>(&payload)?),
+                Kind::Progress => {
+                    receiver.progress(parse::<Progress>(&payload)?);
+                    // A picture takes seconds, and a file may be a thousand of them.
+                    let time = self.settings.picture.min(more);
+                    more -= time;
+                    clock.extend(time);
+                    if !time.is_zero() {
+                        processor.allow(self.settings.cpu.for_size(self.size) + time);
+                    }
+                }
                 Kind::Child => {
                     let ChildHead { name, length } = parse(&payload)?;
                     let length = budget.child(length)?;
@@ -166,6 +177,12 @@ pub(crate) struct Clock {
 impl Clock {
     pub(crate) const fn new(whole: Duration) -> Self {
         Self { whole, left: whole }
+    }
+
+    /// Gives more time.
+    pub(crate) const fn extend(&mut self, time: Duration) {
+        self.whole = self.whole.saturating_add(time);
+        self.left = self.left.saturating_add(time);
     }
 
     /// Waits as long as there is time.

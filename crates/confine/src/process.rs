@@ -33,6 +33,25 @@ pub(crate) struct Worker {
     files: u32,
 }
 
+/// Sets the time on processors of a worker.
+pub(crate) struct ProcessorTime {
+    id: String,
+}
+
+impl ProcessorTime {
+    /// Sets the time on processors at which the kernel ends it, counted from now. Only the soft limit: the hard one
+    /// could not be raised for the next file. The worker cannot raise either.
+    pub(crate) fn allow(&self, time: Duration) {
+        let used = usage::cpu(&self.id).unwrap_or_default();
+        let until = used.saturating_add(time).as_secs().saturating_add(1);
+        let id = self.id.parse().ok().and_then(Pid::from_raw);
+        if id.is_some() && prlimit(id, Resource::Cpu, Rlimit { current: Some(until), maximum: None }).is_err() {
+            // A limit from outside is lower already, or the worker is gone, which the exchange will find.
+            tracing::debug!(worker = self.id, "its time on processors cannot be limited");
+        }
+    }
+}
+
 impl Worker {
     /// Starts a process with nothing of ours but three pipes: no environment, no folder.
     pub(crate) fn spawn(command: &Command) -> Result<Self, ReadFailure> {
@@ -114,16 +133,9 @@ impl Worker {
         self.files < settings.files_per_worker && Memory::of(&self.id).is_some_and(|memory| memory.resident <= most)
     }
 
-    /// Sets the time on processors at which the kernel ends it, counted from now. Only the soft limit: the hard one
-    /// could not be raised for the next file. The worker cannot raise either.
-    pub(crate) fn allow_cpu(&self, time: Duration) {
-        let used = usage::cpu(&self.id).unwrap_or_default();
-        let until = used.saturating_add(time).as_secs().saturating_add(1);
-        let id = self.id.parse().ok().and_then(Pid::from_raw);
-        if id.is_some() && prlimit(id, Resource::Cpu, Rlimit { current: Some(until), maximum: None }).is_err() {
-            // A limit from outside is lower already, or the worker is gone, which the exchange will find.
-            tracing::debug!(worker = self.id, "its time on processors cannot be limited");
-        }
+    /// What sets its time on processors.
+    pub(crate) fn processor_time(&self) -> ProcessorTime {
+        ProcessorTime { id: self.id.clone() }
     }
 
     /// Ends it after a broken exchange and says what that means for the file, which has `size` bytes.

@@ -19,6 +19,10 @@ pub struct Settings {
     pub wall: Allowance,
     /// Time on the processors, all threads together.
     pub cpu: Allowance,
+    /// Further time, on the clock and on the processors, for each picture whose text was recognised.
+    pub picture: Duration,
+    /// The most of that for one file.
+    pub pictures: Duration,
     /// Time that a worker may take to start, which includes loading its models.
     pub start: Duration,
     /// Files after which a worker makes way for a new one; at least 1. With 1 no file can do anything to another,
@@ -39,6 +43,8 @@ impl Default for Settings {
             output_bytes: 256 << 20,
             wall: Allowance { base: Duration::from_secs(120), per_mib: Duration::from_secs(2) },
             cpu: Allowance { base: Duration::from_secs(60), per_mib: Duration::from_secs(1) },
+            picture: Duration::from_secs(60),
+            pictures: Duration::from_secs(6 * 3600),
             start: Duration::from_secs(60),
             files_per_worker: 100,
             resident_growth_bytes: 192 << 20,

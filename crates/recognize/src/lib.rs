@@ -16,4 +16,4 @@ mod recognizer;
 mod regions;
 
 pub use error::RecognizeError;
-pub use recognizer::{Options, Recognizer};
+pub use recognizer::{FILES, Options, Pack, Recognizer};

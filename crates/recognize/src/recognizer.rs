@@ -16,6 +16,8 @@ use std::sync::Arc;
 const DETECTOR: &str = "PP-OCRv6_det_small.rten";
 const READER: &str = "PP-OCRv6_rec_small.rten";
 const LETTERS: &str = "ppocrv6_dict.txt";
+/// All files of a model pack.
+pub const FILES: [&str; 3] = [DETECTOR, READER, LETTERS];
 
 /// The most pixels that are looked at; a page of A3 at 300 dots an inch has 17 million.
 const MOST_PIXELS: u64 = 20_000_000;
@@ -64,30 +66,60 @@ struct Page<'p> {
     readings: Vec<Option<Reading>>,
 }
 
+/// The files of a model pack, read and not yet looked at: so much has to be done while there still are files, the rest
+/// can wait until there is a picture.
+pub struct Pack {
+    directory: PathBuf,
+    detector: Vec<u8>,
+    reader: Vec<u8>,
+    letters: Vec<u8>,
+}
+
+impl Pack {
+    /// Whether a directory looks like a model pack.
+    #[must_use]
+    pub fn is_at(directory: &Path) -> bool {
+        FILES.iter().all(|name| directory.join(name).is_file())
+    }
+
+    /// Reads the files of the model pack in this directory.
+    ///
+    /// # Errors
+    /// [`RecognizeError::Unreadable`].
+    pub fn read(directory: &Path) -> Result<Self, RecognizeError> {
+        let bytes = |name: &str| {
+            let path = directory.join(name);
+            std::fs::read(&path).map_err(|reason| RecognizeError::Unreadable { path, reason })
+        };
+        let directory = directory.to_owned();
+        Ok(Self { detector: bytes(DETECTOR)?, reader: bytes(READER)?, letters: bytes(LETTERS)?, directory })
+    }
+}
+
 impl Recognizer {
     /// Loads the model pack in this directory.
     ///
     /// # Errors
     /// [`RecognizeError::Unreadable`], [`RecognizeError::Model`].
     pub fn load(directory: &Path, options: Options) -> Result<Self, RecognizeError> {
-        let bytes = |name: &str| {
-            let path = directory.join(name);
-            match std::fs::read(&path) {
-                Ok(bytes) => Ok((path, bytes)),
-                Err(reason) => Err(RecognizeError::Unreadable { path, reason }),
-            }
-        };
-        let refuse = |path: PathBuf, reason: String| RecognizeError::Model { path, reason };
-        let model = |name: &str| {
-            let (path, bytes) = bytes(name)?;
+        Self::of(Pack::read(directory)?, options)
+    }
+
+    /// Makes a model pack ready; opens no file.
+    ///
+    /// # Errors
+    /// [`RecognizeError::Model`].
+    pub fn of(pack: Pack, options: Options) -> Result<Self, RecognizeError> {
+        let Pack { directory, detector, reader, letters } = pack;
+        let refuse = |name: &str, reason: String| RecognizeError::Model { path: directory.join(name), reason };
+        let model = |name: &str, bytes: Vec<u8>| {
             let loaded = ModelOptions::with_all_ops().prepack_weights(true).load(bytes);
-            loaded.map_err(|error| refuse(path, error.to_string()))
+            loaded.map_err(|error| refuse(name, error.to_string()))
         };
-        let (path, letters) = bytes(LETTERS)?;
-        let letters = String::from_utf8(letters).map_err(|error| refuse(path, error.to_string()))?;
+        let letters = String::from_utf8(letters).map_err(|error| refuse(LETTERS, error.to_string()))?;
         Ok(Self {
-            detector: model(DETECTOR)?,
-            reader: Reader { model: model(READER)?, letters: letters.lines().map(str::to_owned).collect() },
+            detector: model(DETECTOR, detector)?,
+            reader: Reader { model: model(READER, reader)?, letters: letters.lines().map(str::to_owned).collect() },
             threads: Arc::new(ThreadPool::with_num_threads(options.threads.max(1))),
             least_confidence: options.least_confidence,
         })

@@ -17,7 +17,7 @@ pub fn run(mut arguments: Arguments) -> Result<()> {
     let workspace = Workspace::open()?;
     let generate = if tiny { "generate-tests" } else { "generate-default" };
     let models = fetch::fetch(&workspace, &ModelsFolder::open()?, &[generate, "embed-default", "recognize-default"])?;
-    let [generate, embed, _] = models.as_slice() else {
+    let [generate, embed, recognize] = models.as_slice() else {
         return Err(Failure::new("models.lock gave other models than asked for"));
     };
     let carrel = if no_build { workspace.carrel() } else { workspace.build_release()? };
@@ -27,7 +27,7 @@ pub fn run(mut arguments: Arguments) -> Result<()> {
     let mut server = Command::new(carrel);
     server.arg("demo").arg("--data").arg(data).arg("--port").arg(port.to_string());
     server.arg("--samples").arg(workspace.path("tests/samples"));
-    server.arg("--generate").arg(generate).arg("--embed").arg(embed);
+    server.arg("--generate").arg(generate).arg("--embed").arg(embed).arg("--recognize").arg(recognize);
     become_process(server)
 }
 

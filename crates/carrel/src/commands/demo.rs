@@ -28,6 +28,9 @@ pub(crate) struct Arguments {
     /// The embedding model (folder)
     #[arg(long, value_name = "DIR")]
     embed: PathBuf,
+    /// The model pack for the text in pictures (folder)
+    #[arg(long, value_name = "DIR")]
+    recognize: Option<PathBuf>,
     /// Load everything and end instead of serving
     #[arg(long)]
     load_only: bool,
@@ -103,6 +106,9 @@ pub(crate) async fn run(arguments: Arguments, configuration: &Configuration) -> 
 
     use_model(&site, ModelKind::Embed, &arguments.embed).await?;
     use_model(&site, ModelKind::Generate, &arguments.generate).await?;
+    if let Some(pack) = arguments.recognize.filter(|_| !recognize::Pack::is_at(&site.recognition())) {
+        model::import_recognition(&site, &pack).await?;
+    }
     let accounts = make_accounts(&site, &plan).await?;
     make_collections(&site, &plan).await?;
     load(&site, &plan, &arguments.samples).await?;

@@ -6,9 +6,10 @@ use crate::Outcome;
 use crate::config::Configuration;
 use crate::lock::IndexLock;
 use crate::site::{Failure, Site};
-use ::audit::Actor;
+use ::audit::{Action, Actor, Event};
 use inference::ModelKind;
 use models::{By, Models};
+use recognize::Pack;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use storage::Model;
@@ -26,7 +27,7 @@ pub(crate) struct Arguments {
 enum Command {
     /// List the model packs
     List,
-    /// Take in a GGUF file or a folder with BERT-family safetensors
+    /// Take in a GGUF file, a folder with BERT-family safetensors, or one with the models that read text in pictures
     Import {
         /// The file or folder
         path: PathBuf,
@@ -78,6 +79,11 @@ pub(crate) async fn run(arguments: Arguments, configuration: &Configuration) -> 
     let (value, text) = match command {
         Command::List => return list(&site, &models, json).await,
         Command::Try(arguments) => return super::r#try::run(&site, &models, arguments, json).await,
+        Command::Import { path, .. } if Pack::is_at(&path) => {
+            import_recognition(&site, &path).await?;
+            let value = json!({ "name": RECOGNITION, "kind": "recognize", "active": true });
+            (value, "the text in pictures and scans is read from the next start of the server on".to_owned())
+        }
         Command::Import { path, name } => {
             let model = models.import(&path, name.as_deref(), &by).await?;
             let state = if model.active {
@@ -158,6 +164,22 @@ pub(crate) fn models(site: &Site) -> Models {
 
 fn by(site: &Site) -> By {
     By { actor: Actor::console(), operation: site.operation() }
+}
+
+/// What the audit log calls the models that read the text in pictures.
+const RECOGNITION: &str = "text recognition";
+
+/// Takes a model pack for text recognition into use.
+pub(crate) async fn import_recognition(site: &Site, pack: &Path) -> Outcome {
+    let (from, to) = (pack.to_owned(), site.recognition());
+    let installed =
+        tokio::task::spawn_blocking(move || crate::reading::install(&from, &to).map_err(|error| error.to_string()));
+    installed.await??;
+    let mut act = site.store.begin().await?;
+    let event = Event::new(Action::ModelImported, &Actor::console(), site.operation());
+    act.record(event.on("model", RECOGNITION, RECOGNITION)).await?;
+    act.commit().await?;
+    Ok(())
 }
 
 /// Takes a model in, as the demo does.
