@@ -19,7 +19,7 @@ impl Share {
         let collection = world.collection("Share").await;
         world.grant(&collection, "ada", Some(Permission::Read)).await;
         world.grant(&collection, "clara", Some(Permission::Manage)).await;
-        let path = world.data().canonicalize().unwrap().join("shares/office");
+        let path = world.shares().join("office");
         std::fs::create_dir_all(&path).unwrap();
         let folder = Folder {
             id: FolderId::new(world.app.store.environment()),

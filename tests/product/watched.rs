@@ -130,13 +130,13 @@ async fn folders_are_managed_by_those_who_manage_their_collection() {
     }
 
     let mut clara = world.signed_in("clara").await;
-    let root = world.data().canonicalize().unwrap();
-    std::fs::create_dir_all(root.join("shares/new")).unwrap();
-    std::os::unix::fs::symlink("/etc", root.join("shares/etc")).unwrap();
+    let root = world.shares();
+    std::fs::create_dir_all(root.join("new")).unwrap();
+    std::os::unix::fs::symlink("/etc", root.join("etc")).unwrap();
     let into = share.collection.id.to_string();
     let elsewhere = other.id.to_string();
     let path = |name: &str| root.join(name).display().to_string();
-    let (new, link, own) = (path("shares/new"), path("shares/etc"), path("content"));
+    let (new, link, own) = (path("new"), path("etc"), world.data().display().to_string());
     let rules: [(&str, &str); 3] = [("removal", "hide"), ("every", "60"), ("label", "")];
     let fields = |path: &str, collection: &str| -> Vec<(String, String)> {
         let mut all = vec![("path".to_owned(), path.to_owned()), ("collection".to_owned(), collection.to_owned())];

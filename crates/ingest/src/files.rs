@@ -33,18 +33,10 @@ pub struct Tree {
 }
 
 /// All files under `roots`: a file stands for itself, a folder for everything in it. Hidden ones are passed over, and
-/// so are links, which may lead out of the folder. In the order of their sources.
+/// so are links, which may lead out of the folder.
 ///
 /// # Errors
 /// A root that cannot be read. What cannot be read further down is reported with the files.
-pub fn files(roots: &[PathBuf]) -> io::Result<(Vec<FileSeen>, Vec<(String, String)>)> {
-    tree(roots).map(|tree| (tree.files, tree.unreadable))
-}
-
-/// As [`files`], with the folders.
-///
-/// # Errors
-/// A root that cannot be read.
 pub fn tree(roots: &[PathBuf]) -> io::Result<Tree> {
     let mut tree = Tree::default();
     for root in roots {
@@ -182,10 +174,10 @@ mod tests {
             std::fs::create_dir(path(part)).unwrap();
             std::fs::write(path(part).join("x.txt"), part).unwrap();
         }
-        let (seen, unreadable) = files(&[path("a/x.txt"), path("a/x.txt")]).unwrap();
-        assert_eq!((seen.len(), unreadable.len()), (1, 0));
-        let (seen, unreadable) = files(&[path("a"), path("b")]).unwrap();
-        assert_eq!((seen.len(), unreadable.len()), (1, 1));
+        let same = tree(&[path("a/x.txt"), path("a/x.txt")]).unwrap();
+        assert_eq!((same.files.len(), same.unreadable.len()), (1, 0));
+        let both = tree(&[path("a"), path("b")]).unwrap();
+        assert_eq!((both.files.len(), both.unreadable.len()), (1, 1));
     }
 
     #[test]
@@ -193,7 +185,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log.txt");
         std::fs::write(&path, "one").unwrap();
-        let seen = files(std::slice::from_ref(&path)).unwrap().0.remove(0);
+        let seen = tree(std::slice::from_ref(&path)).unwrap().files.remove(0);
         std::fs::write(&path, "one and two").unwrap();
         assert!(matches!(read_settled(&seen), Err(ReadFile::Changing)));
         std::fs::remove_file(&path).unwrap();

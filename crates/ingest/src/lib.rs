@@ -24,7 +24,7 @@ mod worker;
 
 pub use chunk::{Chunk, Sizes, chunks};
 pub use content::{ContentError, ContentStore};
-pub use files::{FileSeen, Tree, files, tree};
+pub use files::{FileSeen, Tree, tree};
 pub use folders::{FolderError, add_folder, change_folder, place, remove_folder};
 pub use look::{Fresh, LookError, Looked, look};
 pub use publish::{PublishError, Publisher, Rebuilt};

@@ -221,9 +221,9 @@ impl Stage {
         }
         // A file that did not change is no event; its time may have to be noted all the same.
         if act.has_recorded() {
-            act.commit().await?
+            act.commit().await?;
         } else {
-            act.commit_housekeeping().await?
+            act.commit_housekeeping().await?;
         }
         Ok(staged)
     }

@@ -31,12 +31,14 @@ pub struct TestApp {
     /// Does the jobs when [`TestApp::ingest`] says so.
     pub worker: Worker,
     data: TempDir,
+    shares: TempDir,
 }
 
 impl TestApp {
     /// A fresh one, with the small models.
     pub async fn new() -> Self {
         let data = tempfile::tempdir().expect("a temporary directory");
+        let shares = tempfile::tempdir().expect("a temporary directory");
         let environment = Environment::system();
         let store = Store::open(&data.path().join("carrel.db"), environment.clone()).await.expect("the store opens");
         let policy = Policy { cost: PasswordCost::LEAST, ..Policy::default() };
@@ -81,10 +83,10 @@ impl TestApp {
                 data: data.path().to_owned(),
                 metrics_allow: Vec::new(),
                 examples: vec![("Handbook".to_owned(), "How many days of leave do I get?".to_owned())],
-                watch_in: vec![data.path().join("shares")],
+                watch_in: vec![shares.path().to_owned()],
             }),
         };
-        let world = Self { app, worker, data };
+        let world = Self { app, worker, data, shares };
         let people = [
             ("ada", Role::Staff),
             ("ben", Role::Staff),
@@ -102,6 +104,12 @@ impl TestApp {
     #[must_use]
     pub fn data(&self) -> &std::path::Path {
         self.data.path()
+    }
+
+    /// Where folders may be watched.
+    #[must_use]
+    pub fn shares(&self) -> std::path::PathBuf {
+        self.shares.path().canonicalize().expect("it is there")
     }
 
     /// Makes an account.

@@ -175,7 +175,7 @@ fn row(folder: Folder, collection: String, looking: bool) -> FolderRow {
 
 fn every(seconds: u32) -> String {
     let units = [(86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];
-    let (size, unit) = units.into_iter().find(|(size, _)| seconds % size == 0).unwrap_or((1, "second"));
+    let (size, unit) = units.into_iter().find(|(size, _)| seconds.is_multiple_of(*size)).unwrap_or((1, "second"));
     match seconds / size {
         1 => format!("every {unit}"),
         number => format!("every {number} {unit}s"),

@@ -250,8 +250,8 @@ fn navigation_shows_what_a_role_works_with() {
         Chrome::sample("", Nav::Ask, role).navigation().iter().map(|item| item.text).collect::<Vec<_>>().join(" ")
     };
     assert_eq!(words(domain::Role::Staff), "Ask Search Library");
-    assert_eq!(words(domain::Role::Curator), "Ask Search Library Jobs Compare");
-    assert_eq!(words(domain::Role::Admin), "Ask Search Library Jobs People Collections Models Health");
+    assert_eq!(words(domain::Role::Curator), "Ask Search Library Jobs Folders Compare");
+    assert_eq!(words(domain::Role::Admin), "Ask Search Library Jobs Folders People Collections Models Health");
     assert_eq!(words(domain::Role::Auditor), "Ask Search Library Audit");
 }
 
