@@ -142,7 +142,7 @@ async fn browser_drops_files_on_the_page_and_sees_what_became_of_each() {
     assert_eq!(title.text().await.unwrap(), "2 files");
     page.close().await.unwrap();
     world.ingest().await;
-    assert!(world.signed_in("clara").await.get("/search?q=gulls+in+June").await.body.contains("gulls.txt"));
+    assert!(world.signed_in("clara").await.get("/search?q=gulls+in+June").await.body.contains(">Gulls</a>"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

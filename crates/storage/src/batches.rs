@@ -279,8 +279,8 @@ impl Store {
         rows.iter().map(batch_of).collect()
     }
 
-    /// Up to `limit` jobs of a batch in the order in which they came, all or those in one state. Costs the same
-    /// wherever in the list it begins.
+    /// Up to `limit` jobs of a batch in the order of their ids, which is that in which they came but for those of one
+    /// millisecond; all or those in one state. Costs the same wherever in the list it begins.
     ///
     /// # Errors
     /// [`crate::StorageError`].

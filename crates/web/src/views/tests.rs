@@ -332,9 +332,6 @@ fn the_partials_look_as_agreed() {
         insta::assert_snapshot!("answer", AnswerPartial { answer: &answer, csrf: "c5f1" }.render().expect("renders"));
         insta::assert_snapshot!("sources", SourcesPartial { answer: &answer }.render().expect("renders"));
         insta::assert_snapshot!("sign_in", SignInPage::sample_refused().render().expect("renders"));
-        let uploaded = UploadedPage::sample().render().expect("renders");
-        insta::assert_snapshot!("uploaded", main_of(&uploaded));
-        insta::assert_snapshot!("batch", main_of(&BatchPage::sample().render().expect("renders")));
         insta::assert_snapshot!("models", main_of(&ModelsPage::sample().render().expect("renders")));
         insta::assert_snapshot!("compare", main_of(&ComparePage::sample().render().expect("renders")));
     });
