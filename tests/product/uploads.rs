@@ -37,13 +37,14 @@ async fn an_upload_says_of_every_file_what_became_of_it() {
     let page = clara.get(&format!("/documents/{}", document.id)).await.body;
     assert!(page.contains("<dt>Case number</dt><dd class=\"break\">4711</dd>"), "{page}");
 
-    let again: [(&str, &[u8]); 2] = [files[0], ("copies/a.txt", files[0].1)];
+    let again: [(&str, &[u8]); 2] = [files[0], ("copies/b.txt", files[1].1)];
     let page = clara.upload_all(&address, &[("label", "internal")], &again, "text/html").await.expect(StatusCode::OK);
     assert!(
-        page.body.contains("Nothing new") && page.body.contains("known as <span class=\"break\">port/a.txt</span>")
+        page.body.contains("Nothing new") && page.body.contains("known as <span class=\"break\">port/etc/b.txt</span>")
     );
+    let document = world.app.store.document_by_source(handbook.id, "port/etc/b.txt").await.unwrap().unwrap();
     let page = clara.get(&format!("/documents/{}", document.id)).await.body;
-    assert!(page.contains("Sources, equal files") && page.contains("copies/a.txt"));
+    assert!(page.contains("Sources, equal files") && page.contains("copies/b.txt"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
