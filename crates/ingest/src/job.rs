@@ -7,12 +7,13 @@ use crate::publish::PublishError;
 use crate::read::{ReadError, Reader, Reading};
 use crate::stage::{Kept, Origin, file_name, take_in};
 use audit::{Action, Actor, Event, Outcome};
-use domain::{ContentHash, DocumentId, Metadata, OperationId, Passage, PassageId};
+use domain::{ContentHash, Document, Metadata, OperationId, Passage, PassageId};
 use inference::Embedder;
 use serde_json::json;
 use std::collections::HashSet;
 use std::sync::Arc;
 use storage::{Act, Job, PublishedVersion, StorageError, Store};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use unicode_segmentation::UnicodeSegmentation;
 
 /// Files in files in files: deeper ones are left out, with a warning.
@@ -29,15 +30,34 @@ pub(crate) struct Bench {
     /// Name under which jobs are leased.
     pub(crate) owner: String,
     pub(crate) leases: Leases,
+    pub(crate) memory: Arc<Semaphore>,
 }
 
 /// A document that was read and divided, not yet in the database.
 #[derive(Debug)]
 pub(crate) struct Prepared {
     reading: Reading,
-    title: String,
     language: Option<String>,
     chunks: Vec<Chunk>,
+    /// Its share of the memory for what waits to be written.
+    _memory: OwnedSemaphorePermit,
+}
+
+impl Prepared {
+    pub(crate) fn passages(&self) -> usize {
+        self.chunks.len()
+    }
+}
+
+/// What documents that are read and not yet written may take together, in KiB, and a single one at most. Estimated by the
+/// size of their files: what a small file unpacks to is bounded by the reader.
+const MEMORY_KIB: u32 = 192 << 10;
+const MOST_KIB: u64 = 64 << 10;
+const LEAST_KIB: u64 = 256;
+
+/// The memory that all jobs of a worker share.
+pub(crate) fn memory() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(MEMORY_KIB as usize))
 }
 
 /// Why a job did not end well.
@@ -49,6 +69,12 @@ pub(crate) enum JobError {
     /// The document has no text to make passages of.
     #[error("no text was found in it; if it is a scan, text recognition has to be switched on")]
     NoPassages,
+    /// Our own code gave up.
+    #[error("reading it failed unexpectedly; the log has more")]
+    Panicked,
+    /// The job was leased again and again without coming to an end.
+    #[error("the server stopped {0} times while it was being read; it is left out until someone tries it again")]
+    Deadly(u32),
     /// The job was cancelled, or another worker has it now.
     #[error("the job was cancelled or taken over")]
     Lost,
@@ -78,6 +104,8 @@ impl JobError {
 
 /// Reads and divides the document of `job`; changes nothing in the database.
 pub(crate) async fn prepare(bench: &Bench, job: &Job) -> Result<Prepared, JobError> {
+    let share = u32::try_from((job.size_bytes >> 10).clamp(LEAST_KIB, MOST_KIB)).unwrap_or(MEMORY_KIB);
+    let memory = Arc::clone(&bench.memory).acquire_many_owned(share).await.map_err(|_| PublishError::Interrupted)?;
     let mut reading = bench.reader.read(&bench.content, job.content, &job.source).await?;
     if job.depth >= DEEPEST && !reading.children.is_empty() {
         reading.children.clear();
@@ -97,8 +125,7 @@ pub(crate) async fn prepare(bench: &Bench, job: &Job) -> Result<Prepared, JobErr
         return Err(JobError::NoPassages);
     }
     bench.leases.report(job.id, "publishing", 0.95);
-    let title = reading.extracted.title.take().unwrap_or_else(|| title_of(&job.source));
-    Ok(Prepared { language: language_of(&chunks), reading, title, chunks })
+    Ok(Prepared { language: language_of(&chunks), reading, chunks, _memory: memory })
 }
 
 /// Publishes what was read, within `act`: version, passages, the files found in it, the end of the job, the event. A
@@ -116,6 +143,8 @@ pub(crate) async fn publish(act: &mut Act, bench: &Bench, job: &Job, ready: &Pre
     let environment = bench.store.environment();
     let version = document.version + 1;
     let extracted = &ready.reading.extracted;
+    // By the path that it has now: it may have been renamed while it waited.
+    let title = extracted.title.clone().unwrap_or_else(|| title_of(&document.source));
     let passage = |(chunk, ordinal): (&Chunk, u32)| Passage {
         id: PassageId::new(environment),
         document: document.id,
@@ -133,7 +162,7 @@ pub(crate) async fn publish(act: &mut Act, bench: &Bench, job: &Job, ready: &Pre
         content: job.content,
         size_bytes: job.size_bytes,
         language: ready.language.clone(),
-        title: ready.title.clone(),
+        title: title.clone(),
         media_type: ready.reading.format.media_type().to_owned(),
         pages: extracted.pages,
         warnings: extracted.warnings.clone(),
@@ -148,18 +177,18 @@ pub(crate) async fn publish(act: &mut Act, bench: &Bench, job: &Job, ready: &Pre
     };
     act.publish(&published).await?;
     let operation = OperationId::new(environment);
-    let files = take_in_children(act, bench, job, ready, document.id, operation).await?;
+    let files = take_in_children(act, bench, job, ready, &document, operation).await?;
     act.finish(job.id, &bench.owner).await?;
     act.record(
-        Event::new(Action::DocumentPublished, &Actor::system(), operation)
-            .on("document", document.id, &ready.title)
-            .detail(json!({
+        Event::new(Action::DocumentPublished, &Actor::system(), operation).on("document", document.id, &title).detail(
+            json!({
                 "version": version,
                 "content": job.content,
                 "passages": ready.chunks.len(),
                 "files": files,
                 "source": job.source,
-            })),
+            }),
+        ),
     )
     .await?;
     Ok(())
@@ -171,31 +200,26 @@ async fn take_in_children(
     bench: &Bench,
     job: &Job,
     ready: &Prepared,
-    parent: DocumentId,
+    parent: &Document,
     operation: OperationId,
 ) -> Result<usize, StorageError> {
-    let before = act.children(parent).await?;
+    let before = act.children(parent.id).await?;
     if before.is_empty() && ready.reading.children.is_empty() {
         return Ok(0);
     }
     let Some(collection) = act.collection(job.collection).await? else { return Ok(0) };
-    let label = act.document(parent).await?.map(|document| document.label);
-    let origin = Origin { collection: &collection, label, batch: job.batch, folder: None, held: false };
+    let origin = Origin { label: Some(parent.label), batch: job.batch, ..Origin::of(&collection) };
     let submitter = Actor { user: job.submitted_by, name: job.submitted_by_name.clone(), ..Actor::system() };
     let mut sources = HashSet::new();
     for (name, content, size_bytes) in &ready.reading.children {
-        let plain = format!("{}/{name}", job.source);
-        let source = (1..)
-            .map(|nth| if nth == 1 { plain.clone() } else { format!("{plain} ({nth})") })
-            .find(|source| !sources.contains(source))
-            .unwrap_or(plain.clone());
+        let source = free_source(act, parent, name, &sources).await?;
         let file = Kept {
             source: &source,
             content: *content,
             size_bytes: *size_bytes,
             seen: None,
             sidecar: None,
-            parent: Some(parent),
+            parent: Some(parent.id),
             depth: job.depth + 1,
         };
         take_in(act, bench.store.environment(), &origin, &file, &submitter, operation).await?;
@@ -211,6 +235,29 @@ async fn take_in_children(
         }
     }
     Ok(sources.len())
+}
+
+/// The path of a file in `parent`: one that no other file of it has, nor any document from elsewhere. Whoever put that
+/// there has not been given this file.
+async fn free_source(
+    act: &mut Act,
+    parent: &Document,
+    name: &str,
+    taken: &HashSet<String>,
+) -> Result<String, StorageError> {
+    let plain = format!("{}/{name}", parent.source);
+    let mut nth = 1;
+    loop {
+        let source = if nth == 1 { plain.clone() } else { format!("{plain} ({nth})") };
+        let elsewhere = match act.document_at(parent.collection, &source).await? {
+            Some(document) => document.parent != Some(parent.id),
+            None => false,
+        };
+        if !elsewhere && !taken.contains(&source) {
+            return Ok(source);
+        }
+        nth += 1;
+    }
 }
 
 /// Gives a job up, within `act`.

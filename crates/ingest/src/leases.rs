@@ -44,6 +44,11 @@ impl Leases {
         }
     }
 
+    /// Nothing is in work any more.
+    pub(crate) fn clear(&self) {
+        self.held().clear();
+    }
+
     /// A job has come to its end, one way or another.
     pub(crate) fn drop(&self, job: JobId) {
         self.held().remove(&job);

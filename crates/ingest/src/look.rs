@@ -152,6 +152,7 @@ async fn scan(
         batch: Some(batch.id),
         folder: Some(folder.id),
         held: folder.quarantine,
+        scope: None,
     };
     let scan = Scan { later: fresh.of(&tree, begun), batch: Some(batch), dry: false, tree };
     let mut scanned = stage.take_in_changes(&origin, &scan, folder.removal, actor, operation, |_| {}).await?;

@@ -5,8 +5,8 @@
 use crate::content::{ContentError, ContentStore};
 use audit::{Action, Actor, Event};
 use domain::{
-    BatchId, Collection, ContentHash, Document, DocumentId, DocumentState, Environment, FolderId, JobId, Label,
-    Metadata, OperationId,
+    AccessScope, BatchId, Collection, ContentHash, Document, DocumentId, DocumentState, Environment, FolderId, JobId,
+    Label, Metadata, OperationId,
 };
 use jiff::Timestamp;
 use serde_json::json;
@@ -33,13 +33,16 @@ pub struct Origin<'a> {
     pub folder: Option<FolderId>,
     /// Whether they wait for a curator's release.
     pub held: bool,
+    /// What the submitter may read; everything if `None`, as at the console. A document that the submitter does not see
+    /// is not touched: a file of its path gets another one.
+    pub scope: Option<&'a AccessScope>,
 }
 
 impl<'a> Origin<'a> {
     /// Files for this collection, with nothing else said.
     #[must_use]
     pub const fn of(collection: &'a Collection) -> Self {
-        Self { collection, label: None, batch: None, folder: None, held: false }
+        Self { collection, label: None, batch: None, folder: None, held: false, scope: None }
     }
 }
 
@@ -213,6 +216,11 @@ impl Stage {
                     continue;
                 }
             }
+            let source = match origin.scope {
+                Some(scope) => visible_source(&mut act, origin, scope, &file.source).await?,
+                None => file.source.clone(),
+            };
+            let kept = Kept { source: &source, ..kept };
             let done = take_in(&mut act, self.store.environment(), origin, &kept, actor, operation).await?;
             if let (Staged::Queued(..), Some(batch)) = (&done, batch) {
                 act.ensure_batch(batch).await?;
@@ -226,6 +234,28 @@ impl Stage {
             act.commit_housekeeping().await?;
         }
         Ok(staged)
+    }
+}
+
+/// The path for a file whose submitter sees only what `scope` allows: its own, unless a document is there that the
+/// submitter does not see.
+async fn visible_source(
+    act: &mut Act,
+    origin: &Origin<'_>,
+    scope: &AccessScope,
+    source: &str,
+) -> Result<String, StorageError> {
+    let mut nth = 1;
+    loop {
+        let candidate = if nth == 1 { source.to_owned() } else { format!("{source} ({nth})") };
+        let seen = match act.document_at(origin.collection.id, &candidate).await? {
+            Some(there) => scope.allows(there.collection, there.label, there.readers.as_deref()),
+            None => true,
+        };
+        if seen {
+            return Ok(candidate);
+        }
+        nth += 1;
     }
 }
 
@@ -410,6 +440,7 @@ async fn queue(
         "content": file.content,
         "size_bytes": file.size_bytes,
         "quarantine": origin.held,
+        "label": act.document(document).await?.map(|document| document.label),
     });
     let event = Event::new(Action::DocumentUploaded, actor, operation).on("document", document, file.source);
     act.record(event.detail(detail)).await?;

@@ -1,6 +1,6 @@
 //! Sweep: originals that nothing refers to any more, and what a crash left half-written, are removed.
 //!
-//! A file is stored before anything refers to it, perhaps by another process. So only what nobody stored for an hour
+//! A file is stored before anything refers to it, perhaps by another process. So only what nobody stored for some hours
 //! is looked at; storing the same bytes again makes them new. The references are read after the list of files is made,
 //! and a file is taken out of its place before its age is asked for the last time.
 
@@ -13,8 +13,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use storage::{StorageError, Store};
 
-/// What was stored within this time is left alone.
-const GUARD: SignedDuration = SignedDuration::from_hours(1);
+/// What was stored within this time is left alone: longer than reading one file may take, for what lies in it is stored
+/// as it is found.
+const GUARD: SignedDuration = SignedDuration::from_hours(8);
 
 /// What a sweep removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]

@@ -3,17 +3,19 @@
 
 use crate::content::ContentStore;
 use crate::embed::{Vectors, pause};
-use crate::job::{Bench, JobError, Prepared, give_up, prepare, publish};
+use crate::job::{Bench, JobError, Prepared, give_up, memory, prepare, publish};
 use crate::leases::{LEASE, Leases};
 use crate::publish::{PublishError, Publisher};
 use crate::read::Reader;
 use domain::OperationId;
 use inference::Embedder;
 use jiff::SignedDuration;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use storage::{Act, Job, StorageError, Store};
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 const IDLE: Duration = Duration::from_millis(300);
@@ -22,6 +24,10 @@ const MOST_ATTEMPTS: u32 = 4;
 const IN_WORK: usize = 48;
 /// Documents published in one transaction and one write to the index.
 const GROUP: usize = 32;
+/// The same in passages: a transaction that holds up nobody for more than a moment.
+const GROUP_PASSAGES: usize = 4_000;
+/// A job that is leased so often without an end is given up: it may be what ends the process.
+const MOST_DEATHS: u32 = 30;
 /// The longest that a document waits for others to be published with, in large imports.
 const GATHER: Duration = Duration::from_millis(500);
 
@@ -47,6 +53,37 @@ pub enum WorkerError {
 /// A job and what came of it.
 type Outcome = (Job, Result<Prepared, JobError>);
 
+/// What a task ended with; one that panicked is the end of its job, not of the others.
+fn outcome_of(ended: Result<(Id, Outcome), JoinError>, begun: &mut HashMap<Id, Job>) -> Option<Outcome> {
+    match ended {
+        Ok((id, outcome)) => {
+            begun.remove(&id);
+            Some(outcome)
+        }
+        Err(error) => begun.remove(&error.id()).map(|job| (job, Err(JobError::Panicked))),
+    }
+}
+
+/// Outcomes in groups that one transaction takes without keeping others waiting.
+fn groups(outcomes: Vec<Outcome>) -> Vec<Vec<Outcome>> {
+    let mut groups: Vec<Vec<Outcome>> = Vec::new();
+    let mut passages = 0;
+    for outcome in outcomes {
+        let more = outcome.1.as_ref().map_or(0, Prepared::passages);
+        match groups.last_mut() {
+            Some(group) if group.len() < GROUP && passages + more <= GROUP_PASSAGES => {
+                group.push(outcome);
+                passages += more;
+            }
+            _ => {
+                groups.push(vec![outcome]);
+                passages = more;
+            }
+        }
+    }
+    groups
+}
+
 impl Worker {
     /// A worker; `model` names the embedder's model in the database.
     #[must_use]
@@ -60,7 +97,8 @@ impl Worker {
     ) -> Self {
         let owner = format!("{}-{}", std::process::id(), OperationId::new(store.environment()));
         let vectors = Vectors::new(store.clone(), Arc::clone(&embedder), publisher.clone());
-        let bench = Bench { store, content, reader, embedder, model, owner, leases: Leases::default() };
+        let bench =
+            Bench { store, content, reader, embedder, model, owner, leases: Leases::default(), memory: memory() };
         Self { bench, publisher, vectors }
     }
 
@@ -100,41 +138,56 @@ impl Worker {
     /// Follows the outbox, then takes jobs until none can be leased.
     async fn read_all(&self, stop: &CancellationToken) -> Result<(), WorkerError> {
         self.publisher.catch_up().await?;
-        let mut tasks: JoinSet<Outcome> = JoinSet::new();
         let alive = self.bench.leases.keep_alive(&self.bench.store, &self.bench.owner);
-        let work = async {
-            let mut ready: Vec<Outcome> = Vec::new();
-            let mut since = Instant::now();
-            loop {
-                if !stop.is_cancelled() && tasks.len() <= IN_WORK / 2 {
-                    self.lease(IN_WORK - tasks.len(), &mut tasks).await?;
-                }
-                self.vectors.give_way(!tasks.is_empty());
-                if ready.is_empty() {
-                    since = Instant::now();
-                }
-                match tasks.join_next().await {
-                    Some(Ok(outcome)) => ready.push(outcome),
-                    Some(Err(_)) => {}
-                    None if ready.is_empty() => return Ok(()),
-                    None => {}
-                }
-                while let Some(Ok(outcome)) = tasks.try_join_next() {
-                    ready.push(outcome);
-                }
-                if ready.len() >= GROUP || since.elapsed() > GATHER || tasks.is_empty() {
-                    self.settle(std::mem::take(&mut ready)).await?;
+        let done = tokio::select! {
+            done = self.work(stop) => done,
+            () = alive => Ok(()),
+        };
+        if done.is_err() {
+            // What was in work is so no longer: without a sign of life it goes back to the queue.
+            self.bench.leases.clear();
+        }
+        done
+    }
+
+    async fn work(&self, stop: &CancellationToken) -> Result<(), WorkerError> {
+        let mut tasks: JoinSet<Outcome> = JoinSet::new();
+        let mut begun: HashMap<Id, Job> = HashMap::new();
+        let mut ready: Vec<Outcome> = Vec::new();
+        let mut since = Instant::now();
+        loop {
+            if !stop.is_cancelled() && tasks.len() <= IN_WORK / 2 {
+                self.lease(IN_WORK - tasks.len(), &mut tasks, &mut begun).await?;
+            }
+            self.vectors.give_way(!tasks.is_empty());
+            if ready.is_empty() {
+                since = Instant::now();
+            }
+            // Not longer than this: one slow document must not hold up what is ready, nor what else could begin.
+            match timeout(GATHER, tasks.join_next_with_id()).await {
+                Ok(Some(ended)) => ready.extend(outcome_of(ended, &mut begun)),
+                Ok(None) if ready.is_empty() => return Ok(()),
+                Ok(None) => {}
+                Err(_) => self.publisher.catch_up().await?,
+            }
+            while let Some(ended) = tasks.try_join_next_with_id() {
+                ready.extend(outcome_of(ended, &mut begun));
+            }
+            if ready.len() >= GROUP || since.elapsed() > GATHER || tasks.is_empty() {
+                for group in groups(std::mem::take(&mut ready)) {
+                    self.settle(group).await?;
                 }
             }
-        };
-        tokio::select! {
-            done = work => done,
-            () = alive => Ok(()),
         }
     }
 
     /// Leases up to `most` jobs and begins with them.
-    async fn lease(&self, most: usize, tasks: &mut JoinSet<Outcome>) -> Result<(), WorkerError> {
+    async fn lease(
+        &self,
+        most: usize,
+        tasks: &mut JoinSet<Outcome>,
+        begun: &mut HashMap<Id, Job>,
+    ) -> Result<(), WorkerError> {
         let bench = &self.bench;
         let now = bench.store.environment().now();
         // Looking costs nothing; taking the write lock only to find nothing would disturb those who write.
@@ -145,15 +198,19 @@ impl Worker {
         let jobs = act.lease(&bench.owner, now, LEASE, u32::try_from(most).unwrap_or(1)).await?;
         act.commit_housekeeping().await?;
         for job in jobs {
-            let bench = bench.clone();
+            let (bench, task) = (bench.clone(), job.clone());
             let lost = bench.leases.take(job.id);
-            tasks.spawn(async move {
+            let handle = tasks.spawn(async move {
+                if task.attempts > MOST_DEATHS {
+                    return (task.clone(), Err(JobError::Deadly(task.attempts)));
+                }
                 let outcome = tokio::select! {
-                    outcome = prepare(&bench, &job) => outcome,
+                    outcome = prepare(&bench, &task) => outcome,
                     () = lost.cancelled() => Err(JobError::Lost),
                 };
-                (job, outcome)
+                (task, outcome)
             });
+            begun.insert(handle.id(), job);
         }
         Ok(())
     }

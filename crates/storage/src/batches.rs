@@ -241,6 +241,15 @@ impl Act {
     /// # Errors
     /// [`crate::StorageError`].
     pub async fn retry_batch(&mut self, batch: BatchId) -> Result<u64> {
+        // Not what has been deleted, nor old bytes over newer ones: such jobs are called off.
+        sqlx::query(
+            "UPDATE jobs SET state = 'cancelled' WHERE batch = ? AND state = 'failed' AND (NOT EXISTS (SELECT 1 \
+             FROM documents AS d WHERE d.id = jobs.document) OR EXISTS (SELECT 1 FROM jobs AS n \
+             WHERE n.document = jobs.document AND (n.created_at, n.id) > (jobs.created_at, jobs.id)))",
+        )
+        .bind(batch.uuid())
+        .execute(self.connection())
+        .await?;
         sqlx::query(
             "UPDATE documents SET state = 'waiting' WHERE state = 'failed' \
              AND id IN (SELECT document FROM jobs WHERE batch = ? AND state = 'failed')",
@@ -310,6 +319,20 @@ impl Store {
         Ok(jobs)
     }
 
+    /// Pages of the documents of a batch, as far as these have pages and are read.
+    ///
+    /// # Errors
+    /// [`crate::StorageError`].
+    pub async fn pages_of_batch(&self, batch: BatchId) -> Result<u64> {
+        let pages = sqlx::query_scalar(
+            "SELECT coalesce(sum(d.pages), 0) FROM jobs AS j JOIN documents AS d ON d.id = j.document WHERE j.batch = ?",
+        )
+        .bind(batch.uuid())
+        .fetch_one(&self.reader)
+        .await?;
+        Ok(count(pages))
+    }
+
     /// How far a batch is.
     ///
     /// # Errors
@@ -352,7 +375,7 @@ impl Store {
         progress.lately = (count(row.plain("jobs")?), count(row.plain::<i64>("millis")?.min(LATELY)));
         let unembedded = sqlx::query_scalar(
             "SELECT count(*) FROM documents AS d WHERE d.embedded = 0 \
-             AND EXISTS (SELECT 1 FROM jobs AS j WHERE j.document = d.id AND j.batch = ?)",
+             AND EXISTS (SELECT 1 FROM jobs AS j INDEXED BY jobs_document WHERE j.document = d.id AND j.batch = ?)",
         )
         .bind(batch.uuid())
         .fetch_one(&self.reader)

@@ -175,6 +175,7 @@ impl Act {
         let done = sqlx::query("DELETE FROM documents WHERE id = ?").bind(id.uuid()).execute(self.connection()).await?;
         found(&done, "document")?;
         for document in family {
+            self.supersede(document).await?;
             self.tell_index(document).await?;
         }
         Ok(())

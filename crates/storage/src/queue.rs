@@ -199,8 +199,8 @@ impl Act {
     /// [`crate::StorageError`].
     pub async fn end_leases(&mut self) -> Result<u64> {
         let done = sqlx::query(
-            "UPDATE jobs SET state = 'waiting', lease_owner = NULL, leased_until = NULL, stage = '', \
-             attempts = max(attempts - 1, 0) WHERE state = 'running'",
+            "UPDATE jobs SET state = 'waiting', lease_owner = NULL, leased_until = NULL, \
+             stage = '' WHERE state = 'running'",
         )
         .execute(self.connection())
         .await?;
@@ -315,7 +315,7 @@ impl Act {
     }
 
     /// Puts a failed or cancelled job back into the queue, its attempts forgotten, and a failed document back to
-    /// waiting; `false` if it is neither, or the document is gone.
+    /// waiting; `false` if it is neither, the document is gone, or newer bytes of it have come since.
     ///
     /// # Errors
     /// [`crate::StorageError`].
@@ -323,7 +323,8 @@ impl Act {
         let done = sqlx::query(
             "UPDATE jobs SET state = 'waiting', stage = '', progress = 0.0, attempts = 0, reason = NULL, \
              not_before = NULL, started_at = NULL, finished_at = NULL WHERE id = ? AND state IN ('failed', 'cancelled') \
-             AND EXISTS (SELECT 1 FROM documents AS d WHERE d.id = jobs.document)",
+             AND EXISTS (SELECT 1 FROM documents AS d WHERE d.id = jobs.document) AND NOT EXISTS (SELECT 1 \
+             FROM jobs AS n WHERE n.document = jobs.document AND (n.created_at, n.id) > (jobs.created_at, jobs.id))",
         )
         .bind(id.uuid())
         .execute(self.connection())

@@ -264,9 +264,7 @@ impl Store {
     /// # Errors
     /// [`crate::StorageError`].
     pub async fn passage_count(&self, scope: &AccessScope) -> Result<u64> {
-        let mut sql = QueryBuilder::new(
-            "SELECT count(*) FROM documents AS d JOIN passages AS p ON p.document = d.id AND p.version = d.version WHERE ",
-        );
+        let mut sql = QueryBuilder::new("SELECT coalesce(sum(d.passage_count), 0) FROM documents AS d WHERE ");
         scope::push_condition(&mut sql, scope);
         Ok(count(sql.build_query_scalar().fetch_one(&self.reader).await?))
     }

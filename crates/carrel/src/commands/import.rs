@@ -74,6 +74,12 @@ pub(crate) async fn run(arguments: Arguments, configuration: &Configuration) -> 
         #[allow(clippy::cast_precision_loss, reason = "a rate")]
         let per_second = |count: usize| count as f64 / seconds;
         let made = passages(&retrieval).saturating_sub(before);
+        let pages = match report.batch {
+            Some(batch) => site.store.pages_of_batch(batch).await?,
+            None => 0,
+        };
+        #[allow(clippy::cast_precision_loss, reason = "a rate")]
+        let by_words = |count: u64| (report.words_seconds > 0.0).then(|| count as f64 / report.words_seconds);
         print_json(&json!({
             "imported": report.imported,
             "unchanged": report.unchanged,
@@ -85,6 +91,10 @@ pub(crate) async fn run(arguments: Arguments, configuration: &Configuration) -> 
             "documents_per_s": per_second(report.imported),
             "passages": made,
             "passages_per_s": per_second(made),
+            "words_documents_per_s": by_words(report.imported as u64),
+            "pages": pages,
+            "words_pages_per_s": by_words(pages),
+            "peak_rss_bytes": super::bench::peak_rss(),
         }));
     } else {
         print_report(&report, seconds);

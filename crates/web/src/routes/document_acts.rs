@@ -8,9 +8,8 @@ use crate::views::{ConfirmPage, Nav};
 use ::audit::{Action, Event};
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use domain::{ContentHash, Document, DocumentId, Label, Permission};
+use domain::{Document, DocumentId, Label, Permission};
 use serde_json::json;
-use std::collections::BTreeSet;
 
 /// `POST /documents/{id}/label`
 pub(crate) async fn relabel(
@@ -64,9 +63,6 @@ pub(crate) async fn delete(
 ) -> Result<Response, WebError> {
     let reader = posted.reader;
     let document = writable(&app, &reader, &id, Permission::Write).await?;
-    let scope = reader.scope(&app).await?;
-    let mut contents: BTreeSet<ContentHash> = [document.content].into();
-    contents.extend(app.store.versions(document.id, &scope).await?.iter().map(|version| version.content));
     let mut act = app.store.begin().await?;
     act.delete_document(document.id).await?;
     let event = Event::new(Action::DocumentDeleted, &reader.actor(), reader.operation)
@@ -75,12 +71,7 @@ pub(crate) async fn delete(
     act.record(event).await?;
     act.commit().await?;
     app.publisher.catch_up().await?;
-    for hash in contents {
-        if !app.store.content_in_use(&hash).await? {
-            let content = app.content.clone();
-            tokio::task::spawn_blocking(move || content.remove(&hash)).await.map_err(WebError::internal)??;
-        }
-    }
+    // Its originals go with the next sweep: one of them may just be coming in again.
     Ok(Redirect::to(&format!("/collections/{}?said=deleted", document.collection)).into_response())
 }
 

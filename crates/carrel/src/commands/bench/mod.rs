@@ -38,7 +38,7 @@ pub(crate) async fn run(command: Command, configuration: &Configuration) -> Outc
 }
 
 /// The most memory this process has had, in bytes (Linux: `VmHWM` of /proc/self/status).
-fn peak_rss() -> Option<u64> {
+pub(crate) fn peak_rss() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
     line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1024)

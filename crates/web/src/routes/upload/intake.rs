@@ -211,7 +211,8 @@ impl<'a> Intake<'a> {
         let batch = self.batch().await?;
         let (places, files): (Vec<usize>, Vec<Incoming>) = std::mem::take(&mut self.group).into_iter().unzip();
         self.group_bytes = 0;
-        let origin = Origin { label: self.label, batch: Some(batch), ..Origin::of(self.collection) };
+        let scope = Some(&self.scope);
+        let origin = Origin { label: self.label, batch: Some(batch), scope, ..Origin::of(self.collection) };
         let sources: Vec<String> = files.iter().map(|file| file.source.clone()).collect();
         let staged = self.app.stage.submit_all(&origin, files, &self.actor, self.operation).await?;
         for ((at, source), staged) in places.into_iter().zip(sources).zip(staged) {
@@ -280,6 +281,9 @@ impl<'a> Intake<'a> {
         self.take_in().await?;
         for (described, (at, metadata)) in std::mem::take(&mut self.sidecars) {
             self.describe_known(described, at, metadata).await?;
+            if self.group.len() >= GROUP || self.group_bytes >= GROUP_BYTES {
+                self.take_in().await?;
+            }
         }
         self.take_in().await?;
         let count = |wanted: fn(&FileOutcome) -> bool| {
