@@ -61,3 +61,17 @@ async fn trying_again_never_puts_old_bytes_over_new_ones() {
     let document = world.app.store.document_by_source(handbook.id, "rota.txt").await.unwrap().unwrap();
     assert_eq!(document.version, 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_of_jobs_tell_nothing_of_documents_above_ones_clearance() {
+    let (world, handbook) = with_handbook().await;
+    world.submit(&handbook, "heliotrope-reactor.pdf", b"%PDF-1.7 cut off", Some(Label::Secret)).await;
+    world.submit(&handbook, "lunch.pdf", b"%PDF-1.7 cut off as well", None).await;
+    world.ingest().await;
+    let mut clara = world.signed_in("clara").await;
+    for address in ["/jobs?state=failed".to_owned(), "/jobs".to_owned(), format!("/collections/{}", handbook.id)] {
+        let page = clara.get(&address).await.body;
+        assert!(page.contains("lunch.pdf"), "{address}: {page}");
+        assert!(!page.contains("heliotrope"), "{address}");
+    }
+}

@@ -3,7 +3,8 @@
 use crate::act::found;
 use crate::queue::{Job, JobState, job_of};
 use crate::rows::{Columns, count, id_list};
-use crate::{Act, Result, Store};
+use crate::scope::push_job_condition;
+use crate::{Act, JobReader, Result, Store};
 use domain::{BatchId, CollectionId, JobId, UserId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -288,6 +289,21 @@ impl Store {
         rows.iter().map(batch_of).collect()
     }
 
+    /// Whether `reader` may read of a batch: it is the reader's own, or so is one of its jobs to read of.
+    ///
+    /// # Errors
+    /// [`crate::StorageError`].
+    pub async fn batch_is_for(&self, batch: &Batch, reader: &JobReader) -> Result<bool> {
+        if batch.submitted_by == Some(reader.user) {
+            return Ok(true);
+        }
+        let mut sql = QueryBuilder::<Sqlite>::new("SELECT EXISTS (SELECT 1 FROM jobs WHERE batch = ");
+        sql.push_bind(batch.id.uuid()).push(" AND ");
+        push_job_condition(&mut sql, reader);
+        sql.push(")");
+        Ok(sql.build_query_scalar().fetch_one(&self.reader).await?)
+    }
+
     /// Up to `limit` jobs of a batch in the order of their ids, which is that in which they came but for those of one
     /// millisecond; all or those in one state. Costs the same wherever in the list it begins.
     ///
@@ -299,11 +315,16 @@ impl Store {
         state: Option<JobState>,
         place: BatchPlace,
         limit: u32,
+        reader: Option<&JobReader>,
     ) -> Result<Vec<Job>> {
         let mut sql = QueryBuilder::<Sqlite>::new("SELECT * FROM jobs WHERE batch = ");
         sql.push_bind(batch.uuid());
         if let Some(state) = state {
             sql.push(" AND state = ").push_bind(state.as_str());
+        }
+        if let Some(reader) = reader {
+            sql.push(" AND ");
+            push_job_condition(&mut sql, reader);
         }
         match place {
             BatchPlace::Beginning => sql.push(" ORDER BY id"),

@@ -40,6 +40,7 @@ pub use outbox::IndexedDocument;
 pub use publishing::{PublishedVersion, Unembedded};
 pub use queue::{Job, JobFilter, JobState};
 pub use reading::Page;
+pub use scope::JobReader;
 pub use sessions::Session;
 pub use sources::KnownSource;
 pub use store::Store;

@@ -1,7 +1,8 @@
 //! The job queue: leases instead of locks, so that a worker that dies loses its job to the next one.
 
 use crate::rows::{Columns, count, id_list};
-use crate::{Act, Result, StorageError, Store};
+use crate::scope::push_job_condition;
+use crate::{Act, JobReader, Result, StorageError, Store};
 use domain::{BatchId, CollectionId, ContentHash, DocumentId, JobId, UserId};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -107,6 +108,8 @@ pub struct JobFilter {
     pub batch: Option<BatchId>,
     /// Only those of these collections.
     pub collections: Option<Vec<CollectionId>>,
+    /// Only those that this person may read of.
+    pub reader: Option<JobReader>,
 }
 
 impl Act {
@@ -384,6 +387,18 @@ impl Store {
         row.as_ref().map(job_of).transpose()
     }
 
+    /// The job with this id, if `reader` may read of it.
+    ///
+    /// # Errors
+    /// [`crate::StorageError`].
+    pub async fn job_for(&self, id: JobId, reader: &JobReader) -> Result<Option<Job>> {
+        let mut sql = QueryBuilder::<Sqlite>::new("SELECT * FROM jobs WHERE id = ");
+        sql.push_bind(id.uuid()).push(" AND ");
+        push_job_condition(&mut sql, reader);
+        let row = sql.build().fetch_optional(&self.reader).await?;
+        row.as_ref().map(job_of).transpose()
+    }
+
     /// Jobs, the latest first.
     ///
     /// # Errors
@@ -400,6 +415,10 @@ impl Store {
             sql.push(" AND collection IN (SELECT unhex(value) FROM json_each(")
                 .push_bind(id_list(collections.iter().map(|id| id.uuid())))
                 .push("))");
+        }
+        if let Some(reader) = &filter.reader {
+            sql.push(" AND ");
+            push_job_condition(&mut sql, reader);
         }
         sql.push(" ORDER BY created_at DESC, id DESC LIMIT ").push_bind(limit);
         let rows = sql.build().fetch_all(&self.reader).await?;

@@ -126,7 +126,7 @@ async fn list(site: &Site, state: Option<JobState>, batch: Option<String>, limit
         Some(batch) => Some(find(site, &batch).await?.id),
         None => None,
     };
-    let jobs = site.store.jobs(&JobFilter { state, batch, collections: None }, limit).await?;
+    let jobs = site.store.jobs(&JobFilter { state, batch, ..JobFilter::default() }, limit).await?;
     if json {
         print_json(&json!({ "jobs": jobs }));
         return Ok(());

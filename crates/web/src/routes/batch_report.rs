@@ -4,7 +4,7 @@
 use crate::app::App;
 use crate::error::WebError;
 use crate::routes::batches::find;
-use crate::routes::jobs::worked_on;
+use crate::routes::jobs::job_reader;
 use crate::session::Reader;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
@@ -14,7 +14,7 @@ use domain::BatchId;
 use futures_util::stream;
 use serde_json::{Value, json};
 use std::io;
-use storage::{BatchPlace, Job, JobState, Store};
+use storage::{BatchPlace, Job, JobReader, JobState, Store};
 
 /// Jobs that are read at a time.
 const READ: u32 = 500;
@@ -36,14 +36,14 @@ enum Form {
 }
 
 async fn report(app: &App, reader: &Reader, id: &str, form: Form) -> Result<Response, WebError> {
-    let batch = find(app, id, worked_on(app, reader).await?.as_deref()).await?;
+    let batch = find(app, reader, id).await?;
     let (kind, ending) = match form {
         Form::Csv => ("text/csv; charset=utf-8", "csv"),
         Form::Json => ("application/json", "json"),
     };
     let disposition = format!("attachment; filename=\"failures-{}.{ending}\"", batch.id);
     let headers = [(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, disposition)];
-    let body = Body::from_stream(pieces(app.store.clone(), batch.id, form));
+    let body = Body::from_stream(pieces(app.store.clone(), batch.id, form, job_reader(app, reader).await?));
     Ok((headers, body).into_response())
 }
 
@@ -54,9 +54,14 @@ enum Step {
     End,
 }
 
-fn pieces(store: Store, batch: BatchId, form: Form) -> impl futures_util::Stream<Item = io::Result<Bytes>> {
+fn pieces(
+    store: Store,
+    batch: BatchId,
+    form: Form,
+    reader: JobReader,
+) -> impl futures_util::Stream<Item = io::Result<Bytes>> {
     stream::try_unfold(Step::Head, move |step| {
-        let store = store.clone();
+        let (store, reader) = (store.clone(), reader.clone());
         async move {
             let place = match step {
                 Step::Head => {
@@ -69,7 +74,10 @@ fn pieces(store: Store, batch: BatchId, form: Form) -> impl futures_util::Stream
                 Step::Jobs(place) => place,
                 Step::End => return Ok(None),
             };
-            let jobs = store.batch_jobs(batch, Some(JobState::Failed), place, READ).await.map_err(io::Error::other)?;
+            let jobs = store
+                .batch_jobs(batch, Some(JobState::Failed), place, READ, Some(&reader))
+                .await
+                .map_err(io::Error::other)?;
             let Some(last) = jobs.last().map(|job| job.id) else {
                 let tail: &'static [u8] = if form == Form::Json { b"\n]\n" } else { b"" };
                 return Ok(Some((Bytes::from_static(tail), Step::End)));

@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::error::WebError;
-use crate::routes::jobs::{back_to, job_row, worked_on};
+use crate::routes::jobs::{back_to, job_reader, job_row, worked_on};
 use crate::session::{Posted, Reader};
 use crate::show::{about, grouped, moment, page, rate, size};
 use crate::views::{BatchCounts, BatchPage, BatchView, JobState, Nav, Pager};
@@ -13,7 +13,7 @@ use domain::{BatchId, CollectionId, JobId, OperationId, Role};
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::HashMap;
-use storage::{Batch, BatchPlace, BatchProgress};
+use storage::{Batch, BatchPlace, BatchProgress, JobReader};
 
 /// Files on one page.
 const LISTED: u32 = 100;
@@ -35,7 +35,8 @@ pub(crate) async fn get(
     Path(id): Path<String>,
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, WebError> {
-    let batch = find(&app, &id, worked_on(&app, &reader).await?.as_deref()).await?;
+    let allowed = job_reader(&app, &reader).await?;
+    let batch = find(&app, &reader, &id).await?;
     let filter = JobState::ALL.into_iter().find(|state| Some(state.as_str()) == wanted.state.as_deref());
     let stored = filter.and_then(|state| storage::JobState::ALL.into_iter().find(|s| s.as_str() == state.as_str()));
     let place = match (wanted.after, wanted.before) {
@@ -44,7 +45,7 @@ pub(crate) async fn get(
         (None, None) => BatchPlace::Beginning,
     };
     // One more than is shown says whether there are more in that direction.
-    let mut jobs = app.store.batch_jobs(batch.id, stored, place, LISTED + 1).await?;
+    let mut jobs = app.store.batch_jobs(batch.id, stored, place, LISTED + 1, Some(&allowed)).await?;
     let more = jobs.len() > LISTED as usize;
     match place {
         BatchPlace::Before(_) if more => drop(jobs.remove(0)),
@@ -85,7 +86,7 @@ pub(crate) async fn act(
     posted: Posted,
 ) -> Result<Response, WebError> {
     let Posted { reader, fields } = posted;
-    let batch = find(&app, &id, worked_on(&app, &reader).await?.as_deref()).await?;
+    let batch = find(&app, &reader, &id).await?;
     let act = BatchAct::of(&name).ok_or(WebError::NotFound)?;
     let jobs = change(&app, &batch, act, &reader.actor(), reader.operation).await?;
     let said = if jobs == 0 { "nothing-to-do" } else { act.said() };
@@ -157,10 +158,11 @@ pub(crate) async fn change(
 }
 
 /// The batch, if its collection is among these. One of another collection answers as one that does not exist.
-pub(crate) async fn find(app: &App, id: &str, collections: Option<&[CollectionId]>) -> Result<Batch, WebError> {
+pub(crate) async fn find(app: &App, reader: &Reader, id: &str) -> Result<Batch, WebError> {
     let id: BatchId = id.parse().map_err(|_| WebError::NotFound)?;
     let batch = app.store.batch(id).await?.ok_or(WebError::NotFound)?;
-    let allowed = collections.is_none_or(|collections| collections.contains(&batch.collection));
+    let works = worked_on(app, reader).await?.is_none_or(|collections| collections.contains(&batch.collection));
+    let allowed = works && app.store.batch_is_for(&batch, &job_reader(app, reader).await?).await?;
     if allowed { Ok(batch) } else { Err(WebError::NotFound) }
 }
 
@@ -169,9 +171,13 @@ pub(crate) async fn latest(
     app: &App,
     collections: Option<&[CollectionId]>,
     names: &HashMap<CollectionId, String>,
+    reader: &JobReader,
 ) -> Result<Vec<BatchView>, WebError> {
     let (mut views, mut ended) = (Vec::new(), 0);
     for batch in app.store.batches(collections, LOOKED_AT).await? {
+        if !app.store.batch_is_for(&batch, reader).await? {
+            continue;
+        }
         let progress = app.store.batch_progress(batch.id).await?;
         let name = names.get(&batch.collection).map_or("", String::as_str);
         let view = batch_view(batch, &progress, name);

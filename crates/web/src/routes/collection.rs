@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::error::WebError;
 use crate::routes::batches::batch_view;
-use crate::routes::jobs::job_row;
+use crate::routes::jobs::{job_reader, job_row};
 use crate::session::Reader;
 use crate::show::{day, kind, page, size};
 use crate::views::{
@@ -14,7 +14,7 @@ use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use domain::{Collection, CollectionId, Document, DocumentState, Label, Permission, PrincipalId};
 use serde::Deserialize;
-use storage::{JobFilter, Page};
+use storage::{JobFilter, JobReader, Page};
 
 /// Documents on one page.
 const LISTED: u32 = 100;
@@ -42,7 +42,10 @@ pub(crate) async fn get(
     let (collection, permission) = find(&app, &reader, &id, Permission::Read).await?;
     let (batches, jobs) = match permission {
         Permission::Read => (Vec::new(), Vec::new()),
-        _ => (recent_batches(&app, &collection).await?, recent_jobs(&app, &collection).await?),
+        _ => {
+            let allowed = job_reader(&app, &reader).await?;
+            (recent_batches(&app, &collection, &allowed).await?, recent_jobs(&app, &collection, &allowed).await?)
+        }
     };
     if wanted.partial.as_deref() == Some("jobs") {
         let poll = format!("/collections/{id}?partial=jobs");
@@ -128,9 +131,12 @@ fn kinds() -> String {
 }
 
 /// The latest batches that are not through, or of which files failed.
-async fn recent_batches(app: &App, collection: &Collection) -> Result<Vec<BatchView>, WebError> {
+async fn recent_batches(app: &App, collection: &Collection, reader: &JobReader) -> Result<Vec<BatchView>, WebError> {
     let mut batches = Vec::new();
     for (age, batch) in app.store.batches(Some(&[collection.id]), BATCHES).await?.into_iter().enumerate() {
+        if !app.store.batch_is_for(&batch, reader).await? {
+            continue;
+        }
         let progress = app.store.batch_progress(batch.id).await?;
         if progress.open() + progress.unembedded > 0 || (progress.failed > 0 && age < FAILED) {
             batches.push(batch_view(batch, &progress, &collection.name));
@@ -140,12 +146,12 @@ async fn recent_batches(app: &App, collection: &Collection) -> Result<Vec<BatchV
 }
 
 /// Jobs that run, those that failed, and the next ones; of each document the latest.
-async fn recent_jobs(app: &App, collection: &Collection) -> Result<Vec<JobRow>, WebError> {
+async fn recent_jobs(app: &App, collection: &Collection, reader: &JobReader) -> Result<Vec<JobRow>, WebError> {
     let mut seen = std::collections::HashSet::new();
     let mut rows = Vec::new();
     for state in [storage::JobState::Running, storage::JobState::Failed, storage::JobState::Waiting] {
         let collections = Some(vec![collection.id]);
-        let filter = JobFilter { state: Some(state), collections, ..JobFilter::default() };
+        let filter = JobFilter { state: Some(state), collections, batch: None, reader: Some(reader.clone()) };
         for job in app.store.jobs(&filter, JOBS).await? {
             // Nobody wants to read of a failure that a later try has mended.
             let failed_at = job.finished_at.filter(|_| state == storage::JobState::Failed);

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use domain::{BatchId, CollectionId, JobId, Permission, Role};
 use serde::Deserialize;
 use std::collections::HashMap;
-use storage::Job;
+use storage::{Job, JobReader};
 
 const LISTED: u32 = 100;
 
@@ -43,9 +43,11 @@ pub(crate) async fn get(
         ],
         JobFilter::Failed => &[Some(storage::JobState::Failed)],
     };
+    let allowed = job_reader(&app, &reader).await?;
     let mut jobs = Vec::new();
     for state in states {
-        let query = storage::JobFilter { state: *state, collections: collections.clone(), ..Default::default() };
+        let reader = Some(allowed.clone());
+        let query = storage::JobFilter { state: *state, collections: collections.clone(), batch: None, reader };
         let most = LISTED.saturating_sub(u32::try_from(jobs.len()).unwrap_or(LISTED));
         jobs.extend(app.store.jobs(&query, most).await?);
     }
@@ -53,7 +55,7 @@ pub(crate) async fn get(
         let name = names.get(&job.collection).map_or("", String::as_str).to_owned();
         job_row(job, &name)
     });
-    let batches = batches::latest(&app, collections.as_deref(), &names).await?;
+    let batches = batches::latest(&app, collections.as_deref(), &names, &allowed).await?;
     page(&JobsPage {
         chrome: reader.chrome(&app, "Jobs", Nav::Jobs),
         jobs: rows.collect(),
@@ -121,9 +123,14 @@ pub(crate) async fn worked_on(app: &App, reader: &Reader) -> Result<Option<Vec<C
     Ok(Some(permissions.filter(|(_, p)| *p >= Permission::Write).map(|(id, _)| id).collect()))
 }
 
+/// Of which jobs this person may read: nobody's name or failure tells of a document above the reader's clearance.
+pub(crate) async fn job_reader(app: &App, reader: &Reader) -> Result<JobReader, WebError> {
+    Ok(JobReader { user: reader.who.principal.user.id, scope: reader.scope(app).await? })
+}
+
 async fn workable(app: &App, reader: &Reader, id: &str) -> Result<Job, WebError> {
     let id: JobId = id.parse().map_err(|_| WebError::NotFound)?;
-    let job = app.store.job(id).await?.ok_or(WebError::NotFound)?;
+    let job = app.store.job_for(id, &job_reader(app, reader).await?).await?.ok_or(WebError::NotFound)?;
     let allowed = worked_on(app, reader).await?.is_none_or(|collections| collections.contains(&job.collection));
     if allowed { Ok(job) } else { Err(WebError::NotFound) }
 }

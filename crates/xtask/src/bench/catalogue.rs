@@ -132,6 +132,18 @@ pub const BENCHMARKS: &[Benchmark] = &[
         }],
     },
     Benchmark {
+        name: "search-while-reading",
+        about: "searches in the sample documents while a manual of 1,200 pages of HTML is taken in, read and embedded",
+        prepare: &[DEMO],
+        fresh: true,
+        cases: &[Case {
+            rivals: &[],
+            label: "",
+            command: "bench search --user ada --searches 300 --during-import {manual} --collection Handbook --json --data {data}",
+            measures: &[P50, P95],
+        }],
+    },
+    Benchmark {
         name: "answers",
         about: "the questions of the sample documents, asked by someone who may read them all, answered by the default model",
         prepare: &[DEMO],
