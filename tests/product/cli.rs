@@ -169,3 +169,52 @@ fn two_models_answer_one_question_at_the_console() {
     let same = refused(&data, &["model", "try", "one", "What changes?", "--user", "ada"]);
     assert!(same.contains("'one' is in use; try another model beside it"), "{same}");
 }
+
+#[test]
+fn another_embedding_model_makes_the_vectors_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let text = "The crane in hall four is inspected every spring.";
+    let file = folder.path().join("crane.txt");
+    std::fs::write(&file, text).unwrap();
+    let password = folder.path().join("password");
+    std::fs::write(&password, "quiet herons at noon\n").unwrap();
+    // Of 32 values, where the other one's have 384: the index cannot hold both.
+    let other = folder.path().join("other");
+    testkit::write_cross_encoder(&other, text, 7);
+    let config = std::fs::read_to_string(other.join("config.json")).unwrap();
+    std::fs::write(other.join("config.json"), config.replace("BertForSequenceClassification", "BertModel")).unwrap();
+
+    done(&data, &["model", "import", model_directory().join("all-minilm-l6-v2").to_str().unwrap()]);
+    done(&data, &["model", "import", other.to_str().unwrap()]);
+    done(&data, &["user", "create", "ada", "--password-file", password.to_str().unwrap()]);
+    done(&data, &["collection", "create", "Plant"]);
+    done(&data, &["collection", "grant", "Plant", "ada", "read"]);
+    let import = ["import", file.to_str().unwrap(), "--collection", "Plant", "--json"];
+    done(&data, &import);
+    let score = |mode: &str| -> serde_json::Value {
+        let found = done(&data, &["search", "crane inspected", "--user", "ada", "--mode", mode, "--json"]);
+        let found: serde_json::Value = serde_json::from_str(&found).unwrap();
+        found["results"][0]["score"].clone()
+    };
+    let cosine = || {
+        assert!(score("hybrid").is_number(), "it is found, by its words at least");
+        score("dense")
+    };
+    let first = cosine().as_f64().unwrap();
+
+    assert!(done(&data, &["model", "promote", "other"]).contains("from the next start"));
+    assert!(cosine().is_null(), "found by its words until the other model has made its vector");
+    done(&data, &import);
+    let second = cosine().as_f64().unwrap();
+    assert!((first - second).abs() > 1e-3, "{first} and {second} are of one model");
+    done(&data, &["model", "rollback", "embed"]);
+    assert!(cosine().is_null());
+    done(&data, &import);
+    assert!((cosine().as_f64().unwrap() - first).abs() < 1e-3);
+
+    let export = folder.path().join("audit.jsonl");
+    done(&data, &["audit", "export", "--output", export.to_str().unwrap()]);
+    let log = std::fs::read_to_string(export).unwrap();
+    assert_eq!(log.matches("index.vectors_forgotten").count(), 2);
+}

@@ -132,6 +132,8 @@ actions! {
     JobRetried = "job.retried",
     /// The search index was made anew from the database.
     IndexRebuilt = "index.rebuilt",
+    /// The embedding model was exchanged: the vectors of the one before were taken away, to be made anew.
+    VectorsForgotten = "index.vectors_forgotten",
     /// The audit log was exported.
     AuditExported = "audit.exported",
     /// A page or an act was refused for lack of rights.

@@ -3,7 +3,7 @@
 use crate::config::{Configuration, Engine};
 use crate::lock::IndexLock;
 use answer::{Answering, NamedGenerator};
-use audit::{Actor, SigningKey};
+use audit::{Action, Actor, Event, SigningKey};
 use domain::{AccessScope, Environment, OperationId, User};
 use identity::{Identity, Policy};
 use index::{Index, IndexError};
@@ -75,6 +75,11 @@ impl Site {
         let options = EmbedderOptions { precision: self.configuration.embed.precision };
         let loaded = tokio::task::spawn_blocking(move || Embedder::load_with(&directory, options)).await??;
         let embedder = Arc::new(loaded);
+        let embedder_name = match options.precision {
+            Precision::F32 => model.name,
+            coarse => format!("{} ({coarse})", model.name),
+        };
+        let forgotten = self.forget_vectors_of_others(&embedder_name).await?;
         let (directory, dimension) = (self.data.join("index"), embedder.dimension());
         let opened = tokio::task::spawn_blocking(move || open_index(&directory, dimension)).await?;
         let (index, anew) = opened.map_err(|error| error as Failure)?;
@@ -83,26 +88,27 @@ impl Site {
         if anew && !self.store.documents_to_index(None, 1).await?.is_empty() {
             tracing::warn!("the index is made anew from the database");
             publisher.rebuild(|_| {}, &Actor::system(), self.operation()).await?;
+        } else if forgotten {
+            // Before the first query of the new model meets vectors of the old one.
+            publisher.catch_up().await?;
         }
-        let embedder_name = match options.precision {
-            Precision::F32 => model.name,
-            coarse => format!("{} ({coarse})", model.name),
-        };
-        self.compare_vectors(&embedder_name).await?;
         Ok(Some(Retrieval { index, embedder, embedder_name, publisher, _lock: lock }))
     }
 
-    /// Says so if documents were embedded otherwise than queries are now, in another precision: near, but not the same.
-    async fn compare_vectors(&self, embedder: &str) -> Result<(), Failure> {
-        for id in self.store.documents_to_index(None, 1).await? {
-            if let Some(document) = self.store.indexed(id).await?
-                && document.model != embedder
-            {
-                let model = document.model;
-                tracing::warn!(%model, %embedder, "documents were embedded otherwise than queries are; set embed.precision back, or import them anew");
-            }
+    /// Vectors of one model, or of one precision, mean nothing to another: those that others made go, and the worker
+    /// makes them anew while documents are found by their words.
+    async fn forget_vectors_of_others(&self, embedder: &str) -> Result<bool, Failure> {
+        let mut act = self.store.begin().await?;
+        let (documents, passages) = act.forget_vectors_of_others(embedder).await?;
+        if documents == 0 {
+            return Ok(false);
         }
-        Ok(())
+        tracing::warn!(documents, passages, %embedder, "the embedding model was exchanged; vectors are made anew in the background");
+        let detail = serde_json::json!({ "after": embedder, "documents": documents, "passages": passages });
+        let event = Event::new(Action::VectorsForgotten, &Actor::system(), self.operation()).detail(detail);
+        act.record(event).await?;
+        act.commit().await?;
+        Ok(true)
     }
 
     /// As [`Site::retrieval`], for commands that cannot do without.

@@ -126,7 +126,6 @@ impl Models {
                 None => self.ready(model, by).await?,
             }
         } else {
-            self.replaceable(&model.kind).await?;
             self.sound(model).await?;
             None
         };
@@ -162,16 +161,6 @@ impl Models {
             self.sound(model).await?;
         }
         Ok(None)
-    }
-
-    /// Vectors of one embedder mean nothing to another.
-    async fn replaceable(&self, kind: &str) -> Result<(), ModelsError> {
-        if kind == ModelKind::Embed.as_str() && !self.store.documents_to_index(None, 1).await?.is_empty() {
-            let sentence = "documents were embedded by the model in use, and another one cannot read their vectors; \
-                            import them anew into a data directory that begins with the other model";
-            return Err(ModelsError::Refused(sentence.to_owned()));
-        }
-        Ok(())
     }
 
     /// Measures a model's speed: the one in memory in a server, at a console one that is loaded for it.

@@ -179,6 +179,36 @@ impl Act {
         self.tell_index(document).await
     }
 
+    /// Takes away the vectors that another model than `model` made: these documents are found by their words until
+    /// `model` has made others, and the index is told. Gives the number of documents and of their passages.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn forget_vectors_of_others(&mut self, model: &str) -> Result<(u64, u64)> {
+        let others = "SELECT d.id FROM documents AS d JOIN versions AS v ON v.document = d.id AND v.version = d.version \
+                      WHERE v.model <> ?1 AND d.passage_count > 0";
+        let count = format!(
+            "SELECT count(*) AS documents, coalesce(sum(passage_count), 0) AS passages FROM documents WHERE id IN ({others})"
+        );
+        let row = sqlx::query(sqlx::AssertSqlSafe(count)).bind(model).fetch_one(self.connection()).await?;
+        let found = (row.number("documents")?, row.number("passages")?);
+        if found.0 == 0 {
+            return Ok(found);
+        }
+        for statement in [
+            format!("DELETE FROM vectors WHERE passage IN (SELECT id FROM passages WHERE document IN ({others}))"),
+            format!("INSERT INTO index_changes (document) {others}"),
+            format!("UPDATE documents SET embedded = 0 WHERE id IN ({others})"),
+            // Last, since the others ask by it.
+            "UPDATE versions SET model = ?1 WHERE model <> ?1 AND EXISTS (SELECT 1 FROM documents AS d \
+             WHERE d.id = versions.document AND d.version = versions.version)"
+                .to_owned(),
+        ] {
+            sqlx::query(sqlx::AssertSqlSafe(statement)).bind(model).execute(self.connection()).await?;
+        }
+        Ok(found)
+    }
+
     /// What is known of the document once its sidecar file has had its say.
     async fn with_sidecar(&mut self, version: &PublishedVersion) -> Result<Metadata> {
         let sidecar = self.sidecar(version.document).await?.unwrap_or_default();
