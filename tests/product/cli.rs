@@ -218,3 +218,30 @@ fn another_embedding_model_makes_the_vectors_anew() {
     let log = std::fs::read_to_string(export).unwrap();
     assert_eq!(log.matches("index.vectors_forgotten").count(), 2);
 }
+
+#[test]
+fn an_import_goes_on_alone_when_whoever_had_the_index_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let file = folder.path().join("crane.txt");
+    std::fs::write(&file, "The crane in hall four is inspected every spring.").unwrap();
+    done(&data, &["model", "import", model_directory().join("all-minilm-l6-v2").to_str().unwrap()]);
+    done(&data, &["collection", "create", "Plant"]);
+
+    // As a long search or evaluation at another console holds it, which reads no documents.
+    let lock = std::fs::File::options().create(true).append(true).open(data.join("index.lock")).unwrap();
+    lock.lock().unwrap();
+    let mut import = Command::new(env!("CARGO_BIN_EXE_carrel"));
+    import.arg("--data").arg(&data).arg("import").arg(&file).args(["--collection", "Plant", "--json"]);
+    let running = import.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    while !done(&data, &["job", "list", "--state", "waiting"]).contains("crane.txt") {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    drop(lock);
+    let output = running.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["imported"], 1, "{report}");
+    let listed = done(&data, &["import", file.to_str().unwrap(), "--collection", "Plant", "--json"]);
+    assert!(listed.contains("\"unchanged\": 1"), "{listed}");
+}

@@ -335,6 +335,8 @@ async fn changed(
     }
     if known.hidden {
         act.hide(known.id, false).await?;
+        let event = Event::new(Action::DocumentHidden, actor, operation).on("document", known.id, &known.title);
+        act.record(event.detail(json!({ "hidden": false }))).await?;
     }
     queue(act, environment, origin, file, known.id, actor, operation).await
 }

@@ -13,6 +13,7 @@ use domain::{BatchId, Collection, Label};
 use ingest::{Origin, Scan};
 use serde_json::json;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use storage::{Batch, JobState, Removal};
 use tokio_util::sync::CancellationToken;
@@ -158,16 +159,20 @@ pub(crate) async fn import(
         None => None,
     };
     let stop = CancellationToken::new();
+    let working = AtomicBool::new(worker.is_some());
     let work = async {
         match &worker {
             Some(worker) => worker.run(stop.clone()).await,
-            None => stop.cancelled().await,
+            None => take_over(site, &working, &stop).await,
         }
     };
     let take_in = async {
         let done = tokio::select! {
-            done = follow(site, worker.is_some(), paths, collection, label) => done,
-            () = interrupted() => Err(INTERRUPTED.into()),
+            done = follow(site, &working, paths, collection, label) => done,
+            () = interrupted() => {
+                tokio::spawn(leave_at_once());
+                Err(INTERRUPTED.into())
+            }
         };
         stop.cancel();
         done
@@ -176,11 +181,46 @@ pub(crate) async fn import(
     tokio::join!(take_in, work).0
 }
 
+/// Works from the moment on at which whoever has the index gives it up: a server that is stopped, or another command,
+/// which reads no documents.
+async fn take_over(site: &Site, working: &AtomicBool, stop: &CancellationToken) {
+    let taken = async {
+        loop {
+            tokio::time::sleep(LOOK_FOR_INDEX).await;
+            match site.retrieval().await {
+                Ok(None) => {}
+                Ok(Some(retrieval)) => return Ok((site.worker(&retrieval).await?, retrieval)),
+                Err(error) => return Err::<_, Failure>(error),
+            }
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        taken = taken => match taken {
+            Ok((worker, _retrieval)) => {
+                working.store(true, Ordering::Relaxed);
+                worker.run(stop.clone()).await;
+            }
+            Err(error) => {
+                tracing::error!(%error, "nobody reads the documents; start the server, which does");
+                stop.cancelled().await;
+            }
+        },
+    }
+}
+
+/// Whoever interrupts twice does not want to wait. Nothing is lost: a killed process leaves what is whole, too.
+async fn leave_at_once() {
+    interrupted().await;
+    std::process::exit(130);
+}
+
+const LOOK_FOR_INDEX: Duration = Duration::from_secs(1);
 const INTERRUPTED: &str = "interrupted; what was taken in stays, and the same command goes on from there";
 
 async fn follow(
     site: &Site,
-    own_worker: bool,
+    working: &AtomicBool,
     paths: &[PathBuf],
     collection: &Collection,
     label: Option<Label>,
@@ -225,7 +265,7 @@ async fn follow(
         failed: scanned.failed,
         batch: Some(batch),
         words_seconds: 0.0,
-        beside_a_server: !own_worker,
+        beside_a_server: false,
     };
     let changing = "it is being written to; import it again when it is whole";
     report.failed.extend(scanned.changing.into_iter().map(|source| (source, changing.to_owned())));
@@ -233,7 +273,8 @@ async fn follow(
         words(site, batch).await?;
         report.words_seconds = begin.elapsed().as_secs_f64();
     }
-    if own_worker {
+    report.beside_a_server = !working.load(Ordering::Relaxed);
+    if !report.beside_a_server {
         // An earlier import may have been interrupted: its files are unchanged, and not read yet.
         rest(site).await?;
         vectors(site).await?;

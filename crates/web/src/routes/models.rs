@@ -107,8 +107,8 @@ pub(crate) async fn confirm_promote(
         "It is loaded and tried first; if that fails, everything stays as it is. From then on it writes every answer; \
          answers being written are finished by the model in use now, and you can roll back to that one."
     } else {
-        "It is used from the next start of the server on. With documents in the library it is refused, for their \
-         vectors were made by the model in use now."
+        "It is used from the next start of the server on. Vectors of the model in use now mean nothing to it: they are \
+         made anew then, in the background, and until that is done documents are found by their words alone."
     };
     page(&ConfirmPage {
         chrome: reader.chrome(&app, "Promote a model", Nav::Models),
