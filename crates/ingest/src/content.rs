@@ -2,7 +2,7 @@
 
 use domain::ContentHash;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -22,10 +22,10 @@ pub enum ContentError {
     #[error("the disk is full; free some space, nothing was lost")]
     Full,
     /// The original is not in the store.
-    #[error("the original file is missing from the content store; restore it from a backup or import it again")]
+    #[error("the original file is missing from the content store; restore it from a backup or upload it again")]
     Missing,
     /// Its bytes are not the ones that were stored.
-    #[error("the original file was changed on disk; restore it from a backup or import it again")]
+    #[error("the original file was changed on disk; restore it from a backup or upload it again")]
     Altered,
     /// Anything else.
     #[error("the content store cannot be used: {0}")]
@@ -153,8 +153,24 @@ fn is_there(path: &Path, bytes: &[u8]) -> bool {
     use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, utimensat};
     let at = |tv_nsec| Timespec { tv_sec: 0, tv_nsec: tv_nsec as _ };
     let now = Timestamps { last_access: at(UTIME_OMIT), last_modification: at(UTIME_NOW) };
-    fs::metadata(path).is_ok_and(|found| found.len() == bytes.len() as u64)
-        && utimensat(CWD, path, &now, AtFlags::empty()).is_ok()
+    holds(path, bytes).unwrap_or(false) && utimensat(CWD, path, &now, AtFlags::empty()).is_ok()
+}
+
+/// Whether the file holds exactly these bytes: what went bad on the disk is not there, and is written again.
+fn holds(path: &Path, bytes: &[u8]) -> io::Result<bool> {
+    let mut file = File::open(path)?;
+    if file.metadata()?.len() != bytes.len() as u64 {
+        return Ok(false);
+    }
+    let mut block = [0; 16 << 10];
+    for expected in bytes.chunks(block.len()) {
+        let found = &mut block[..expected.len()];
+        file.read_exact(found)?;
+        if found != expected {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// A name to write under until all bytes are there; no two writers share one, not even for equal bytes.
@@ -200,6 +216,8 @@ mod tests {
 
         fs::write(store.path(&hash), b"minuter").unwrap();
         assert!(matches!(store.get(&hash), Err(ContentError::Altered)));
+        store.put(b"minutes").unwrap();
+        assert_eq!(store.get(&hash).unwrap(), b"minutes", "the same file, brought again, repairs it");
         store.remove(&hash).unwrap();
         store.remove(&hash).unwrap();
         assert!(matches!(store.get(&hash), Err(ContentError::Missing)));
