@@ -165,9 +165,13 @@ impl<'a> Body<'a> {
                 self.frames.push((value("class").unwrap_or_default(), area));
             }
             "p" | "h" => {
-                let is_title = value("style-name").is_some_and(|style| self.styles.is_title(&style));
-                let level = (name == "h").then(|| value("outline-level").and_then(|level| level.parse().ok()));
-                let level = level.map(|level| level.unwrap_or(1));
+                let style = value("style-name");
+                let is_title = style.as_ref().is_some_and(|style| self.styles.is_title(style));
+                let outline = || value("outline-level").and_then(|level| level.parse().ok());
+                let level = match name {
+                    "h" => Some(outline().unwrap_or(1)),
+                    _ => style.and_then(|style| self.styles.heading_level(&style)),
+                };
                 self.paragraphs.push(Paragraph { level, is_title, ..Paragraph::default() });
             }
             "s" => self.text(&space(value("c")))?,

@@ -52,15 +52,18 @@ impl Styles {
 
     /// Whether a paragraph style is the one for titles, or based on it.
     pub(super) fn is_title(&self, style: &str) -> bool {
-        let mut next = Some(style);
-        for _ in 0..CHAIN {
-            match next {
-                Some("Title") => return true,
-                Some(style) => next = self.parents.get(style).map(String::as_str),
-                None => return false,
-            }
-        }
-        false
+        self.chain(style).any(|style| style == "Title")
+    }
+
+    /// The level of headings in this style: paragraphs that are headings by their looks alone, which LibreOffice writes
+    /// where a heading opens a page.
+    pub(super) fn heading_level(&self, style: &str) -> Option<u8> {
+        self.chain(style).find_map(|style| style.strip_prefix("Heading_20_")?.parse().ok())
+    }
+
+    /// A style and those that it is based on.
+    fn chain<'a>(&'a self, style: &'a str) -> impl Iterator<Item = &'a str> {
+        std::iter::successors(Some(style), |style| self.parents.get(*style).map(String::as_str)).take(CHAIN)
     }
 
     pub(super) fn hides(&self, style: &str) -> bool {
@@ -98,6 +101,7 @@ mod tests {
     fn titles_sizes_and_hidden_slides() {
         let part = "<x><style name='P1' family='paragraph' parent-style-name='Mine'/>\
                     <style name='Mine' family='paragraph' parent-style-name='Title'/>\
+                    <style name='P2' family='paragraph' parent-style-name='Heading_20_2'/>\
                     <style name='A' family='paragraph' parent-style-name='B'/><style name='B' family='paragraph' parent-style-name='A'/>\
                     <style name='dp1' family='drawing-page'><drawing-page-properties visibility='hidden'/></style>\
                     <page-layout name='L'><page-layout-properties page-width='1in' page-height='2.54cm'/></page-layout>\
@@ -105,6 +109,7 @@ mod tests {
         let mut styles = Styles::default();
         styles.read(part.as_bytes()).unwrap();
         assert!(styles.is_title("P1") && styles.is_title("Title") && !styles.is_title("A") && !styles.is_title(""));
+        assert_eq!((styles.heading_level("P2"), styles.heading_level("A")), (Some(2), None));
         assert!(styles.hides("dp1") && !styles.hides("P1"));
         assert_eq!(styles.page_size("M"), Some((72.0, 72.0)));
         assert_eq!(styles.page_size("L"), None);
