@@ -245,3 +245,41 @@ fn an_import_goes_on_alone_when_whoever_had_the_index_is_gone() {
     let listed = done(&data, &["import", file.to_str().unwrap(), "--collection", "Plant", "--json"]);
     assert!(listed.contains("\"unchanged\": 1"), "{listed}");
 }
+
+#[test]
+fn a_backup_is_verified_and_restored_and_the_log_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (data, vault, key) = (folder.path().join("data"), path("vault"), path("key.txt"));
+    std::fs::write(path("crane.txt"), "The crane in hall four is inspected every spring.").unwrap();
+    std::fs::write(path("password"), "quiet herons at noon\n").unwrap();
+    done(&data, &["model", "import", model_directory().join("all-minilm-l6-v2").to_str().unwrap()]);
+    done(&data, &["user", "create", "ada", "--password-file", &path("password")]);
+    done(&data, &["collection", "create", "Plant"]);
+    done(&data, &["collection", "grant", "Plant", "ada", "read"]);
+    done(&data, &["import", &path("crane.txt"), "--collection", "Plant"]);
+
+    let no_key = refused(&data, &["backup", "run", "--to", &vault]);
+    assert!(no_key.contains("carrel backup key"), "{no_key}");
+    done(&data, &["backup", "key", "--output", &key]);
+    assert!(refused(&data, &["backup", "key", "--output", &path("second")]).contains("there is a backup key already"));
+    let run = ["backup", "run", "--to", &vault, "--json"];
+    let first: serde_json::Value = serde_json::from_str(&done(&data, &run)).unwrap();
+    let second: serde_json::Value = serde_json::from_str(&done(&data, &run)).unwrap();
+    assert!(first["new_files"].as_u64().unwrap() > 5 && second["new_files"] == 1, "{first} {second}");
+    assert!(done(&data, &["backup", "verify", "--to", &vault, "--key", &key]).contains("is whole"));
+
+    let fresh = folder.path().join("fresh");
+    let restored = done(&fresh, &["restore", "--from", &vault, "--key", &key]);
+    assert!(restored.contains("was restored"), "{restored}");
+    let again = refused(&fresh, &["restore", "--from", &vault, "--key", &key]);
+    assert!(again.contains("is not empty"), "{again}");
+    let found = done(&fresh, &["search", "When is the crane inspected?", "--user", "ada", "--json"]);
+    assert!(found.contains("hall four"), "{found}");
+    let log = path("log.jsonl");
+    done(&fresh, &["audit", "export", "--output", &log]);
+    std::fs::write(path("pub.pem"), done(&data, &["audit", "key"])).unwrap();
+    done(&fresh, &["audit", "verify", &log, "--key", &path("pub.pem")]);
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(log.contains("backup.made") && log.contains("backup.restored"));
+}

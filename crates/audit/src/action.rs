@@ -134,6 +134,12 @@ actions! {
     IndexRebuilt = "index.rebuilt",
     /// The embedding model was exchanged: the vectors of the one before were taken away, to be made anew.
     VectorsForgotten = "index.vectors_forgotten",
+    /// A key for backups was made: its public half is in the detail.
+    BackupKeyMade = "backup.key_made",
+    /// A backup was made, or failed.
+    BackupMade = "backup.made",
+    /// The data directory was restored from a backup.
+    BackupRestored = "backup.restored",
     /// The audit log was exported.
     AuditExported = "audit.exported",
     /// A page or an act was refused for lack of rights.

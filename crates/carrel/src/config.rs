@@ -40,6 +40,26 @@ pub(crate) struct Configuration {
     pub(crate) metrics: MetricsReaders,
     /// Watched folders.
     pub(crate) sources: Sources,
+    /// Backups.
+    pub(crate) backup: Backups,
+}
+
+/// Where backups go and when.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Backups {
+    /// The folder, on another disk; `None`: the server makes no backups.
+    pub(crate) to: Option<PathBuf>,
+    /// Hours from one to the next; 0: only by hand.
+    pub(crate) every_hours: u32,
+    /// Backups that are kept.
+    pub(crate) keep: usize,
+}
+
+impl Default for Backups {
+    fn default() -> Self {
+        Self { to: None, every_hours: 24, keep: 14 }
+    }
 }
 
 /// Which cross-encoder puts passages into order before the prompt.
@@ -218,6 +238,7 @@ impl Default for Configuration {
             models: ModelPlaces::default(),
             metrics: MetricsReaders::default(),
             sources: Sources::default(),
+            backup: Backups::default(),
         }
     }
 }

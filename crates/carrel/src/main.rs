@@ -3,6 +3,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line speaks to a person")]
 
+mod backups;
 mod commands;
 mod config;
 mod lock;
@@ -63,6 +64,11 @@ enum Command {
     /// The audit log
     #[command(subcommand)]
     Audit(commands::audit::Command),
+    /// Backups on another disk, encrypted
+    #[command(subcommand)]
+    Backup(commands::backup::Command),
+    /// Give a backup back, into an empty data directory
+    Restore(commands::backup::Restore),
     /// Measure retrieval and answers on a set of questions
     #[command(subcommand)]
     Eval(commands::eval::Command),
@@ -121,6 +127,8 @@ async fn run(command: Command, configuration: &Configuration) -> Outcome {
         Command::Model(arguments) => commands::model::run(arguments, configuration).await,
         Command::Index(command) => commands::index::run(command, configuration).await,
         Command::Audit(command) => commands::audit::run(command, configuration).await,
+        Command::Backup(command) => commands::backup::run(command, configuration).await,
+        Command::Restore(arguments) => commands::backup::restore(arguments, configuration).await,
         Command::Eval(command) => commands::eval::run(command, configuration).await,
         Command::Bench(command) => commands::bench::run(command, configuration).await,
         Command::Demo(arguments) => commands::demo::run(arguments, configuration).await,

@@ -12,3 +12,11 @@ pub(crate) fn bar(length: u64, unit: &str) -> ProgressBar {
     bar.set_style(ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar
 }
+
+/// A bar over bytes, whose number is told later.
+pub(crate) fn bytes_bar() -> ProgressBar {
+    let bar = bar(0, "");
+    let template = "{bar:30} {bytes}/{total_bytes}  {bytes_per_sec} (about {eta} left)";
+    bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar
+}

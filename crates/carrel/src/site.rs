@@ -16,6 +16,7 @@ use storage::Store;
 pub(crate) type Failure = Box<dyn std::error::Error>;
 
 /// What every command can have: rows, people and keys.
+#[derive(Clone)]
 pub(crate) struct Site {
     pub(crate) data: PathBuf,
     pub(crate) store: Store,

@@ -7,6 +7,7 @@
 mod act;
 mod batches;
 mod conversations;
+mod copy;
 mod corpus;
 mod directory;
 mod documents;

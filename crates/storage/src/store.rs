@@ -23,7 +23,7 @@ const READERS: u32 = 4;
 #[derive(Clone, Debug)]
 pub struct Store {
     pub(crate) reader: SqlitePool,
-    writer: SqlitePool,
+    pub(crate) writer: SqlitePool,
     environment: Environment,
 }
 

@@ -100,6 +100,7 @@ pub(crate) async fn serve(site: &Site, configuration: &Configuration, ready: imp
         async move { watcher.run(stop).await }
     });
     let sweep = tokio::spawn(sources::sweep(site.store.clone(), site.content()?, stop.clone()));
+    let backups = tokio::spawn(crate::backups::run(site.clone(), configuration.backup.clone(), stop.clone()));
     ready(address);
     let service = web::router(app).into_make_service_with_connect_info::<SocketAddr>();
     // An open event stream would keep a graceful end waiting: after a moment the rest is cut.
@@ -110,7 +111,7 @@ pub(crate) async fn serve(site: &Site, configuration: &Configuration, ready: imp
     stop.cancel();
     let _ = tokio::time::timeout(Duration::from_secs(3), server).await;
     let _ = tokio::time::timeout(Duration::from_secs(10), ingest).await;
-    for rest in [follow, watch, sweep] {
+    for rest in [follow, watch, sweep, backups] {
         let _ = tokio::time::timeout(Duration::from_secs(1), rest).await;
     }
     let mut act = site.store.begin().await?;

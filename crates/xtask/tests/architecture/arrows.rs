@@ -18,6 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("identity", &["domain", "storage", "audit"]),
     ("ingest", &["domain", "storage", "audit", "extract", "confine", "index", "inference"]),
     ("models", &["domain", "storage", "audit", "inference"]),
+    ("operations", &["domain", "storage", "audit"]),
     ("answer", &["domain", "storage", "audit", "index", "inference", "models"]),
     ("web", &["domain", "storage", "audit", "identity", "extract", "index", "inference", "models", "ingest", "answer"]),
     ("carrel", ALL),
@@ -37,6 +38,7 @@ const ALL: &[&str] = &[
     "storage",
     "identity",
     "ingest",
+    "operations",
     "answer",
     "web",
 ];
@@ -54,6 +56,7 @@ const MUST_NOT_KNOW: &[(&str, &[&str])] = &[
     ("identity", &["axum", "tantivy", "hnsw_rs", "candle-core"]),
     ("ingest", &["axum", "sqlx", "tantivy", "hnsw_rs", "candle-core"]),
     ("models", &["axum", "sqlx", "tantivy", "hnsw_rs", "candle-core"]),
+    ("operations", &["axum", "sqlx", "tantivy", "hnsw_rs", "candle-core"]),
     ("answer", &["axum", "sqlx", "tantivy", "hnsw_rs", "candle-core"]),
     ("web", &["sqlx", "tantivy", "hnsw_rs", "candle-core", "candle-nn", "candle-transformers", "tokenizers"]),
 ];
