@@ -288,7 +288,7 @@ async fn a_question_is_answered_whole_or_as_it_is_made_within_its_filter() {
     assert_eq!(told["text"], "In the first year every employee receives 24 days of annual leave. [1]");
     assert_eq!(told["citations"][0]["title"], "Employee Handbook");
 
-    let asked = json!({ "question": "And in hours?", "conversation_id": told["conversation_id"], "stream": true });
+    let asked = json!({ "question": QUESTION, "conversation_id": told["conversation_id"], "stream": true });
     let stream = ada.post("/api/v1/ask", &asked).await.expect(StatusCode::OK);
     let events: Vec<&str> = stream.text.lines().filter_map(|line| line.strip_prefix("event: ")).collect();
     let first = |name: &str| events.iter().position(|event| *event == name).unwrap_or_else(|| panic!("{events:?}"));
