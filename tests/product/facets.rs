@@ -2,6 +2,7 @@
 
 use crate::api::program;
 use crate::with_handbook;
+use answer::{Answering, Settings};
 use axum::http::StatusCode;
 use domain::{Label, Permission};
 use identity::TokenScope;
@@ -116,6 +117,9 @@ async fn copies_are_folded_and_many_results_come_in_parts() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_answers_searching_is_all_there_is() {
     let (mut world, _) = with_handbook().await;
+    // Nor is there any model that could write one.
+    let (index, embedder) = (Arc::clone(&world.app.index), Arc::clone(world.app.answering.embedder()));
+    world.app.answering = Answering::new(world.app.store.clone(), index, embedder, None, Settings::default());
     let site = web::Site { answers: false, ..(*world.app.site).clone() };
     world.app.site = Arc::new(site);
     let mut ada = world.signed_in("ada").await;
@@ -132,6 +136,9 @@ async fn without_answers_searching_is_all_there_is() {
     let body = json!({ "model": "carrel", "messages": [{ "role": "user", "content": "How many?" }] });
     let told = world.program_of("ada").await.post("/v1/chat/completions", &body).await.expect(StatusCode::FORBIDDEN);
     assert_eq!(told.json()["error"]["code"], "answers_off");
+    world.browser().get("/readyz").await.expect(StatusCode::OK);
+    let health = world.signed_in("dora").await.get("/admin").await.expect(StatusCode::OK).body;
+    assert!(!health.contains("nothing can be answered") && !health.contains("Answer time"), "{health}");
     let asked = world.events().await.iter().filter(|entry| entry.event.action == audit::Action::QuestionAsked).count();
     assert_eq!(asked, 0);
 }

@@ -31,7 +31,10 @@ pub(crate) fn search<'a>(fields: &'a Pairs, scope: &'a AccessScope, limit: usize
         own.insert(name.trim().to_lowercase(), value.trim().to_owned());
     }
     let collections: Vec<CollectionId> = all(fields, "collection").filter_map(|id| id.parse().ok()).collect();
-    let year = one("year").map(|year| year.parse().map_err(|_| WebError::Invalid(format!("'{year}' is no year"))));
+    let year = one("year").map(|year| match year.parse() {
+        Ok(number @ 1..=9998_i16) => Ok(number),
+        _ => Err(WebError::Invalid(format!("'{year}' is no year"))),
+    });
     Ok(Search {
         query: all(fields, "q").next().unwrap_or_default(),
         scope,
@@ -177,7 +180,7 @@ mod tests {
         assert_eq!(chosen.filter.fields.get("case number").map(String::as_str), Some("12"));
         let day = chosen.filter.before.unwrap().duration_since(chosen.filter.since.unwrap());
         assert!(day.as_hours() >= 23, "the last day is inside");
-        for wrong in [("since", "last week"), ("field", "no sign"), ("year", "MMXXVI")] {
+        for wrong in [("since", "last week"), ("field", "no sign"), ("year", "MMXXVI"), ("year", "9999")] {
             assert!(search(&pairs(&[wrong]), &scope, 20).is_err(), "{wrong:?}");
         }
         assert_eq!(address(&pairs(&[("q", "a b"), ("type", ""), ("from", "20")]), 0), "/search?q=a+b");
