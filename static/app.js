@@ -502,7 +502,7 @@
   const keys = {
     "?": () => document.getElementById("keys")?.showModal(),
     "/": () => (one("[data-search]") ? one("[data-search]").focus() : (location.href = "/search")),
-    n: () => (one(".welcome") ? document.getElementById("question")?.focus() : (location.href = "/ask")),
+    n: () => (one(".welcome") ? document.getElementById("question")?.focus() : one('.main-nav [href="/ask"]')?.click()),
     j: () => step(1),
     k: () => step(-1),
   };

@@ -6,10 +6,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod access;
+mod api;
 mod batches;
 mod browser;
 mod cli;
 mod documents;
+mod facets;
 mod filters;
 mod killed;
 mod metrics;

@@ -174,8 +174,9 @@ impl Answering {
     pub(crate) async fn find(&self, question: &Question, named: &NamedGenerator) -> Result<Found, AskError> {
         let history = self.history(question).await?;
         let query = standalone(&question.text, &history);
-        let Retrieved { candidates, took } =
-            self.retrieve(&query, Mode::Hybrid, self.candidates(), &question.scope).await?;
+        let Retrieved { candidates, took } = self
+            .retrieve_within(&query, Mode::Hybrid, self.candidates(), &question.scope, &question.wishes.filter)
+            .await?;
         let confidence = confidence(&self.index, &query, &candidates);
         let candidates = self.rerank(&query, candidates).await?;
         let sources = pack(candidates, &self.settings, |text| named.generator.count_tokens(text));

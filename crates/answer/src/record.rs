@@ -311,6 +311,9 @@ fn asked_detail(text: &str, conversation: ConversationId, wishes: &Wishes) -> Va
         detail["token"] = json!(token);
         detail["documents"] = json!(!wishes.without_documents);
     }
+    if !wishes.filter.is_empty() {
+        detail["filter"] = json!(wishes.filter);
+    }
     detail
 }
 

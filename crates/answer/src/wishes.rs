@@ -1,6 +1,6 @@
 //! What a program may ask for beyond what a person at a browser does.
 
-use domain::TokenId;
+use domain::{DocumentFilter, TokenId};
 use inference::{Message, Sampling};
 use serde_json::Value;
 
@@ -23,6 +23,8 @@ pub struct Wishes {
     pub tools: Vec<Value>,
     /// How many alternatives to each token are wanted.
     pub logprobs: Option<usize>,
+    /// Only documents that it lets through are looked at.
+    pub filter: DocumentFilter,
     /// The token that the program came with.
     pub token: Option<TokenId>,
 }

@@ -124,6 +124,8 @@ impl Default for EmbedOptions {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct AnswerLimits {
+    /// Whether questions are answered at all; without it the site can be searched, and no model is loaded for answers.
+    pub(crate) enabled: bool,
     /// Passages in a prompt.
     pub(crate) passages: usize,
     /// Tokens of passages in a prompt.
@@ -247,7 +249,7 @@ impl Default for AnswerLimits {
     fn default() -> Self {
         let Settings { passages, passage_tokens, answer_tokens, least_confidence, reuse_passages, .. } =
             Settings::default();
-        Self { passages, passage_tokens, answer_tokens, least_confidence, reuse_passages }
+        Self { enabled: true, passages, passage_tokens, answer_tokens, least_confidence, reuse_passages }
     }
 }
 
@@ -309,7 +311,8 @@ impl Configuration {
     }
 
     pub(crate) fn settings(&self) -> Settings {
-        let AnswerLimits { passages, passage_tokens, answer_tokens, least_confidence, reuse_passages } = self.answer;
+        let AnswerLimits { passages, passage_tokens, answer_tokens, least_confidence, reuse_passages, .. } =
+            self.answer;
         Settings { passages, passage_tokens, answer_tokens, least_confidence, reuse_passages, ..Settings::default() }
     }
 

@@ -208,7 +208,9 @@ impl Site {
 
     /// The cross-encoder that the configuration names.
     async fn reranker(&self) -> Result<Option<Arc<Reranker>>, Failure> {
-        let Some(name) = &self.configuration.rerank.model else { return Ok(None) };
+        let Some(name) = self.configuration.rerank.model.as_ref().filter(|_| self.configuration.answer.enabled) else {
+            return Ok(None);
+        };
         let Some(model) = self.store.model(name).await? else {
             let advice = "import it with 'carrel model import', or leave the setting out";
             return Err(format!("rerank.model names '{name}', and there is no such model; {advice}").into());

@@ -28,11 +28,15 @@ pub enum TokenScope {
     Embeddings,
     /// Read the figures of `/metrics`; only an admin's token may be for that.
     Metrics,
+    /// Search, ask and read documents through Carrel's own interface.
+    Search,
+    /// Upload and delete documents, and work with jobs and lists, as far as the person may.
+    Manage,
 }
 
 impl TokenScope {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Chat, Self::Embeddings, Self::Metrics];
+    pub const ALL: [Self; 5] = [Self::Chat, Self::Embeddings, Self::Metrics, Self::Search, Self::Manage];
     /// Those that a token for programs of anyone is made for unless something else is said.
     pub const USUAL: [Self; 2] = [Self::Chat, Self::Embeddings];
 
@@ -43,6 +47,8 @@ impl TokenScope {
             Self::Chat => "chat",
             Self::Embeddings => "embeddings",
             Self::Metrics => "metrics",
+            Self::Search => "search",
+            Self::Manage => "manage",
         }
     }
 }
@@ -58,7 +64,9 @@ impl FromStr for TokenScope {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let found = Self::ALL.into_iter().find(|scope| scope.as_str() == text);
-        found.ok_or_else(|| format!("'{text}' is not what a token is for; use chat, embeddings or metrics"))
+        found.ok_or_else(|| {
+            format!("'{text}' is not what a token is for; use chat, embeddings, search, manage or metrics")
+        })
     }
 }
 

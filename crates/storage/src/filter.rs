@@ -25,23 +25,6 @@ impl Store {
     }
 }
 
-impl Store {
-    /// The media types and languages of the documents in use that `scope` allows, for a form.
-    ///
-    /// # Errors
-    /// [`crate::StorageError`].
-    pub async fn kinds_and_languages(&self, scope: &AccessScope) -> Result<(Vec<String>, Vec<String>)> {
-        let distinct = async |column: &str| {
-            let mut sql = QueryBuilder::<Sqlite>::new(format!(
-                "SELECT DISTINCT {column} FROM documents AS d WHERE d.state = 'ready' AND {column} IS NOT NULL AND "
-            ));
-            scope::push_condition(&mut sql, scope);
-            sql.build_query_scalar::<String>().fetch_all(&self.reader).await
-        };
-        Ok((distinct("d.media_type").await?, distinct("d.language").await?))
-    }
-}
-
 fn push_filter(sql: &mut QueryBuilder<Sqlite>, filter: &DocumentFilter) -> Result<()> {
     let DocumentFilter { languages, media_types, labels, author, title, path, since, before, fields } = filter;
     if !languages.is_empty() {

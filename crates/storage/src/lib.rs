@@ -15,6 +15,7 @@ mod error;
 mod figures;
 mod filter;
 mod folders;
+mod job_lists;
 mod models;
 mod outbox;
 mod publishing;

@@ -2,7 +2,7 @@
 
 use crate::rows::{Columns, count, id_list};
 use crate::scope::push_job_condition;
-use crate::{Act, JobReader, Result, StorageError, Store};
+use crate::{Act, JobReader, Page, Result, StorageError, Store};
 use domain::{BatchId, CollectionId, ContentHash, DocumentId, JobId, UserId};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -404,25 +404,7 @@ impl Store {
     /// # Errors
     /// [`crate::StorageError`].
     pub async fn jobs(&self, filter: &JobFilter, limit: u32) -> Result<Vec<Job>> {
-        let mut sql = QueryBuilder::<Sqlite>::new("SELECT * FROM jobs WHERE 1 = 1");
-        if let Some(state) = filter.state {
-            sql.push(" AND state = ").push_bind(state.as_str());
-        }
-        if let Some(batch) = filter.batch {
-            sql.push(" AND batch = ").push_bind(batch.uuid());
-        }
-        if let Some(collections) = &filter.collections {
-            sql.push(" AND collection IN (SELECT unhex(value) FROM json_each(")
-                .push_bind(id_list(collections.iter().map(|id| id.uuid())))
-                .push("))");
-        }
-        if let Some(reader) = &filter.reader {
-            sql.push(" AND ");
-            push_job_condition(&mut sql, reader);
-        }
-        sql.push(" ORDER BY created_at DESC, id DESC LIMIT ").push_bind(limit);
-        let rows = sql.build().fetch_all(&self.reader).await?;
-        rows.iter().map(job_of).collect()
+        self.jobs_page(filter, Page { offset: 0, limit }).await
     }
 
     /// The jobs of a batch, oldest first.

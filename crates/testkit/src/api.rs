@@ -71,6 +71,25 @@ impl Program {
         self.send(Method::POST, address, &[], body.to_string()).await
     }
 
+    /// Asks for something to be deleted.
+    pub async fn delete(&self, address: &str) -> Told {
+        self.send(Method::DELETE, address, &[], String::new()).await
+    }
+
+    /// Sends fields and then files of text as a form.
+    pub async fn upload(&self, address: &str, fields: &[(&str, &str)], files: &[(&str, &str)]) -> Told {
+        let mut body = String::new();
+        for (name, value) in fields {
+            body += &format!("--XX\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+        }
+        for (name, text) in files {
+            let head = format!("--XX\r\nContent-Disposition: form-data; name=\"files\"; filename=\"{name}\"");
+            body += &format!("{head}\r\n\r\n{text}\r\n");
+        }
+        body += "--XX--\r\n";
+        self.send(Method::POST, address, &[("content-type", "multipart/form-data; boundary=XX")], body).await
+    }
+
     /// Sends whatever it is, with more headers.
     ///
     /// # Panics
@@ -94,7 +113,9 @@ impl Program {
         body: String,
     ) -> axum::response::Response {
         let mut request = Request::builder().method(method).uri(address).header(header::HOST, "carrel.test");
-        request = request.header(header::CONTENT_TYPE, "application/json");
+        if headers.iter().all(|(name, _)| *name != "content-type") {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
         if let Some(token) = &self.token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }

@@ -83,6 +83,7 @@ impl TestApp {
                 data: data.path().to_owned(),
                 metrics_allow: Vec::new(),
                 examples: vec![("Handbook".to_owned(), "How many days of leave do I get?".to_owned())],
+                answers: true,
                 watch_in: vec![shares.path().to_owned()],
             }),
         };

@@ -56,6 +56,8 @@ pub struct Site {
     pub metrics_allow: Vec<Network>,
     /// Questions offered to those who have asked nothing yet: name of a collection and a question.
     pub examples: Vec<(String, String)>,
+    /// Whether questions are answered here. Without it searching is all there is, and the first page.
+    pub answers: bool,
     /// Folders in which the pages may have folders watched.
     pub watch_in: Vec<PathBuf>,
 }

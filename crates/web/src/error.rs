@@ -2,6 +2,7 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
+use identity::TokenScope;
 use std::time::Duration;
 
 /// Why a request was not done.
@@ -16,9 +17,21 @@ pub enum WebError {
     /// It is not there, or not for this person: deliberately one answer.
     #[error("there is nothing here that you can see")]
     NotFound,
+    /// A collection was named that is not there, or not for this person: deliberately one answer.
+    #[error("there is no collection '{0}' that this token may read")]
+    NoCollection(String),
     /// The person's role does not allow it.
     #[error("this is not open to your role")]
     Forbidden,
+    /// A program sent no token, or one that is not good: deliberately one answer.
+    #[error("no valid API token; send one as 'Authorization: Bearer crl_...', made on the account page")]
+    Token,
+    /// A program's token is good, but not for this.
+    #[error("this token is not for {0}; make one that is on the account page")]
+    TokenScope(TokenScope),
+    /// The site has search only.
+    #[error("asking is switched off here; search instead")]
+    AnswersOff,
     /// The form was not sent by this person's own page.
     #[error("this form has expired; go back, reload the page and send it again")]
     Forged,
@@ -39,6 +52,9 @@ pub enum WebError {
         /// The same for programs: when there is likely to be room.
         retry_after: Duration,
     },
+    /// The engine elsewhere did not answer as it should.
+    #[error("{0}")]
+    Engine(String),
     /// The disk is full.
     #[error("the disk is full; nothing was lost, an admin has to make room")]
     Full,
@@ -76,12 +92,17 @@ impl WebError {
         match self {
             Self::SignIn { .. } => (StatusCode::UNAUTHORIZED, "sign_in_required"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
+            Self::NoCollection(_) => (StatusCode::NOT_FOUND, "collection_not_found"),
             Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
+            Self::Token => (StatusCode::UNAUTHORIZED, "invalid_token"),
+            Self::TokenScope(_) => (StatusCode::FORBIDDEN, "insufficient_scope"),
+            Self::AnswersOff => (StatusCode::FORBIDDEN, "answers_off"),
             Self::Forged => (StatusCode::FORBIDDEN, "form_expired"),
             Self::Invalid(_) => (StatusCode::BAD_REQUEST, "invalid"),
             Self::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
             Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::Overloaded { .. } => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
+            Self::Engine(_) => (StatusCode::BAD_GATEWAY, "engine_failed"),
             Self::Full => (StatusCode::INSUFFICIENT_STORAGE, "disk_full"),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         }
@@ -152,6 +173,12 @@ impl From<answer::AskError> for WebError {
             E::Model(inference::ModelError::Overloaded { retry_after, .. }) => {
                 Self::Overloaded { sentence: error.to_string(), retry_after }
             }
+            E::Model(
+                inference::ModelError::RemoteUnreachable { .. }
+                | inference::ModelError::RemoteRefused { .. }
+                | inference::ModelError::RemoteBroken { .. },
+            ) => Self::Engine(error.to_string()),
+            E::Model(inference::ModelError::PromptTooLong { .. }) => Self::Invalid(error.to_string()),
             E::Storage(error) => error.into(),
             other => Self::internal(other),
         }

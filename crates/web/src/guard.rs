@@ -3,7 +3,7 @@
 
 use crate::app::App;
 use crate::error::{Problem, WebError, retry_after};
-use crate::routes::openai;
+use crate::routes::{api, openai};
 use crate::session::theme_of;
 use crate::views::{Chrome, ErrorPage, Nav};
 use askama::Template;
@@ -40,17 +40,18 @@ pub(crate) async fn guard(State(app): State<App>, mut request: Request, next: Ne
     request.extensions_mut().insert(operation);
     let path = request.uri().path();
     let for_openai = openai::is_ours(path);
+    let for_program = api::is_ours(path);
     let reader = if for_openai {
         ErrorsFor::OpenAi
-    } else if path.starts_with("/api/") || wants_json(request.headers()) {
+    } else if for_program || wants_json(request.headers()) {
         ErrorsFor::Program
     } else {
         ErrorsFor::Person
     };
     let jar = CookieJar::from_headers(request.headers());
     let cacheable = request.uri().path().starts_with("/static/");
-    // No cookie counts under /v1, so no page elsewhere can borrow someone's rights there: only a token gives any.
-    let answer = if !for_openai && foreign(request.method(), request.headers()) {
+    // No cookie counts under /v1 and /api/v1, so no page elsewhere can borrow someone's rights there: only a token gives any.
+    let answer = if !for_openai && !for_program && foreign(request.method(), request.headers()) {
         WebError::Forged.into_response()
     } else {
         next.run(request).await
@@ -61,8 +62,12 @@ pub(crate) async fn guard(State(app): State<App>, mut request: Request, next: Ne
         None => answer,
     };
     let headers = response.headers_mut();
-    if let Some(wait) = problem.and_then(|problem| problem.retry_after) {
+    if let Some(wait) = problem.as_ref().and_then(|problem| problem.retry_after) {
         headers.insert(header::RETRY_AFTER, retry_after(wait));
+    }
+    if for_program && problem.as_ref().is_some_and(|problem| problem.code == WebError::Token.code().1) {
+        // RFC 6750, section 3.
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
@@ -135,6 +140,7 @@ fn render(
             banner: None,
             flash: None,
             theme: theme_of(jar),
+            asking: app.site.answers,
         },
         status: parts.status.as_u16(),
         sentence: format!("{sentence}."),

@@ -4,13 +4,17 @@
 //! by extractors ([`session::Reader`], [`session::Posted`]); everything that goes wrong leaves as one [`WebError`],
 //! which one layer renders.
 
+mod answered;
 mod app;
 mod assets;
 mod error;
+mod finding;
 mod guard;
 mod metrics;
 mod network;
+mod programs;
 mod routes;
+mod run;
 mod session;
 mod show;
 pub mod views;

@@ -9,7 +9,7 @@ use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 use axum_extra::extract::CookieJar;
-use domain::{AccessScope, CollectionId, Label, OperationId, Permission, Role};
+use domain::{AccessScope, CollectionId, Label, OperationId, Permission, Principal, Role};
 use identity::{Authenticated, Client};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -20,6 +20,44 @@ pub(crate) const SESSION_COOKIE: &str = "carrel_session";
 /// Name of the cookie that ties a sign-in form to the browser it was shown in.
 pub(crate) const FORM_COOKIE: &str = "carrel_form";
 const THEME_COOKIE: &str = "carrel_theme";
+
+/// Somebody who acts: a person at a browser, or a program with a person's token. What either may do is decided by the
+/// same functions.
+pub(crate) trait Acting: Sync {
+    /// Whose rights count.
+    fn principal(&self) -> &Principal;
+
+    /// As audit events name the person.
+    fn actor(&self) -> Actor;
+
+    /// The request.
+    fn operation(&self) -> OperationId;
+}
+
+/// What may be read, as of now.
+pub(crate) async fn scope_of(app: &App, caller: &impl Acting) -> Result<AccessScope, WebError> {
+    Ok(app.identity.scope(caller.principal()).await?)
+}
+
+/// What may be done, collection by collection, as of now.
+pub(crate) async fn permissions_of(
+    app: &App,
+    caller: &impl Acting,
+) -> Result<BTreeMap<CollectionId, Permission>, WebError> {
+    Ok(app.identity.permissions(caller.principal()).await?)
+}
+
+/// Goes on only for someone in one of these roles; a refusal is recorded.
+pub(crate) async fn require(app: &App, caller: &impl Acting, roles: &[Role], what: &str) -> Result<(), WebError> {
+    if roles.contains(&caller.principal().user.role) {
+        return Ok(());
+    }
+    let mut act = app.store.begin().await?;
+    let denied = Event::new(Action::AccessDenied, &caller.actor(), caller.operation());
+    act.record(denied.on("page", what, what).outcome(Outcome::Denied)).await?;
+    act.commit().await?;
+    Err(WebError::Forbidden)
+}
 
 /// The person behind a request, and the request's own facts.
 pub(crate) struct Reader {
@@ -54,6 +92,20 @@ impl FromRequestParts<App> for Reader {
     }
 }
 
+impl Acting for Reader {
+    fn principal(&self) -> &Principal {
+        &self.who.principal
+    }
+
+    fn actor(&self) -> Actor {
+        self.who.actor(&self.address)
+    }
+
+    fn operation(&self) -> OperationId {
+        self.operation
+    }
+}
+
 impl Reader {
     /// As audit events name this person.
     pub(crate) fn actor(&self) -> Actor {
@@ -66,24 +118,17 @@ impl Reader {
 
     /// What may be read, as of now.
     pub(crate) async fn scope(&self, app: &App) -> Result<AccessScope, WebError> {
-        Ok(app.identity.scope(&self.who.principal).await?)
+        scope_of(app, self).await
     }
 
     /// What may be done, collection by collection, as of now.
     pub(crate) async fn permissions(&self, app: &App) -> Result<BTreeMap<CollectionId, Permission>, WebError> {
-        Ok(app.identity.permissions(&self.who.principal).await?)
+        permissions_of(app, self).await
     }
 
     /// Goes on only for someone in one of these roles; a refusal is recorded.
     pub(crate) async fn require(&self, app: &App, roles: &[Role], what: &str) -> Result<(), WebError> {
-        if roles.contains(&self.role()) {
-            return Ok(());
-        }
-        let mut act = app.store.begin().await?;
-        let denied = Event::new(Action::AccessDenied, &self.actor(), self.operation);
-        act.record(denied.on("page", what, what).outcome(Outcome::Denied)).await?;
-        act.commit().await?;
-        Err(WebError::Forbidden)
+        require(app, self, roles, what).await
     }
 
     /// The frame of a page for this person.
@@ -98,6 +143,7 @@ impl Reader {
             banner: None,
             flash: self.said.clone(),
             theme: self.theme,
+            asking: app.site.answers,
         }
     }
 

@@ -42,11 +42,17 @@ pub(crate) async fn serve(site: &Site, configuration: &Configuration, ready: imp
     let in_use = "another process works on this data directory; stop it first, or use another --data";
     let retrieval = site.retrieval().await?.ok_or(in_use)?;
     // A server without a model can still be searched, and an admin can mend it on its pages.
-    let (generator, failure) = match site.generator().await {
-        Ok(generator) => (generator, None),
-        Err(error) => (None, Some(error.to_string())),
+    let wanted = configuration.answer.enabled;
+    let (generator, failure) = match wanted {
+        false => (None, None),
+        true => match site.generator().await {
+            Ok(generator) => (generator, None),
+            Err(error) => (None, Some(error.to_string())),
+        },
     };
-    if generator.is_none() {
+    if !wanted {
+        tracing::info!("answers are switched off: no generation model is loaded, and searching is the first page");
+    } else if generator.is_none() {
         let reason = failure.as_deref().unwrap_or("'carrel model import' adds one");
         tracing::warn!("no generation model is in use: search works, answers do not; {reason}");
     }
@@ -82,6 +88,7 @@ pub(crate) async fn serve(site: &Site, configuration: &Configuration, ready: imp
             data: site.data.clone(),
             metrics_allow: configuration.metrics.allow.clone(),
             examples: examples(site).await?,
+            answers: wanted,
             watch_in: site.sources().allow.clone(),
         }),
     };
@@ -93,7 +100,12 @@ pub(crate) async fn serve(site: &Site, configuration: &Configuration, ready: imp
     });
     let follow = tokio::spawn({
         let stop = stop.clone();
-        async move { models.follow(stop).await }
+        // Without answers no model is loaded, whatever the list of models says.
+        async move {
+            if wanted {
+                models.follow(stop).await
+            }
+        }
     });
     let watch = tokio::spawn({
         let stop = stop.clone();

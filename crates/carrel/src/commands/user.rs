@@ -65,7 +65,7 @@ pub(crate) enum Command {
         /// What the token is called in lists and in the audit log
         #[arg(long, default_value = "console")]
         label: String,
-        /// chat, embeddings, or for an admin metrics; without it, chat and embeddings
+        /// chat, embeddings, search, manage, or for an admin metrics; without it, chat and embeddings
         #[arg(long, value_name = "SCOPE")]
         scope: Vec<TokenScope>,
     },

@@ -18,6 +18,9 @@ const LISTED: u32 = 60;
 
 /// `GET /ask`
 pub(crate) async fn get(State(app): State<App>, reader: Reader) -> Result<Response, WebError> {
+    if !app.site.answers {
+        return Ok(Redirect::to("/search").into_response());
+    }
     page(&desk(&app, &reader, None).await?)
 }
 
@@ -28,6 +31,9 @@ pub(crate) async fn conversation(
     Path(id): Path<String>,
 ) -> Result<Response, WebError> {
     let id: ConversationId = id.parse().map_err(|_| WebError::NotFound)?;
+    if !app.site.answers {
+        return Err(WebError::NotFound);
+    }
     let owner = reader.who.principal.user.id;
     let conversation = app.store.conversation(id, owner).await?.ok_or(WebError::NotFound)?;
     page(&desk(&app, &reader, Some(conversation)).await?)
@@ -36,6 +42,9 @@ pub(crate) async fn conversation(
 /// `POST /ask`
 pub(crate) async fn post(State(app): State<App>, posted: Posted) -> Result<Response, WebError> {
     let Posted { reader, fields } = posted;
+    if !app.site.answers {
+        return Err(WebError::AnswersOff);
+    }
     let conversation = match fields.get("conversation") {
         "" => None,
         id => Some(id.parse::<ConversationId>().map_err(|_| WebError::NotFound)?),

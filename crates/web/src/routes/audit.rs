@@ -29,16 +29,16 @@ const NEIGHBOURS: u64 = 4;
 #[derive(Deserialize, Default)]
 pub(crate) struct Wanted {
     #[serde(default)]
-    from: String,
+    pub(crate) from: String,
     #[serde(default)]
-    to: String,
+    pub(crate) to: String,
     #[serde(default)]
-    person: String,
+    pub(crate) person: String,
     #[serde(default)]
-    action: String,
+    pub(crate) action: String,
     #[serde(default)]
-    text: String,
-    before: Option<u64>,
+    pub(crate) text: String,
+    pub(crate) before: Option<u64>,
 }
 
 /// `GET /audit`
@@ -155,7 +155,7 @@ async fn log(
 }
 
 /// What is looked for, as the store takes it; days are local and whole.
-fn stored_filter(wanted: &Wanted) -> Result<storage::AuditFilter, String> {
+pub(crate) fn stored_filter(wanted: &Wanted) -> Result<storage::AuditFilter, String> {
     let day = |text: &str, days_later: i64| -> Result<Option<Timestamp>, String> {
         if text.is_empty() {
             return Ok(None);

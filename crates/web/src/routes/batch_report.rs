@@ -5,7 +5,7 @@ use crate::app::App;
 use crate::error::WebError;
 use crate::routes::batches::find;
 use crate::routes::jobs::job_reader;
-use crate::session::Reader;
+use crate::session::{Acting, Reader};
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::header;
@@ -30,20 +30,20 @@ pub(crate) async fn json(State(app): State<App>, reader: Reader, Path(id): Path<
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
+pub(crate) enum Form {
     Csv,
     Json,
 }
 
-async fn report(app: &App, reader: &Reader, id: &str, form: Form) -> Result<Response, WebError> {
-    let batch = find(app, reader, id).await?;
+pub(crate) async fn report(app: &App, caller: &impl Acting, id: &str, form: Form) -> Result<Response, WebError> {
+    let batch = find(app, caller, id).await?;
     let (kind, ending) = match form {
         Form::Csv => ("text/csv; charset=utf-8", "csv"),
         Form::Json => ("application/json", "json"),
     };
     let disposition = format!("attachment; filename=\"failures-{}.{ending}\"", batch.id);
     let headers = [(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, disposition)];
-    let body = Body::from_stream(pieces(app.store.clone(), batch.id, form, job_reader(app, reader).await?));
+    let body = Body::from_stream(pieces(app.store.clone(), batch.id, form, job_reader(app, caller).await?));
     Ok((headers, body).into_response())
 }
 

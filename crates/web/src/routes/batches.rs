@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::error::WebError;
 use crate::routes::jobs::{back_to, job_reader, job_row, worked_on};
-use crate::session::{Posted, Reader};
+use crate::session::{Acting, Posted, Reader};
 use crate::show::{about, grouped, moment, page, rate, size};
 use crate::views::{BatchCounts, BatchPage, BatchView, JobState, Nav, Pager};
 use ::audit::{Action, Actor, Event};
@@ -158,11 +158,11 @@ pub(crate) async fn change(
 }
 
 /// The batch, if its collection is among these. One of another collection answers as one that does not exist.
-pub(crate) async fn find(app: &App, reader: &Reader, id: &str) -> Result<Batch, WebError> {
+pub(crate) async fn find(app: &App, caller: &impl Acting, id: &str) -> Result<Batch, WebError> {
     let id: BatchId = id.parse().map_err(|_| WebError::NotFound)?;
     let batch = app.store.batch(id).await?.ok_or(WebError::NotFound)?;
-    let works = worked_on(app, reader).await?.is_none_or(|collections| collections.contains(&batch.collection));
-    let allowed = works && app.store.batch_is_for(&batch, &job_reader(app, reader).await?).await?;
+    let works = worked_on(app, caller).await?.is_none_or(|collections| collections.contains(&batch.collection));
+    let allowed = works && app.store.batch_is_for(&batch, &job_reader(app, caller).await?).await?;
     if allowed { Ok(batch) } else { Err(WebError::NotFound) }
 }
 

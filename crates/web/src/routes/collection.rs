@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::error::WebError;
 use crate::routes::batches::batch_view;
 use crate::routes::jobs::{job_reader, job_row};
-use crate::session::Reader;
+use crate::session::{Acting, Reader, permissions_of};
 use crate::show::{day, kind, page, size};
 use crate::views::{
     BatchView, CollectionPage, DocumentRow, GrantRow, GrantsEditor, JobRow, JobsPartial, Nav, Pager, PrincipalChoice,
@@ -85,12 +85,12 @@ pub(crate) async fn get(
 /// A collection in which this person has at least `least`. One without any grant answers as if it were not there.
 pub(crate) async fn find(
     app: &App,
-    reader: &Reader,
+    caller: &impl Acting,
     id: &str,
     least: Permission,
 ) -> Result<(Collection, Permission), WebError> {
     let id: CollectionId = id.parse().map_err(|_| WebError::NotFound)?;
-    let permission = reader.permissions(app).await?.get(&id).copied().ok_or(WebError::NotFound)?;
+    let permission = permissions_of(app, caller).await?.get(&id).copied().ok_or(WebError::NotFound)?;
     let collection = app.store.collection(id).await?.ok_or(WebError::NotFound)?;
     if permission < least { Err(WebError::Forbidden) } else { Ok((collection, permission)) }
 }

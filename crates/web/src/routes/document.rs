@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::error::WebError;
-use crate::session::Reader;
+use crate::session::{Acting, Reader, scope_of};
 use crate::show::{day, kind, language, moment, page, size};
 use crate::views::{CitationNav, DocumentLink, DocumentPage, Nav, Pager, Part, PassageView, Place, VersionLink};
 use ::audit::{Action, Event, Outcome};
@@ -22,7 +22,7 @@ const PART: usize = 120;
 /// Versions, and files found in a file, on one page.
 const LISTED: u32 = 100;
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub(crate) struct Wanted {
     passage: Option<String>,
     answer: Option<String>,
@@ -30,14 +30,21 @@ pub(crate) struct Wanted {
     version: Option<u32>,
 }
 
+impl Wanted {
+    /// The document in a version, or as it is now.
+    pub(crate) fn at(version: Option<u32>) -> Self {
+        Self { version, ..Self::default() }
+    }
+}
+
 /// A document that may be read, in one of its versions.
-struct Opened {
-    document: Document,
-    scope: AccessScope,
+pub(crate) struct Opened {
+    pub(crate) document: Document,
+    pub(crate) scope: AccessScope,
     /// All versions, the newest first.
-    versions: Vec<Version>,
+    pub(crate) versions: Vec<Version>,
     /// The one that was asked for; none before the first was read.
-    version: Option<Version>,
+    pub(crate) version: Option<Version>,
     /// The passage that was asked for.
     cited: Option<Passage>,
 }
@@ -164,6 +171,11 @@ pub(crate) async fn original(
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, WebError> {
     let opened = open(&app, &reader, &id, &wanted).await?;
+    download(&app, &opened).await
+}
+
+/// The original bytes of what was opened, as a file.
+pub(crate) async fn download(app: &App, opened: &Opened) -> Result<Response, WebError> {
     let (content, hash) = (app.content.clone(), opened.content());
     let bytes = tokio::task::spawn_blocking(move || content.get(&hash)).await.map_err(WebError::internal)??;
     let name = opened.document.source.rsplit(['/', '\\']).next().unwrap_or("document");
@@ -185,9 +197,9 @@ pub(crate) async fn original(
 
 /// The document in the version that is wanted, if this person may read it; both outcomes are recorded. One that is
 /// hidden answers as one that does not exist, and takes the same steps to say so.
-async fn open(app: &App, reader: &Reader, id: &str, wanted: &Wanted) -> Result<Opened, WebError> {
+pub(crate) async fn open(app: &App, caller: &impl Acting, id: &str, wanted: &Wanted) -> Result<Opened, WebError> {
     let id: DocumentId = id.parse().map_err(|_| WebError::NotFound)?;
-    let scope = reader.scope(app).await?;
+    let scope = scope_of(app, caller).await?;
     let allowed = app.store.document(id, &scope).await?;
     // For the auditor only: what it was that was refused.
     let known = app.store.document_for_ingest(id).await?;
@@ -215,7 +227,7 @@ async fn open(app: &App, reader: &Reader, id: &str, wanted: &Wanted) -> Result<O
         "version": opened.as_ref().map_or(wanted.version, |opened| Some(opened.number())),
         "content": opened.as_ref().map(Opened::content),
     });
-    let event = Event::new(action, &reader.actor(), reader.operation).on("document", id, name);
+    let event = Event::new(action, &caller.actor(), caller.operation()).on("document", id, name);
     let mut act = app.store.begin().await?;
     act.record(event.outcome(outcome).detail(detail)).await?;
     act.commit().await?;

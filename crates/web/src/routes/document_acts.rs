@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::error::WebError;
-use crate::session::{Posted, Reader};
+use crate::session::{Acting, Posted, Reader, permissions_of, scope_of};
 use crate::show::page;
 use crate::views::{ConfirmPage, Nav};
 use ::audit::{Action, Event};
@@ -61,25 +61,30 @@ pub(crate) async fn delete(
     Path(id): Path<String>,
     posted: Posted,
 ) -> Result<Response, WebError> {
-    let reader = posted.reader;
-    let document = writable(&app, &reader, &id, Permission::Write).await?;
+    let document = remove(&app, &posted.reader, &id).await?;
+    Ok(Redirect::to(&format!("/collections/{}?said=deleted", document.collection)).into_response())
+}
+
+/// Deletes a document, together with its event; the next query no longer finds it.
+pub(crate) async fn remove(app: &App, caller: &impl Acting, id: &str) -> Result<Document, WebError> {
+    let document = writable(app, caller, id, Permission::Write).await?;
     let mut act = app.store.begin().await?;
     act.delete_document(document.id).await?;
-    let event = Event::new(Action::DocumentDeleted, &reader.actor(), reader.operation)
+    let event = Event::new(Action::DocumentDeleted, &caller.actor(), caller.operation())
         .on("document", document.id, &document.title)
         .detail(json!({ "source": document.source, "content": document.content, "versions": document.version }));
     act.record(event).await?;
     act.commit().await?;
     app.publisher.catch_up().await?;
     // Its originals go with the next sweep: one of them may just be coming in again.
-    Ok(Redirect::to(&format!("/collections/{}?said=deleted", document.collection)).into_response())
+    Ok(document)
 }
 
 /// A document that this person may read and has at least `least` over.
-async fn writable(app: &App, reader: &Reader, id: &str, least: Permission) -> Result<Document, WebError> {
+async fn writable(app: &App, caller: &impl Acting, id: &str, least: Permission) -> Result<Document, WebError> {
     let id: DocumentId = id.parse().map_err(|_| WebError::NotFound)?;
-    let scope = reader.scope(app).await?;
+    let scope = scope_of(app, caller).await?;
     let document = app.store.document(id, &scope).await?.ok_or(WebError::NotFound)?;
-    let permission = reader.permissions(app).await?.get(&document.collection).copied();
+    let permission = permissions_of(app, caller).await?.get(&document.collection).copied();
     if permission >= Some(least) { Ok(document) } else { Err(WebError::Forbidden) }
 }

@@ -19,12 +19,14 @@ pub(crate) async fn alive() -> &'static str {
     "ok\n"
 }
 
-/// `GET /readyz`: questions can be answered.
+/// `GET /readyz`: questions can be answered, or where there are no answers, passages found.
 pub(crate) async fn ready(State(app): State<App>) -> Response {
     let database = app.store.audit_last().await.is_ok();
     let model = app.answering.generator().is_some();
-    let status = if database && model { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({ "database": database, "generation_model": model }))).into_response()
+    let status =
+        if database && (model || !app.site.answers) { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(json!({ "database": database, "generation_model": model, "answers": app.site.answers })))
+        .into_response()
 }
 
 /// `GET /admin`
@@ -78,6 +80,10 @@ pub(crate) async fn get(State(app): State<App>, reader: Reader) -> Result<Respon
         disk(&app),
         arithmetic(&Arithmetic::of_this_machine()),
     ];
+    if !app.site.answers {
+        // The first two are about answers.
+        cards.drain(..2);
+    }
     if let Some((count, hash)) = audited {
         let detail = format!("head {}…", &hash.to_string()[..8]);
         cards.push(card("Audit log", count.to_string(), "events", detail, HealthState::Good));
@@ -88,7 +94,7 @@ pub(crate) async fn get(State(app): State<App>, reader: Reader) -> Result<Respon
     let models: Vec<ModelRow> = app.store.models().await?.into_iter().filter(used).map(model_row).collect();
     let state = cards.iter().map(|card| card.state).max().unwrap_or(HealthState::Good);
     let verdict = match (state, app.answering.generator()) {
-        (_, None) => "No generation model is in use: nothing can be answered.".to_owned(),
+        (_, None) if app.site.answers => "No generation model is in use: nothing can be answered.".to_owned(),
         (HealthState::Good, _) => "All is well.".to_owned(),
         _ => {
             let names: Vec<String> =

@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::error::WebError;
 use crate::routes::batches;
-use crate::session::{Posted, Reader};
+use crate::session::{Acting, Posted, Reader, permissions_of, scope_of};
 use crate::show::{moment, page, size};
 use crate::views::{JobFilter, JobRow, JobState, JobsPage, Nav};
 use ::audit::{Action, Event};
@@ -72,14 +72,7 @@ pub(crate) async fn cancel(
     Path(id): Path<String>,
     posted: Posted,
 ) -> Result<Response, WebError> {
-    let job = workable(&app, &posted.reader, &id).await?;
-    let mut act = app.store.begin().await?;
-    let cancelled = act.cancel(job.id).await?;
-    if cancelled {
-        let event = Event::new(Action::JobCancelled, &posted.reader.actor(), posted.reader.operation);
-        act.record(event.on("job", job.id, &job.source)).await?;
-        act.commit().await?;
-    }
+    let (job, cancelled) = change(&app, &posted.reader, &id, JobAct::Cancel).await?;
     Ok(done(&posted, &job, if cancelled { "cancelled" } else { "too-late" }))
 }
 
@@ -89,15 +82,42 @@ pub(crate) async fn retry(
     Path(id): Path<String>,
     posted: Posted,
 ) -> Result<Response, WebError> {
-    let job = workable(&app, &posted.reader, &id).await?;
+    let (job, retried) = change(&app, &posted.reader, &id, JobAct::Retry).await?;
+    Ok(done(&posted, &job, if retried { "retried" } else { "too-late" }))
+}
+
+/// What can be done with one job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum JobAct {
+    Cancel,
+    Retry,
+}
+
+impl JobAct {
+    /// The act with this name in an address.
+    pub(crate) fn of(name: &str) -> Option<Self> {
+        match name {
+            "cancel" => Some(Self::Cancel),
+            "retry" => Some(Self::Retry),
+            _ => None,
+        }
+    }
+}
+
+/// Does it, together with its event, if the job is still in a state for that; says whether it was.
+pub(crate) async fn change(app: &App, caller: &impl Acting, id: &str, what: JobAct) -> Result<(Job, bool), WebError> {
+    let job = workable(app, caller, id).await?;
     let mut act = app.store.begin().await?;
-    let retried = act.retry(job.id).await?;
-    if retried {
-        let event = Event::new(Action::JobRetried, &posted.reader.actor(), posted.reader.operation);
+    let (changed, action) = match what {
+        JobAct::Cancel => (act.cancel(job.id).await?, Action::JobCancelled),
+        JobAct::Retry => (act.retry(job.id).await?, Action::JobRetried),
+    };
+    if changed {
+        let event = Event::new(action, &caller.actor(), caller.operation());
         act.record(event.on("job", job.id, &job.source)).await?;
         act.commit().await?;
     }
-    Ok(done(&posted, &job, if retried { "retried" } else { "too-late" }))
+    Ok((job, changed))
 }
 
 fn done(posted: &Posted, job: &Job, said: &str) -> Response {
@@ -115,23 +135,24 @@ pub(crate) fn back_to(name: &str, collection: CollectionId, batch: Option<BatchI
 }
 
 /// The collections whose jobs this person sees: all for an admin, else those that may be written.
-pub(crate) async fn worked_on(app: &App, reader: &Reader) -> Result<Option<Vec<CollectionId>>, WebError> {
-    if reader.role() == Role::Admin {
+pub(crate) async fn worked_on(app: &App, caller: &impl Acting) -> Result<Option<Vec<CollectionId>>, WebError> {
+    if caller.principal().user.role == Role::Admin {
         return Ok(None);
     }
-    let permissions = reader.permissions(app).await?.into_iter();
+    let permissions = permissions_of(app, caller).await?.into_iter();
     Ok(Some(permissions.filter(|(_, p)| *p >= Permission::Write).map(|(id, _)| id).collect()))
 }
 
 /// Of which jobs this person may read: nobody's name or failure tells of a document above the reader's clearance.
-pub(crate) async fn job_reader(app: &App, reader: &Reader) -> Result<JobReader, WebError> {
-    Ok(JobReader { user: reader.who.principal.user.id, scope: reader.scope(app).await? })
+pub(crate) async fn job_reader(app: &App, caller: &impl Acting) -> Result<JobReader, WebError> {
+    Ok(JobReader { user: caller.principal().user.id, scope: scope_of(app, caller).await? })
 }
 
-async fn workable(app: &App, reader: &Reader, id: &str) -> Result<Job, WebError> {
+/// The job, if its collection is among these and it may be read of. Any other answers as one that does not exist.
+pub(crate) async fn workable(app: &App, caller: &impl Acting, id: &str) -> Result<Job, WebError> {
     let id: JobId = id.parse().map_err(|_| WebError::NotFound)?;
-    let job = app.store.job_for(id, &job_reader(app, reader).await?).await?.ok_or(WebError::NotFound)?;
-    let allowed = worked_on(app, reader).await?.is_none_or(|collections| collections.contains(&job.collection));
+    let job = app.store.job_for(id, &job_reader(app, caller).await?).await?.ok_or(WebError::NotFound)?;
+    let allowed = worked_on(app, caller).await?.is_none_or(|collections| collections.contains(&job.collection));
     if allowed { Ok(job) } else { Err(WebError::NotFound) }
 }
 

@@ -1,6 +1,7 @@
 //! The routes, one file for each kind of thing.
 
 mod account;
+pub(crate) mod api;
 mod ask;
 mod audit;
 mod batch_report;
@@ -16,7 +17,7 @@ mod jobs;
 mod library;
 mod metrics;
 mod models;
-mod narrowing;
+pub(crate) mod narrowing;
 pub(crate) mod openai;
 mod people;
 mod search;
@@ -29,7 +30,7 @@ use crate::error::WebError;
 use crate::metrics::count;
 use crate::{assets, guard};
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::middleware::from_fn_with_state;
 use axum::response::Redirect;
 use axum::routing::{get, post};
@@ -39,7 +40,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 /// All routes over `app`.
 pub fn router(app: App) -> Router {
     Router::new()
-        .route("/", get(|| async { Redirect::to("/ask") }))
+        .route("/", get(home))
         .route("/sign-in", get(sign_in::get).post(sign_in::post))
         .route("/sign-out", post(sign_in::sign_out))
         .route("/ask", get(ask::get).post(ask::post))
@@ -97,6 +98,7 @@ pub fn router(app: App) -> Router {
         .route("/account/tokens", post(account::make_token))
         .route("/account/tokens/{id}/revoke", post(account::revoke_token))
         .merge(openai::routes())
+        .merge(api::routes(&app))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::get))
@@ -112,4 +114,9 @@ pub fn router(app: App) -> Router {
         .layer(from_fn_with_state(app.clone(), guard::guard))
         .layer(from_fn_with_state(app.clone(), count))
         .with_state(app)
+}
+
+/// The page that people begin with.
+async fn home(State(app): State<App>) -> Redirect {
+    Redirect::to(if app.site.answers { "/ask" } else { "/search" })
 }

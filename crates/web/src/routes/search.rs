@@ -2,182 +2,114 @@
 
 use crate::app::App;
 use crate::error::WebError;
+use crate::finding::{FoundPassage, LONGEST_QUERY, also_in, find};
 use crate::routes::narrowing;
 use crate::session::Reader;
-use crate::show::page;
-use crate::views::{Facet, Nav, Place, SearchPage, SearchResult};
-use answer::{Candidate, Source};
+use crate::show::{grouped, page};
+use crate::views::{Copy, Nav, Pager, Place, SearchPage, SearchResult};
+use answer::Candidate;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
-use domain::CollectionId;
-use index::Mode;
+use domain::{AccessScope, CollectionId};
 use std::collections::BTreeMap;
 
+/// Results on one page.
 const RESULTS: usize = 20;
-/// Characters of a snippet.
-const SNIPPET: usize = 320;
-const LONGEST_QUERY: usize = 400;
+/// Copies of a passage that are named.
+const COPIES: usize = 5;
 
-/// `GET /search?q=&collection=`
+/// `GET /search?q=&collection=&type=&language=&year=&from=…`
 pub(crate) async fn get(State(app): State<App>, reader: Reader, RawQuery(raw): RawQuery) -> Result<Response, WebError> {
-    let fields = pairs(raw.as_deref().unwrap_or_default());
-    let query: String = fields.iter().find(|(name, _)| name == "q").map_or("", |(_, q)| q.trim()).to_owned();
-    let asked: Vec<CollectionId> =
-        fields.iter().filter(|(name, _)| name == "collection").filter_map(|(_, id)| id.parse().ok()).collect();
-    let all = reader.scope(&app).await?;
-    let scope = if asked.is_empty() { all.clone() } else { all.narrowed_to(&asked) };
-    let names: BTreeMap<CollectionId, String> = {
-        let allowed: Vec<_> = all.collections().collect();
-        let known = app.store.collections().await?;
-        known.into_iter().filter(|c| allowed.contains(&c.id)).map(|c| (c.id, c.name)).collect()
-    };
-    let filter = narrowing::filter(&fields);
-    let (kinds, languages) = app.store.kinds_and_languages(&all).await?;
-    let too_long = query.chars().count() > LONGEST_QUERY;
+    let fields: Vec<(String, String)> =
+        serde_urlencoded::from_str(raw.as_deref().unwrap_or_default()).unwrap_or_default();
+    let scope = reader.scope(&app).await?;
+    let search = narrowing::search(&fields, &scope, RESULTS);
+    let query = fields.iter().find(|(name, _)| name == "q").map_or("", |(_, q)| q.trim());
     let mut shown = SearchPage {
         chrome: reader.chrome(&app, "Search", Nav::Search),
-        query,
+        query: query.to_owned(),
         results: Vec::new(),
+        found: 0,
+        capped: false,
         facets: Vec::new(),
         time: None,
-        passages: app.store.passage_count(&all).await?,
-        narrowing: narrowing::shown(&fields, &kinds, &languages),
-        error: match &filter {
-            _ if too_long => Some(format!("A search has at most {LONGEST_QUERY} characters.")),
-            Err(error) => Some(error.to_string()),
-            Ok(_) => None,
-        },
+        // Counting them takes a look at every document, so only the page that says the number does.
+        passages: if query.is_empty() { app.store.passage_count(&scope).await? } else { 0 },
+        narrowing: narrowing::shown(&fields),
+        pager: None,
+        error: None,
     };
-    let mut counts: BTreeMap<CollectionId, u64> = BTreeMap::new();
-    if let Ok(filter) = &filter
-        && !shown.query.is_empty()
-        && !too_long
-    {
-        let found = app.answering.retrieve_within(&shown.query, Mode::Hybrid, RESULTS, &scope, filter).await?;
-        shown.time = Some(format!("{} ms", found.took.as_millis().max(1)));
-        record(&app, &reader, &shown.query, &found.candidates).await?;
-        let terms = app.index.terms(&shown.query, None);
-        for candidate in found.candidates {
-            *counts.entry(candidate.document.collection).or_default() += 1;
-            let collection = names.get(&candidate.document.collection).cloned().unwrap_or_default();
-            shown.results.push(result(&app, candidate, collection, &terms));
+    match search {
+        Err(error) => shown.error = Some(sentence(&error)),
+        Ok(_) if query.chars().count() > LONGEST_QUERY => {
+            shown.error = Some(format!("A search has at most {LONGEST_QUERY} characters."));
         }
-        shown.chrome.banner = shown.results.iter().map(|result| result.label).max();
+        Ok(search) if !query.is_empty() => {
+            let names = names(&app, &scope).await?;
+            let found = find(&app, &reader, &search).await?;
+            shown.time = Some(format!("{} ms", found.took.as_millis().max(1)));
+            (shown.found, shown.capped) = (found.passages.0 as u64, found.passages.1);
+            shown.facets = narrowing::facets(&fields, &found.facets, &names);
+            shown.pager = pager(&fields, search.offset, found.results.len(), found.passages.0);
+            shown.results = found.results.into_iter().map(|found| result(found, &names)).collect();
+            let labels = shown
+                .results
+                .iter()
+                .flat_map(|result| std::iter::once(result.label).chain(result.copies.iter().map(|copy| copy.label)));
+            shown.chrome.banner = labels.max();
+        }
+        Ok(_) => {}
     }
-    shown.facets = names
-        .into_iter()
-        .map(|(id, name)| Facet {
-            id: id.to_string(),
-            name,
-            count: counts.get(&id).copied().unwrap_or(0),
-            selected: asked.contains(&id),
-        })
-        .collect();
-    shown.facets.sort_by(|a, b| a.name.cmp(&b.name));
     page(&shown)
 }
 
-/// Writes down what was searched for and what is about to be shown.
-async fn record(app: &App, reader: &Reader, query: &str, candidates: &[Candidate]) -> Result<(), WebError> {
-    let sources: Vec<Source> = (1..)
-        .zip(candidates)
-        .map(|(rank, candidate)| Source {
-            rank,
-            passage: candidate.passage.clone(),
-            document: candidate.document.clone(),
-            score: candidate.hit.cosine.unwrap_or_default(),
-        })
-        .collect();
-    Ok(app.answering.record_search(query, &sources, &reader.actor(), reader.operation).await?)
+/// The collections of a scope with their names.
+async fn names(app: &App, scope: &AccessScope) -> Result<BTreeMap<CollectionId, String>, WebError> {
+    let allowed: Vec<_> = scope.collections().collect();
+    let known = app.store.collections().await?;
+    Ok(known.into_iter().filter(|c| allowed.contains(&c.id)).map(|c| (c.id, c.name)).collect())
 }
 
-fn result(app: &App, candidate: Candidate, collection: String, terms: &[String]) -> SearchResult {
-    let Candidate { passage, document, .. } = candidate;
+fn sentence(error: &WebError) -> String {
+    let mut sentence = format!("{error}.");
+    if let Some(first) = sentence.get(..1) {
+        sentence.replace_range(..1, &first.to_uppercase());
+    }
+    sentence
+}
+
+fn pager(fields: &narrowing::Pairs, from: usize, listed: usize, total: usize) -> Option<Pager> {
+    let to = from + listed;
+    (from > 0 || to < total).then(|| Pager {
+        summary: format!("{}–{} of {}", grouped(from as u64 + 1), grouped(to as u64), grouped(total as u64)),
+        previous: (from > 0).then(|| narrowing::address(fields, from.saturating_sub(RESULTS))),
+        next: (to < total).then(|| narrowing::address(fields, from + RESULTS)),
+    })
+}
+
+fn result(found: FoundPassage, names: &BTreeMap<CollectionId, String>) -> SearchResult {
+    let FoundPassage { candidate: Candidate { passage, document, .. }, snippet, copies } = found;
+    let copies = also_in(&document, &copies);
     SearchResult {
-        snippet: snippet(&passage.text, |word| {
-            let stems = app.index.terms(word, document.language.as_deref());
-            stems.iter().any(|stem| terms.contains(stem))
-        }),
+        more_copies: copies.len().saturating_sub(COPIES) as u64,
+        copies: copies
+            .into_iter()
+            .take(COPIES)
+            .map(|copy| Copy {
+                document: copy.document.id.to_string(),
+                passage: copy.passage.id.to_string(),
+                title: copy.document.title.clone(),
+                label: copy.document.label,
+            })
+            .collect(),
+        snippet,
         document: document.id.to_string(),
         passage: passage.id.to_string(),
-        title: document.title,
         heading: passage.heading_path.join(" › "),
-        collection,
+        collection: names.get(&document.collection).cloned().unwrap_or_default(),
         place: Place::of(&passage, &document.media_type),
         version: passage.version,
         label: document.label,
-    }
-}
-
-/// The part of `text` with the most words that match, in marked and unmarked pieces.
-pub(crate) fn snippet(text: &str, matches: impl Fn(&str) -> bool) -> Vec<(bool, String)> {
-    let mut pieces: Vec<(bool, &str)> = Vec::new();
-    let mut rest = text;
-    while !rest.is_empty() {
-        let word = rest.find(|c: char| !c.is_alphanumeric()).unwrap_or(rest.len());
-        let gap = rest.find(char::is_alphanumeric).unwrap_or(rest.len());
-        let (end, marked) = if word > 0 { (word, matches(&rest[..word])) } else { (gap, false) };
-        pieces.push((marked, &rest[..end]));
-        rest = &rest[end..];
-    }
-    let total: usize = pieces.iter().map(|(_, piece)| piece.chars().count()).sum();
-    let begin = if total <= SNIPPET { 0 } else { densest(&pieces) };
-    let mut shown: Vec<(bool, String)> = Vec::new();
-    if begin > 0 {
-        shown.push((false, "… ".to_owned()));
-    }
-    let mut length = 0;
-    for (marked, piece) in &pieces[begin..] {
-        if length >= SNIPPET {
-            shown.push((false, " …".to_owned()));
-            break;
-        }
-        length += piece.chars().count();
-        match shown.last_mut() {
-            Some((before, text)) if before == marked => text.push_str(piece),
-            _ => shown.push((*marked, (*piece).to_owned())),
-        }
-    }
-    shown
-}
-
-/// The piece at which a snippet with the most matches begins.
-fn densest(pieces: &[(bool, &str)]) -> usize {
-    let count = |begin: usize| {
-        let mut length = 0;
-        let inside = pieces[begin..].iter().take_while(|(_, piece)| {
-            length += piece.chars().count();
-            length <= SNIPPET
-        });
-        inside.filter(|(marked, _)| *marked).count()
-    };
-    let starts_word = |at: &usize| pieces[*at].1.starts_with(char::is_alphanumeric);
-    let best = (0..pieces.len()).filter(starts_word).max_by_key(|at| (count(*at), std::cmp::Reverse(*at)));
-    best.unwrap_or(0)
-}
-
-/// The fields of a query.
-fn pairs(query: &str) -> Vec<(String, String)> {
-    serde_urlencoded::from_str(query).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_snippet_shows_where_the_words_are() {
-        let text = format!("{} Annual leave is 24 days. {}", "Nothing here. ".repeat(40), "More of it. ".repeat(40));
-        let found = snippet(&text, |word| ["Annual", "leave", "days"].contains(&word));
-        let marked: Vec<&str> = found.iter().filter(|(marked, _)| *marked).map(|(_, piece)| piece.as_str()).collect();
-        assert_eq!(marked, ["Annual", "leave", "days"]);
-        let length: usize = found.iter().map(|(_, piece)| piece.chars().count()).sum();
-        assert!(length < SNIPPET + 40);
-    }
-
-    #[test]
-    fn a_short_text_is_shown_whole() {
-        let found = snippet("Soup of the day", |_| false);
-        assert_eq!(found, [(false, "Soup of the day".to_owned())]);
+        title: document.title,
     }
 }

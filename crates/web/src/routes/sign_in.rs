@@ -93,6 +93,7 @@ fn form(app: &App, jar: &CookieJar, name: String, next: String, error: Option<St
         banner: None,
         flash: None,
         theme: theme_of(jar),
+        asking: app.site.answers,
     };
     SignInPage { chrome, name, error, next }
 }

@@ -21,6 +21,8 @@ pub struct Chrome {
     pub flash: Option<Flash>,
     /// Light, dark, or as the reader's system says.
     pub theme: Theme,
+    /// Whether the site answers questions; if not, it can be searched.
+    pub asking: bool,
 }
 
 /// The signed-in person, as the frame names them.
@@ -112,9 +114,11 @@ impl Chrome {
             let (href, text) = nav.link();
             NavItem { href, text, current: *nav == self.active, apart }
         };
+        let offered = |nav: &&Nav| self.asking || !matches!(nav, Nav::Ask | Nav::Compare);
         let reading = [Nav::Ask, Nav::Search, Nav::Library];
-        let duties = Nav::duties(person.role).iter().enumerate().map(|(index, nav)| item(nav, index == 0));
-        reading.iter().map(|nav| item(nav, false)).chain(duties).collect()
+        let duties = Nav::duties(person.role).iter().filter(offered).enumerate();
+        let duties = duties.map(|(index, nav)| item(nav, index == 0));
+        reading.iter().filter(offered).map(|nav| item(nav, false)).chain(duties).collect()
     }
 }
 
@@ -231,6 +235,7 @@ impl Chrome {
             banner: Some(Label::Internal),
             flash: None,
             theme: Theme::Auto,
+            asking: true,
         }
     }
 }

@@ -49,7 +49,7 @@ pub use messages::{ConfirmPage, ErrorPage, SignInPage};
 pub use models::{ElsewhereView, InboxRow, MemoryView, ModelDone, ModelStanding, ModelView, ModelWork, ModelsPage};
 pub use people::{GroupCard, Member, NewPassword, PeoplePage, UserRow};
 pub use place::{Part, Place};
-pub use search::{Choice, Facet, Narrowing, SearchPage, SearchResult};
+pub use search::{Copy, Facet, FacetGroup, Narrowing, SearchPage, SearchResult};
 pub use upload::{FileOutcome, UploadedPage};
 
 #[cfg(test)]

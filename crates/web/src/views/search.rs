@@ -1,6 +1,6 @@
 //! The search page.
 
-use super::{Chrome, Place, filters};
+use super::{Chrome, Pager, Place, filters};
 use askama::Template;
 use domain::Label;
 
@@ -14,14 +14,20 @@ pub struct SearchPage {
     pub query: String,
     /// What was found, best first.
     pub results: Vec<SearchResult>,
-    /// The collections that the person may search.
-    pub facets: Vec<Facet>,
+    /// How many passages were found in all.
+    pub found: u64,
+    /// Whether there may be more, which were not looked at.
+    pub capped: bool,
+    /// By what the documents found can be told apart.
+    pub facets: Vec<FacetGroup>,
     /// What else the search is narrowed to.
     pub narrowing: Narrowing,
     /// How long it took, such as `12 ms`.
     pub time: Option<String>,
     /// How many passages the person may see.
     pub passages: u64,
+    /// The way to the other results.
+    pub pager: Option<Pager>,
     /// Why the search was not done.
     pub error: Option<String>,
 }
@@ -47,28 +53,62 @@ pub struct SearchResult {
     pub label: Label,
     /// Its text in pieces; `true` marks those that match.
     pub snippet: Vec<(bool, String)>,
+    /// Other documents that say the same.
+    pub copies: Vec<Copy>,
+    /// How many more there are of those.
+    pub more_copies: u64,
 }
 
-/// A collection beside the results.
+/// A passage that says the same as one that is shown.
+#[derive(Debug, Clone)]
+pub struct Copy {
+    /// Id of its document.
+    pub document: String,
+    /// Its id.
+    pub passage: String,
+    /// Title of its document.
+    pub title: String,
+    /// How sensitive the document is.
+    pub label: Label,
+}
+
+/// One way to tell the documents found apart.
+#[derive(Debug, Clone)]
+pub struct FacetGroup {
+    /// What it is called.
+    pub title: &'static str,
+    /// The field of the form.
+    pub field: &'static str,
+    /// Whether only one value can be chosen.
+    pub single: bool,
+    /// Its values.
+    pub facets: Vec<Facet>,
+}
+
+impl FacetGroup {
+    /// Whether any value is chosen.
+    #[must_use]
+    pub fn chosen(&self) -> bool {
+        self.facets.iter().any(|facet| facet.selected)
+    }
+}
+
+/// One value of a facet.
 #[derive(Debug, Clone)]
 pub struct Facet {
-    /// Its id: the value of the field `collection`.
-    pub id: String,
-    /// Its name.
+    /// The value of the group's field.
+    pub value: String,
+    /// What people call it.
     pub name: String,
-    /// How many of the results are in it.
+    /// How many of the documents found have it.
     pub count: u64,
     /// Whether the search is narrowed to it.
     pub selected: bool,
 }
 
-/// What a search is narrowed to, as its form shows it.
+/// What a search is narrowed to beside facets, as its form shows it.
 #[derive(Debug, Clone, Default)]
 pub struct Narrowing {
-    /// Kinds of file; the values of the field `type` are media types.
-    pub kinds: Vec<Choice>,
-    /// Languages; the values of the field `language` are ISO 639-1 codes.
-    pub languages: Vec<Choice>,
     /// A part of the author's name.
     pub author: String,
     /// The beginning of a path.
@@ -79,27 +119,16 @@ pub struct Narrowing {
     pub since: String,
     /// Last day.
     pub until: String,
+    /// Whether a value of a facet is chosen.
+    pub facets: bool,
 }
 
 impl Narrowing {
     /// Whether anything is chosen, so that the form is shown open.
     #[must_use]
     pub fn chosen(&self) -> bool {
-        let texts = [&self.author, &self.path, &self.field, &self.since, &self.until];
-        self.kinds.iter().chain(&self.languages).any(|choice| choice.selected)
-            || texts.iter().any(|text| !text.is_empty())
+        [&self.author, &self.path, &self.field, &self.since, &self.until].iter().any(|text| !text.is_empty())
     }
-}
-
-/// One of several values of a field.
-#[derive(Debug, Clone)]
-pub struct Choice {
-    /// The value.
-    pub value: String,
-    /// What people call it.
-    pub words: String,
-    /// Whether it is chosen.
-    pub selected: bool,
 }
 
 impl SearchPage {
@@ -107,12 +136,6 @@ impl SearchPage {
     #[must_use]
     pub fn searched(&self) -> bool {
         !self.query.is_empty() && self.error.is_none()
-    }
-
-    /// Number of results.
-    #[must_use]
-    pub fn found(&self) -> u64 {
-        self.results.len() as u64
     }
 }
 
@@ -135,12 +158,30 @@ mod samples {
                 version: 3,
                 label,
                 snippet,
+                copies: match number {
+                    2 => vec![Copy {
+                        document: "0195d09".to_owned(),
+                        passage: "0195e09".to_owned(),
+                        title: "Employee Handbook, printed edition".to_owned(),
+                        label: Label::Internal,
+                    }],
+                    _ => Vec::new(),
+                },
+                more_copies: if number == 2 { 3 } else { 0 },
             };
-            let facet = |id: &str, name: &str, count, selected| Facet {
-                id: id.to_owned(),
-                name: name.to_owned(),
-                count,
-                selected,
+            let group = |title, field, values: &[(&str, &str, u64, bool)]| FacetGroup {
+                title,
+                field,
+                single: field == "year",
+                facets: values
+                    .iter()
+                    .map(|(value, name, count, selected)| Facet {
+                        value: (*value).to_owned(),
+                        name: (*name).to_owned(),
+                        count: *count,
+                        selected: *selected,
+                    })
+                    .collect(),
             };
             Self {
                 chrome: Chrome::sample("Search", Nav::Search, Role::Staff),
@@ -185,24 +226,50 @@ mod samples {
                         ],
                     ),
                 ],
+                found: 23,
+                capped: false,
                 facets: vec![
-                    facet("c1", "Handbook and policies", 3, false),
-                    facet("c2", "IT manual", 0, false),
-                    facet("c3", "Safety", 0, false),
+                    group(
+                        "Collection",
+                        "collection",
+                        &[
+                            ("c1", "Handbook and policies", 4, true),
+                            ("c2", "IT manual", 2, false),
+                            ("c3", "Safety", 1, false),
+                        ],
+                    ),
+                    group(
+                        "Kind of file",
+                        "type",
+                        &[("application/pdf", "PDF", 3, false), ("text/markdown", "Markdown", 1, false)],
+                    ),
+                    group("Year", "year", &[("2026", "2026", 3, false), ("2025", "2025", 1, false)]),
+                    group("Language", "language", &[("en", "English", 3, false), ("de", "German", 1, false)]),
                 ],
                 narrowing: Narrowing::default(),
                 time: Some("12 ms".to_owned()),
                 passages: 1_480,
+                pager: Some(Pager {
+                    summary: "1–3 of 23".to_owned(),
+                    previous: None,
+                    next: Some("/search?q=annual+leave&from=20".to_owned()),
+                }),
                 error: None,
             }
         }
 
         pub(crate) fn sample_empty() -> Self {
-            Self { query: "regatta 1987".to_owned(), results: Vec::new(), ..Self::sample() }
+            Self { query: "regatta 1987".to_owned(), results: Vec::new(), found: 0, pager: None, ..Self::sample() }
+        }
+
+        pub(crate) fn sample_search_only() -> Self {
+            let mut sample = Self::sample();
+            sample.chrome.asking = false;
+            sample
         }
 
         pub(crate) fn sample_start() -> Self {
-            Self { query: String::new(), results: Vec::new(), time: None, ..Self::sample() }
+            Self { query: String::new(), results: Vec::new(), facets: Vec::new(), time: None, ..Self::sample() }
         }
     }
 }

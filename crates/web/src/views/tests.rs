@@ -23,6 +23,7 @@ fn pages() -> Vec<(&'static str, String)> {
         ("search", SearchPage::sample().render()),
         ("search_start", SearchPage::sample_start().render()),
         ("search_empty", SearchPage::sample_empty().render()),
+        ("search_only", SearchPage::sample_search_only().render()),
         ("library", LibraryPage::sample().render()),
         ("library_empty", LibraryPage::sample_empty().render()),
         ("collection", CollectionPage::sample().render()),

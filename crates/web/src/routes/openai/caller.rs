@@ -2,63 +2,48 @@
 
 use super::error::ApiError;
 use crate::app::App;
-use crate::session::{bearer, client, operation};
-use audit::Actor;
+use crate::error::WebError;
+use crate::programs::{Program, within};
+use crate::session::scope_of;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use domain::{AccessScope, CollectionId, OperationId};
-use identity::{TokenBearer, TokenScope};
+use domain::AccessScope;
+use identity::TokenScope;
 
 /// The program behind a request.
-pub(super) struct Caller {
-    pub(super) bearer: TokenBearer,
-    pub(super) address: String,
-    pub(super) operation: OperationId,
-}
+pub(super) struct Caller(pub(super) Program);
 
 impl FromRequestParts<App> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let (address, operation) = (client(parts).address, operation(parts, app));
-        let Some(secret) = bearer(&parts.headers) else { return Err(ApiError::unauthorized()) };
-        let bearer = app.identity.authenticate_token(secret, &address, operation).await?;
-        let bearer = bearer.ok_or_else(ApiError::unauthorized)?;
-        Ok(Self { bearer, address, operation })
+        Program::of(parts, app).await?.map(Self).ok_or_else(ApiError::unauthorized)
     }
 }
 
 impl Caller {
-    /// As audit events name the person.
-    pub(super) fn actor(&self) -> Actor {
-        self.bearer.actor(&self.address)
-    }
-
     /// Goes on only with a token that is for this.
     pub(super) fn require(&self, scope: TokenScope) -> Result<(), ApiError> {
-        if self.bearer.may(scope) {
+        if self.0.bearer.may(scope) {
             return Ok(());
         }
-        Err(ApiError::forbidden(format!("this token is not for {scope}; make one that is on the account page")))
+        Err(ApiError::forbidden(WebError::TokenScope(scope).to_string()))
     }
 
-    /// What may be read as of now, within `collections` if any are named, by name or id. One that is not there and one
-    /// that this person may not read answer alike.
-    pub(super) async fn scope(&self, app: &App, collections: Option<&[String]>) -> Result<AccessScope, ApiError> {
-        let scope = app.identity.scope(&self.bearer.principal).await?;
-        let Some(wanted) = collections else { return Ok(scope) };
-        let readable: Vec<CollectionId> = scope.collections().collect();
-        let mut known = app.store.collections().await?;
-        known.retain(|collection| readable.contains(&collection.id));
-        let mut chosen = Vec::new();
-        for name in wanted {
-            let found = known.iter().find(|known| known.name == *name || known.id.to_string() == *name);
-            let missing = || {
-                let message = format!("there is no collection '{name}' that this token may read");
-                ApiError::not_found("carrel.collections", message, "collection_not_found")
-            };
-            chosen.push(found.ok_or_else(missing)?.id);
+    /// What may be read as of now, within each of these lists of collections.
+    pub(super) async fn scope(
+        &self,
+        app: &App,
+        lists: [(&str, Option<&[String]>); 2],
+    ) -> Result<AccessScope, ApiError> {
+        let mut scope = scope_of(app, &self.0).await?;
+        for (field, names) in lists {
+            let Some(names) = names else { continue };
+            scope = within(app, scope, names).await.map_err(|error| match error {
+                WebError::NoCollection(_) => ApiError::not_found(field, error.to_string(), error.code().1),
+                error => error.into(),
+            })?;
         }
-        Ok(scope.narrowed_to(&chosen))
+        Ok(scope)
     }
 }

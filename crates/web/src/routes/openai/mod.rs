@@ -12,7 +12,6 @@ mod models;
 mod order;
 mod reply;
 mod request;
-mod run;
 mod stream;
 mod tools;
 

@@ -22,6 +22,8 @@ pub(super) struct Order {
     pub(super) include_usage: bool,
     /// Look only into these.
     pub(super) collections: Option<Vec<String>>,
+    /// And into these.
+    pub(super) filtered_collections: Option<Vec<String>>,
 }
 
 impl Order {
@@ -57,6 +59,8 @@ pub(super) fn check(request: ChatRequest, token: TokenId, environment: &Environm
         return Err(ApiError::invalid("response_format", message));
     }
     let ours = request.carrel.unwrap_or_default();
+    let filter = ours.filter.unwrap_or_default();
+    let documents = filter.documents().map_err(|error| ApiError::invalid("carrel.filter", error.to_string()))?;
     Ok(Order {
         question: question.content.clone(),
         wishes: Wishes {
@@ -69,10 +73,12 @@ pub(super) fn check(request: ChatRequest, token: TokenId, environment: &Environm
             tools,
             logprobs,
             token: Some(token),
+            filter: documents,
         },
         stream: request.stream.unwrap_or(false),
         include_usage: request.stream_options.and_then(|options| options.include_usage).unwrap_or(false),
         collections: ours.collections,
+        filtered_collections: filter.collections,
     })
 }
 

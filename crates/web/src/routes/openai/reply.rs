@@ -1,15 +1,13 @@
 //! How an answer is told: OpenAI's objects, and our own field with what the answer rests on.
 
 use super::tools;
-use answer::{Answer, Question, Sentence, Source, Support};
+use crate::answered::{self, REFUSAL, cited};
+use answer::{Answer, Question};
 use domain::{AnswerId, ConversationId};
 use inference::{FinishReason, TokenLogprob};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use storage::AnswerState;
-
-/// What a person is told in the browser, too.
-pub(super) const REFUSAL: &str = "The documents you can see do not answer this.";
 
 /// What is the same in every object about one answer.
 pub(super) struct Reply {
@@ -93,69 +91,8 @@ impl Reply {
 
     /// What the answer rests on.
     pub(super) fn ours(&self, answer: &Answer) -> Value {
-        if !self.from_documents {
-            return json!({
-                "answer_id": self.id,
-                "conversation_id": self.conversation,
-                "state": answer.state,
-                "retrieval": false,
-            });
-        }
-        // A refused text says nothing, whatever its sentences are; nor does it rest on anything.
-        let sentences: &[Sentence] = if answer.state == AnswerState::Refused { &[] } else { &answer.sentences };
-        let cites = |source: &&Source| sentences.iter().any(|sentence| sentence.citations.contains(&source.rank));
-        let supported =
-            !sentences.is_empty() && sentences.iter().all(|sentence| sentence.support == Support::Supported);
-        json!({
-            "answer_id": self.id,
-            "conversation_id": self.conversation,
-            "state": answer.state,
-            "retrieval": true,
-            "supported": supported,
-            "label": if sentences.is_empty() { None } else { answer.label },
-            "sentences": sentences.iter().map(sentence).collect::<Vec<_>>(),
-            "citations": answer.sources.iter().filter(cites).map(citation).collect::<Vec<_>>(),
-        })
+        answered::rests_on((self.id, self.conversation), self.from_documents, answer)
     }
-}
-
-fn sentence(sentence: &Sentence) -> Value {
-    json!({ "text": sentence.text, "citations": sentence.citations, "support": sentence.support })
-}
-
-fn citation(source: &Source) -> Value {
-    let Source { rank, passage, document, .. } = source;
-    json!({
-        "number": rank,
-        "title": document.title,
-        "heading": passage.heading_path,
-        "page": passage.page,
-        "quote": passage.text,
-        "label": document.label,
-        "document_id": document.id,
-        "version": passage.version,
-        "passage_id": passage.id,
-        "hash": passage.hash,
-        "url": format!("/documents/{}?passage={}#p{}", document.id, passage.id, passage.id),
-    })
-}
-
-/// The sentences as text, each with the numbers of what it rests on behind it.
-fn cited(sentences: &[Sentence]) -> String {
-    let mut text = String::new();
-    for sentence in sentences {
-        if !text.is_empty() {
-            text.push_str(if sentence.starts_paragraph { "\n" } else { " " });
-        }
-        if sentence.list_item {
-            text.push_str("- ");
-        }
-        text.push_str(&sentence.text);
-        for number in &sentence.citations {
-            text.push_str(&format!(" [{number}]"));
-        }
-    }
-    text
 }
 
 pub(super) fn finish_reason(answer: &Answer) -> &'static str {
@@ -200,20 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn citations_stand_behind_their_sentences() {
-        let sentence = |text: &str, citations: &[u32], starts_paragraph, list_item| Sentence {
-            text: text.to_owned(),
-            citations: citations.to_vec(),
-            support: Support::Supported,
-            starts_paragraph,
-            list_item,
-        };
-        let sentences = [
-            sentence("One.", &[2, 1], true, false),
-            sentence("Two.", &[], false, false),
-            sentence("Three", &[3], true, true),
-        ];
-        assert_eq!(cited(&sentences), "One. [2] [1] Two.\n- Three [3]");
+    fn minus_infinity_is_a_number() {
         assert_eq!(finite(f32::NEG_INFINITY).to_bits(), (-9999.0f32).to_bits());
     }
 }

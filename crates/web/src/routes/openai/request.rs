@@ -2,10 +2,9 @@
 //! ignores them; a field of the wrong type is an error that names it.
 
 use super::error::ApiError;
+use crate::programs::{BodyFault, Filter, read_json};
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::http::StatusCode;
-use axum::response::IntoResponse;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -77,35 +76,18 @@ pub(super) struct JsonSchema {
 pub(super) struct Ours {
     /// Look only into these, by name or id.
     pub(super) collections: Option<Vec<String>>,
+    /// Look only into documents that it lets through.
+    pub(super) filter: Option<Filter>,
     /// `false`: the model answers alone.
     pub(super) retrieval: Option<bool>,
 }
 
 /// Reads a body; an error names the field it is about.
 pub(super) fn read<T: DeserializeOwned>(body: Result<Bytes, BytesRejection>) -> Result<T, ApiError> {
-    let body = body.map_err(|rejection| match rejection.into_response().status() {
-        StatusCode::PAYLOAD_TOO_LARGE => ApiError::too_large(),
-        _ => ApiError::invalid("", "the request could not be read"),
-    })?;
-    let mut reader = serde_json::Deserializer::from_slice(&body);
-    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        let path = error.path().to_string();
-        let reason = error.inner().to_string();
-        // The position in the text helps nobody who did not write it by hand.
-        let reason = reason.split(" at line ").next().unwrap_or_default();
-        match path.as_str() {
-            _ if !error.inner().is_data() => ApiError::invalid("", format!("the request is no JSON: {reason}")),
-            "." => ApiError::invalid(missing(reason).unwrap_or(""), reason),
-            path => ApiError::invalid(path, format!("{path}: {reason}")),
-        }
-    })?;
-    reader.end().map_err(|_| ApiError::invalid("", "something follows the request's JSON"))?;
-    Ok(value)
-}
-
-/// The field that a message about a missing one names.
-fn missing(reason: &str) -> Option<&str> {
-    reason.strip_prefix("missing field `")?.split('`').next()
+    read_json(body).map_err(|fault| match fault {
+        BodyFault::TooLarge => ApiError::too_large(),
+        BodyFault::Field(field, sentence) => ApiError::invalid(&field, sentence),
+    })
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! The answer as server-sent events, in OpenAI's chunks.
 
 use super::error::ApiError;
-use super::reply::{REFUSAL, Reply, finish_reason};
-use super::run::Run;
+use super::reply::{Reply, finish_reason};
 use super::tools;
+use crate::answered::REFUSAL;
+use crate::run::Run;
 use answer::{Answer, Event};
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -66,7 +67,7 @@ impl Writer {
                 Some(Ok(Event::Logprobs(tokens))) => self.logprobs.extend(tokens),
                 Some(Ok(Event::Status(_) | Event::Sources(_))) => {}
                 Some(Ok(Event::Answer(answer))) => self.end(&answer),
-                Some(Err(error)) => self.fail(&error),
+                Some(Err(error)) => self.fail(&error.into()),
                 None => self.fail(&answer::AskError::Interrupted.into()),
             }
         }

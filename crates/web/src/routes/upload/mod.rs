@@ -35,8 +35,24 @@ pub(crate) async fn post(
 ) -> Result<Response, WebError> {
     let (collection, _) = find(&app, &reader, &id, Permission::Write).await?;
     let scope = reader.scope(&app).await?;
-    let mut intake = Intake::new(&app, &collection, scope, reader.actor(), reader.operation);
-    let mut verified = false;
+    let intake = Intake::new(&app, &collection, scope, reader.actor(), reader.operation);
+    let clearance = reader.who.principal.user.clearance;
+    let received = receive(intake, &mut form, clearance, Some(&reader)).await?;
+    let for_script = headers
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .is_some_and(|accept| accept.starts_with("application/json"));
+    if for_script { Ok(Json(told(&received)).into_response()) } else { shown(&app, &reader, collection, received) }
+}
+
+/// Takes in what a form holds, field after field. From a page it must begin with the token of its own session.
+pub(crate) async fn receive(
+    mut intake: Intake<'_>,
+    form: &mut Multipart,
+    clearance: Clearance,
+    page_of: Option<&Reader>,
+) -> Result<Received, WebError> {
+    let mut verified = page_of.is_none();
     loop {
         let field = match form.next_field().await {
             Ok(Some(field)) => field,
@@ -45,12 +61,12 @@ pub(crate) async fn post(
         };
         match field.name() {
             Some("csrf") => {
-                verify_csrf(&reader, &text(field).await?)?;
-                verified = true;
+                if let Some(reader) = page_of {
+                    verify_csrf(reader, &text(field).await?)?;
+                    verified = true;
+                }
             }
-            Some("label") => {
-                intake.set_label(label(&text(field).await?, reader.who.principal.user.clearance)?);
-            }
+            Some("label") => intake.set_label(label(&text(field).await?, clearance)?),
             Some("title") => intake.set_title(&text(field).await?),
             Some("batch") => intake.go_on_with(&text(field).await?).await?,
             Some("files") => {
@@ -64,12 +80,7 @@ pub(crate) async fn post(
             _ => {}
         }
     }
-    let received = intake.finish().await?;
-    let for_script = headers
-        .get(header::ACCEPT)
-        .and_then(|accept| accept.to_str().ok())
-        .is_some_and(|accept| accept.starts_with("application/json"));
-    if for_script { Ok(Json(told(&received)).into_response()) } else { shown(&app, &reader, collection, received) }
+    intake.finish().await
 }
 
 /// A label that this clearance may give.

@@ -1,13 +1,12 @@
 //! An answer in the making for a program: it goes on as long as somebody reads, and not a step longer.
 
-use super::error::ApiError;
 use answer::{Answer, Answering, AskError, Event, Question, Status};
 use std::collections::VecDeque;
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// Dropping it stops the answer within a step; the record keeps what was written.
-pub(super) struct Run {
+pub(crate) struct Run {
     steps: mpsc::UnboundedReceiver<Result<Event, AskError>>,
     seen: VecDeque<Event>,
     _stop: DropGuard,
@@ -15,7 +14,7 @@ pub(super) struct Run {
 
 impl Run {
     /// Begins to answer. The task has the record to bring to its end whatever becomes of the reader.
-    pub(super) fn begin(answering: Answering, question: Question) -> Self {
+    pub(crate) fn begin(answering: Answering, question: Question) -> Self {
         let (sender, steps) = mpsc::unbounded_channel();
         let stop = CancellationToken::new();
         let guard = stop.clone().drop_guard();
@@ -30,7 +29,7 @@ impl Run {
     }
 
     /// What happens next; `None` after the answer.
-    pub(super) async fn next(&mut self) -> Option<Result<Event, ApiError>> {
+    pub(crate) async fn next(&mut self) -> Option<Result<Event, AskError>> {
         if let Some(event) = self.seen.pop_front() {
             return Some(Ok(event));
         }
@@ -39,31 +38,33 @@ impl Run {
                 // The error that follows says more.
                 Ok(Event::Answer(answer)) if answer.state == storage::AnswerState::Failed => {}
                 Ok(event) => return Some(Ok(event)),
-                Err(error) => return Some(Err(error.into())),
+                Err(error) => return Some(Err(error)),
             }
         }
     }
 
     /// Waits until the model has taken the question, so that what fails before is still told with a status.
-    pub(super) async fn taken(mut self) -> Result<Self, ApiError> {
+    pub(crate) async fn taken(mut self) -> Result<Self, AskError> {
+        let mut seen = VecDeque::new();
         while let Some(event) = self.next().await {
             let event = event?;
             let waits = matches!(event, Event::Status(Status::Searching) | Event::Sources(_));
+            seen.push_back(event);
             if !waits {
-                self.seen.push_back(event);
                 break;
             }
         }
+        self.seen = seen;
         Ok(self)
     }
 
     /// The answer.
-    pub(super) async fn finish(mut self) -> Result<Answer, ApiError> {
+    pub(crate) async fn finish(mut self) -> Result<Answer, AskError> {
         while let Some(event) = self.next().await {
             if let Event::Answer(answer) = event? {
                 return Ok(*answer);
             }
         }
-        Err(AskError::Interrupted.into())
+        Err(AskError::Interrupted)
     }
 }

@@ -1,0 +1,60 @@
+//! Folding what says the same: a copy of a better passage stands behind that one, not beside it.
+
+use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+/// Passages with a greater share of their words in common than this say the same. As for the passages of a prompt.
+const ALIKE: f64 = 0.85;
+
+/// The words of a text as hashes, in order and each once: comparing numbers is what lets two hundred passages be
+/// compared with one another while somebody waits.
+pub(super) struct Words(Vec<u64>);
+
+impl Words {
+    pub(super) fn of(text: &str) -> Self {
+        let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+        let hashes: BTreeSet<u64> = words
+            .map(|word| {
+                let mut hasher = DefaultHasher::new();
+                word.to_lowercase().hash(&mut hasher);
+                hasher.finish()
+            })
+            .collect();
+        Self(hashes.into_iter().collect())
+    }
+
+    /// Whether the Jaccard similarity is above [`ALIKE`].
+    #[allow(clippy::cast_precision_loss, reason = "counts of words in a passage")]
+    pub(super) fn alike(&self, other: &Self) -> bool {
+        let (a, b) = (&self.0, &other.0);
+        let (least, most) = (a.len().min(b.len()), a.len().max(b.len()));
+        // The similarity is at most the ratio of the lengths.
+        if most == 0 || (least as f64) <= ALIKE * most as f64 {
+            return false;
+        }
+        let (mut i, mut j, mut common) = (0, 0, 0);
+        while i < a.len() && j < b.len() {
+            match a[i].cmp(&b[j]) {
+                std::cmp::Ordering::Less => i += 1,
+                std::cmp::Ordering::Greater => j += 1,
+                std::cmp::Ordering::Equal => (i, j, common) = (i + 1, j + 1, common + 1),
+            }
+        }
+        common as f64 > ALIKE * (a.len() + b.len() - common) as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Words;
+
+    #[test]
+    fn a_copy_with_another_head_is_alike_and_another_clause_is_not() {
+        let text: String = (0..40).map(|number| format!("word{number} ")).collect();
+        let copy = format!("COPY {}", text.to_uppercase());
+        assert!(Words::of(&text).alike(&Words::of(&copy)));
+        let half: String = (20..60).map(|number| format!("word{number} ")).collect();
+        assert!(!Words::of(&text).alike(&Words::of(&half)));
+        assert!(!Words::of("").alike(&Words::of("")), "nothing is no copy of nothing");
+    }
+}
