@@ -55,7 +55,8 @@ fn topic(document: u64) -> u64 {
 /// A unit vector: its topic, its document and itself, a third each.
 fn vector(seed: u64, document: u64) -> Vec<f32> {
     let topic = normal(topic(document) + (1 << 40)).zip(normal(document + (1 << 41)));
-    let vector: Vec<f32> = topic.zip(normal(seed + (1 << 42))).map(|((topic, document), own)| topic + document + own).collect();
+    let vector: Vec<f32> =
+        topic.zip(normal(seed + (1 << 42))).map(|((topic, document), own)| topic + document + own).collect();
     let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
     vector.into_iter().map(|value| value / length).collect()
 }

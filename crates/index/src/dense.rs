@@ -101,7 +101,8 @@ impl Dense {
 
     /// Segment and place of a row.
     fn place(&self, number: u64) -> Option<(usize, usize)> {
-        let after = self.segments.partition_point(|segment| segment.numbers().first().is_some_and(|first| *first <= number));
+        let after =
+            self.segments.partition_point(|segment| segment.numbers().first().is_some_and(|first| *first <= number));
         let segment = after.checked_sub(1)?;
         Some((segment, self.segments[segment].place(number)?))
     }

@@ -25,11 +25,18 @@ impl<'a> Codes<'a> {
 /// The centres, of unit length, and the one that each code is nearest to. About as many centres as codes for each.
 pub(crate) fn cluster(codes: Codes<'_>) -> (Vec<Question>, Vec<u32>) {
     let rows = codes.scales.len();
-    let count = rows.isqrt().max(1);
-    // Evenly over all rows: the same rows always give the same clusters.
-    let spread = |count: usize| (0..count).map(move |place| place * rows / count);
+    if rows == 0 {
+        return (Vec::new(), Vec::new());
+    }
+    let count = rows.isqrt();
+    // Over all rows, and not in step with anything that repeats in them. The same rows always give the same clusters.
+    let spread = |count: usize| {
+        let stride = (rows / count).max(1);
+        (0..count).map(move |place| place * rows / count + (place.wrapping_mul(0x9E37_79B9) >> 12) % stride)
+    };
     let sample: Vec<usize> = spread(rows.min(count * SAMPLE)).collect();
-    let mut centres: Vec<Question> = spread(count).map(|row| centre(codes, &[row]).unwrap_or_else(|| zero(codes))).collect();
+    let mut centres: Vec<Question> =
+        spread(count).map(|row| centre(codes, &[row]).unwrap_or_else(|| zero(codes))).collect();
     for _ in 0..ROUNDS {
         let nearest: Vec<u32> = sample.par_iter().map(|row| nearest(&centres, codes.code(*row))).collect();
         let mut members = vec![Vec::new(); count];

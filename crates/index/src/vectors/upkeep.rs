@@ -61,8 +61,10 @@ pub(crate) fn open(
     owners: &mut HashMap<u64, (PassageId, DocumentSlot)>,
 ) -> Result<(Vec<Segment>, Log), IndexError> {
     std::fs::create_dir_all(directory).map_err(IndexError::file(directory))?;
-    let loaded: Vec<Loaded> =
-        logs(directory)?.par_iter().map(|(first, path)| Segment::load(path, dimension, *first)).collect::<Result<_, _>>()?;
+    let loaded: Vec<Loaded> = logs(directory)?
+        .par_iter()
+        .map(|(first, path)| Segment::load(path, dimension, *first))
+        .collect::<Result<_, _>>()?;
     let mut segments: Vec<Segment> = Vec::new();
     let mut last = None;
     let mut next = 0;
@@ -158,7 +160,8 @@ impl VectorOptions {
 
 /// Writes the living rows of neighbouring segments into one log at `path`.
 fn merge(path: &Path, dimension: usize, segments: &[Segment]) -> Result<Loaded, IndexError> {
-    let owned: Vec<_> = segments.iter().flat_map(|segment| segment.owned().into_iter().map(move |row| (segment, row))).collect();
+    let owned: Vec<_> =
+        segments.iter().flat_map(|segment| segment.owned().into_iter().map(move |row| (segment, row))).collect();
     let mut bytes = Vec::new();
     let vectors = owned.iter().map(|(segment, (number, ..))| {
         let missing = || IndexError::damaged(path, "a vector has no place in its segment");
