@@ -4,6 +4,8 @@
 //! 384 dimensions have their cosine within about 0.001 of the true one, so the best by code hold the best of all if
 //! a few more of them are looked at in full.
 
+use super::kernel::products;
+
 const CODE_LIMIT: f32 = 127.0;
 /// What a question is rounded to. Its products with codes add up within 32 bits for up to 8,000 dimensions.
 const QUESTION_LIMIT: f32 = 2_047.0;
@@ -52,19 +54,6 @@ impl Question {
         let products = pairs.map(|(a, b)| a.iter().zip(b).map(|(a, b)| i32::from(*a) * i32::from(*b)).sum::<i32>());
         self.scale * other.scale * products.map(i64::from).sum::<i64>() as f32
     }
-}
-
-/// In 32 lanes of 16 bits, which compilers turn into multiplications that add pairs.
-fn products(question: &[i16], code: &[u8]) -> i32 {
-    const LANES: usize = 32;
-    let (question, code) = (question.chunks_exact(LANES), code.chunks_exact(LANES));
-    let product = |(question, code): (&i16, &u8)| {
-        #[allow(clippy::cast_possible_wrap, reason = "the bits of an i8, kept as a byte")]
-        let code = i32::from(*code as i8);
-        i32::from(*question) * code
-    };
-    let rest: i32 = question.remainder().iter().zip(code.remainder()).map(product).sum();
-    question.zip(code).map(|(question, code)| question.iter().zip(code).map(product).sum::<i32>()).sum::<i32>() + rest
 }
 
 #[cfg(test)]

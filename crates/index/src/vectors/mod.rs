@@ -10,6 +10,7 @@
 
 mod clusters;
 mod codes;
+mod kernel;
 mod log;
 mod map;
 mod sealed;
@@ -33,6 +34,6 @@ pub struct VectorOptions {
 
 impl Default for VectorOptions {
     fn default() -> Self {
-        Self { segment: 65_536, probe: 100_000 }
+        Self { segment: 65_536, probe: 500_000 }
     }
 }
