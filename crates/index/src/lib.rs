@@ -24,6 +24,7 @@ mod fusion;
 mod index;
 mod lexical;
 pub mod metrics;
+mod repeats;
 mod state;
 mod vectors;
 
