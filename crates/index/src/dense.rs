@@ -1,44 +1,31 @@
-//! The dense leg: cosine similarity over unit vectors held in memory.
+//! The dense leg: cosine similarity over unit vectors, by their codes and then exactly.
 //!
-//! Few visible vectors are compared one by one, which is exact; only when many are visible does a graph answer, so
-//! narrow rights never cost recall.
+//! What a scope may see decides how: up to [`VectorOptions::probe`] visible rows are all compared; of more, the clusters
+//! nearest to the question until so many visible rows were met. Rows that may not be seen are not counted, so rights
+//! that go by topic, as they do, cost no recall. The best by code are then compared with their vectors as they came.
 
+use crate::IndexError;
 use crate::catalogue::{DocumentSlot, Visible};
-use crate::graph::Graph;
+use crate::vectors::{self, Group, Log, Question, Replacement, Segment, VectorOptions};
 use domain::PassageId;
 use rayon::prelude::*;
 use std::cmp::Ordering;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::path::Path;
 
-/// Vectors in one allocation, and in one task of a scan. Growth never copies what is there.
-const BLOCK: usize = 4_096;
-/// Up to so many visible vectors a scan answers in time (3 to 6 ms for 384 dimensions on two cores); beyond, a graph
-/// is worth its memory and the half hour that it takes to build a million.
-pub(crate) const EXACT: usize = 50_000;
-/// The document of rows whose passage is gone; no document gets this slot.
-const NOBODY: DocumentSlot = DocumentSlot::MAX;
-
-/// Place of a vector in memory.
-pub(crate) type RowIndex = u32;
-
-struct Row {
-    passage: PassageId,
-    document: DocumentSlot,
-    /// Number in the vector file.
-    number: u64,
-}
+/// So many times as many rows as are wanted, and so many more, are compared exactly.
+const SURPLUS: (usize, usize) = (2, 64);
+/// Groups that one task scans.
+const TASK: usize = 8;
 
 /// All vectors and whose they are.
 pub(crate) struct Dense {
     dimension: usize,
-    blocks: Vec<Vec<f32>>,
-    rows: Vec<Row>,
-    documents: HashMap<DocumentSlot, Vec<RowIndex>>,
-    dead: usize,
-    /// Up to so many visible vectors are scanned.
-    exact: usize,
-    graph: Option<Arc<Graph>>,
+    options: VectorOptions,
+    /// The last one grows.
+    segments: Vec<Segment>,
+    /// The numbers of each document's living rows.
+    documents: HashMap<DocumentSlot, Vec<u64>>,
 }
 
 /// A vector that was found.
@@ -47,13 +34,6 @@ pub(crate) struct Near {
     pub(crate) passage: PassageId,
     pub(crate) document: DocumentSlot,
     pub(crate) cosine: f32,
-}
-
-impl Near {
-    /// Nearest first, then by passage id.
-    fn order(&self, other: &Self) -> Ordering {
-        other.cosine.total_cmp(&self.cosine).then(self.passage.cmp(&other.passage))
-    }
 }
 
 /// Inner product in 16 lanes, which compilers turn into vector instructions; always added in the same order.
@@ -71,166 +51,205 @@ pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
 }
 
 impl Dense {
-    pub(crate) fn new(dimension: usize, exact: usize) -> Self {
-        let (blocks, rows, documents) = (Vec::new(), Vec::new(), HashMap::new());
-        Self { dimension, blocks, rows, documents, dead: 0, exact, graph: None }
-    }
-
-    /// An empty one of the same kind.
-    pub(crate) fn emptied(&self) -> Self {
-        Self::new(self.dimension, self.exact)
+    /// Opens the vectors in `directory`; `owners` says whose they are, by their numbers.
+    pub(crate) fn open(
+        directory: &Path,
+        dimension: usize,
+        options: VectorOptions,
+        mut owners: HashMap<u64, (PassageId, DocumentSlot)>,
+    ) -> Result<(Self, Log), IndexError> {
+        let mut documents: HashMap<DocumentSlot, Vec<u64>> = HashMap::new();
+        owners.iter().for_each(|(number, (_, document))| documents.entry(*document).or_default().push(*number));
+        let (segments, log) = vectors::open(directory, dimension, &mut owners)?;
+        if !owners.is_empty() {
+            let index = directory.parent().unwrap_or(directory);
+            return Err(IndexError::damaged(index, "its vector files do not fit its full-text part"));
+        }
+        Ok((Self { dimension, options, segments, documents }, log))
     }
 
     /// Adds a vector; `number` is above those of all rows.
     pub(crate) fn push(&mut self, number: u64, vector: &[f32], passage: PassageId, document: DocumentSlot) {
-        if self.rows.len().is_multiple_of(BLOCK) {
-            // A small index stays small: only the second block is allocated whole.
-            let rows = if self.rows.is_empty() { 0 } else { BLOCK };
-            self.blocks.push(Vec::with_capacity(rows * self.dimension));
+        if let Some(last) = self.segments.last_mut() {
+            last.push(number, vector, passage, document);
+            self.documents.entry(document).or_default().push(number);
         }
-        if let Some(block) = self.blocks.last_mut() {
-            block.extend_from_slice(vector);
-        }
-        self.documents.entry(document).or_default().push(self.rows.len() as RowIndex);
-        self.rows.push(Row { passage, document, number });
     }
 
     /// Gives a row to the same passage again after [`Dense::remove`] took it away.
-    pub(crate) fn revive(&mut self, number: u64, document: DocumentSlot) {
-        if let Some(index) = self.index(number)
-            && self.rows[index].document == NOBODY
-        {
-            self.rows[index].document = document;
-            self.documents.entry(document).or_default().push(index as RowIndex);
-            self.dead -= 1;
+    pub(crate) fn revive(&mut self, number: u64, passage: PassageId, document: DocumentSlot) {
+        if let Some((segment, _)) = self.place(number) {
+            self.segments[segment].own(number, passage, document);
+            self.documents.entry(document).or_default().push(number);
         }
     }
 
     /// Takes all vectors of a document away.
     pub(crate) fn remove(&mut self, document: DocumentSlot) {
-        for row in self.documents.remove(&document).unwrap_or_default() {
-            self.rows[row as usize].document = NOBODY;
-            self.dead += 1;
+        for number in self.documents.remove(&document).unwrap_or_default() {
+            if let Some((segment, _)) = self.place(number) {
+                self.segments[segment].disown(number);
+            }
         }
     }
 
-    fn index(&self, number: u64) -> Option<usize> {
-        self.rows.binary_search_by_key(&number, |row| row.number).ok()
+    /// Takes all vectors away.
+    pub(crate) fn clear(&mut self) {
+        let documents: Vec<DocumentSlot> = self.documents.keys().copied().collect();
+        documents.into_iter().for_each(|document| self.remove(document));
     }
 
-    pub(crate) fn vector(&self, row: usize) -> &[f32] {
-        let start = row % BLOCK * self.dimension;
-        &self.blocks[row / BLOCK][start..start + self.dimension]
+    /// Segment and place of a row.
+    fn place(&self, number: u64) -> Option<(usize, usize)> {
+        let after =
+            self.segments.partition_point(|segment| segment.numbers().first().is_some_and(|first| *first <= number));
+        let segment = after.checked_sub(1)?;
+        Some((segment, self.segments[segment].place(number)?))
     }
 
     /// The cosine of a row by its number.
-    pub(crate) fn cosine(&self, number: u64, query: &[f32]) -> Option<f32> {
-        self.index(number).map(|row| dot(self.vector(row), query))
+    pub(crate) fn cosine(&self, number: u64, query: &[f32]) -> Result<Option<f32>, IndexError> {
+        let Some((segment, place)) = self.place(number) else { return Ok(None) };
+        let (mut bytes, mut vector) = (Vec::new(), Vec::new());
+        self.segments[segment].read(place, &mut bytes, &mut vector)?;
+        Ok(Some(dot(&vector, query)))
     }
 
     /// The number of a document's row that holds exactly this vector for this passage.
-    pub(crate) fn stored(&self, document: DocumentSlot, passage: PassageId, vector: &[f32]) -> Option<u64> {
-        let rows = self.documents.get(&document)?;
-        let row = rows.iter().find(|row| self.rows[**row as usize].passage == passage)?;
-        (self.vector(*row as usize) == vector).then(|| self.rows[*row as usize].number)
-    }
-
-    /// Rows, dead ones included.
-    pub(crate) fn len(&self) -> usize {
-        self.rows.len()
-    }
-
-    /// Rows whose passages exist.
-    pub(crate) fn alive(&self) -> usize {
-        self.rows.len() - self.dead
-    }
-
-    pub(crate) fn is_alive(&self, row: usize) -> bool {
-        self.rows.get(row).is_some_and(|row| row.document != NOBODY)
-    }
-
-    /// Living rows with their numbers, ascending.
-    pub(crate) fn living(&self) -> impl Iterator<Item = (u64, &[f32])> {
-        self.rows
-            .iter()
-            .enumerate()
-            .filter(|(_, row)| row.document != NOBODY)
-            .map(|(index, row)| (row.number, self.vector(index)))
-    }
-
-    /// The same without dead rows, and without a graph: rows have moved.
-    pub(crate) fn compacted(&self) -> Self {
-        let mut compacted = self.emptied();
-        for (index, row) in self.rows.iter().enumerate().filter(|(_, row)| row.document != NOBODY) {
-            compacted.push(row.number, self.vector(index), row.passage, row.document);
+    pub(crate) fn stored(
+        &self,
+        document: DocumentSlot,
+        passage: PassageId,
+        vector: &[f32],
+    ) -> Result<Option<u64>, IndexError> {
+        let (mut bytes, mut found) = (Vec::new(), Vec::new());
+        for number in self.documents.get(&document).into_iter().flatten() {
+            let Some((segment, place)) = self.place(*number) else { continue };
+            if self.segments[segment].passage(place) == passage {
+                self.segments[segment].read(place, &mut bytes, &mut found)?;
+                return Ok((found == vector).then_some(*number));
+            }
         }
-        compacted
+        Ok(None)
     }
 
-    /// Whether there are so many rows that a graph is worth building.
-    pub(crate) fn needs_graph(&self) -> bool {
-        self.graph.is_none() && self.alive() > self.exact
+    /// The next thing to do for the segments, done on disk; see [`Dense::replace`].
+    pub(crate) fn upkeep(&self, directory: &Path, log: &mut Log) -> Result<Option<Replacement>, IndexError> {
+        self.options.upkeep(directory, self.dimension, &self.segments, log)
     }
 
-    pub(crate) fn graph(&self) -> Option<&Arc<Graph>> {
-        self.graph.as_ref()
-    }
-
-    pub(crate) fn set_graph(&mut self, graph: Arc<Graph>) {
-        self.graph = Some(graph);
+    /// Takes what [`Dense::upkeep`] made.
+    pub(crate) fn replace(&mut self, replacement: Replacement) {
+        self.segments.splice(replacement.old, replacement.new);
     }
 
     /// The `limit` visible passages nearest to `query`, nearest first.
-    pub(crate) fn search(&self, query: &[f32], visible: &Visible, limit: usize) -> Vec<Near> {
-        if let Some(graph) = &self.graph {
-            let candidates = if visible.all { self.alive() } else { self.visible_rows(visible) };
-            // Through a graph that is mostly hidden a search walks far; a scan of what is visible does not.
-            if candidates > self.exact.max(self.alive() / 10) {
-                let sees = |row: usize| self.rows.get(row).is_some_and(|row| visible.contains(row.document));
-                let (rows, covered) = graph.search(query, limit, candidates as f64 / self.rows.len() as f64, sees);
-                let mut found: Vec<Near> = rows.into_iter().map(|row| self.near(row, query)).collect();
-                // A graph that came loose finds too few; a scan does not.
-                if found.len() >= limit {
-                    found.extend(self.scan(query, visible, limit, covered));
-                    return best(found, limit);
+    pub(crate) fn search(&self, query: &[f32], visible: &Visible, limit: usize) -> Result<Vec<Near>, IndexError> {
+        let question = Question::new(query);
+        let groups = self.groups(&question, visible);
+        let wanted = limit.saturating_mul(SURPLUS.0).saturating_add(SURPLUS.1);
+        let candidates = groups
+            .par_chunks(TASK)
+            .map(|groups| {
+                let mut best = Best::new(wanted);
+                for (segment, group) in groups {
+                    let scan = |closeness, place| best.push((closeness, *segment, place));
+                    self.segments[*segment].scan(group.places.clone(), &question, visible, scan);
                 }
+                best
+            })
+            .reduce(|| Best::new(wanted), Best::and);
+        let (mut bytes, mut vector) = (Vec::new(), Vec::new());
+        let mut found = Vec::with_capacity(candidates.rows.len().min(wanted));
+        for (_, segment, place) in candidates.into_rows() {
+            let segment = &self.segments[segment];
+            segment.read(place, &mut bytes, &mut vector)?;
+            let (passage, document) = (segment.passage(place), segment.document(place));
+            found.push(Near { passage, document, cosine: dot(&vector, query) });
+        }
+        found.sort_unstable_by(|a, b| b.cosine.total_cmp(&a.cosine).then(a.passage.cmp(&b.passage)));
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    /// The groups to look at, with their segments: all, or the nearest that have enough visible rows.
+    fn groups(&self, question: &Question, visible: &Visible) -> Vec<(usize, Group)> {
+        let all = self.segments.par_iter().enumerate();
+        let of = |(number, segment): (usize, &Segment)| {
+            let groups = segment.groups(question).into_iter();
+            let count = |group: &Group| segment.visible(group.places.clone(), visible);
+            let counted = groups.map(|group| (count(&group), number, group)).filter(|(count, ..)| *count > 0);
+            counted.collect::<Vec<_>>()
+        };
+        let mut groups: Vec<(usize, usize, Group)> = all.flat_map_iter(of).collect();
+        if groups.iter().map(|(count, ..)| count).sum::<usize>() > self.options.probe {
+            groups.sort_unstable_by(|(_, _, a), (_, _, b)| b.closeness.total_cmp(&a.closeness));
+            let mut seen = 0;
+            groups.retain(|(count, _, group)| {
+                // What no cluster orders is always looked at, and counts for nothing.
+                let is_ordered = group.closeness.is_finite();
+                let keep = !is_ordered || seen < self.options.probe;
+                seen += if is_ordered { *count } else { 0 };
+                keep
+            });
+        }
+        groups.into_iter().map(|(_, segment, group)| (segment, group)).collect()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn segments(&self) -> &[Segment] {
+        &self.segments
+    }
+}
+
+/// A row by segment and place, with its cosine by code.
+type Candidate = (f32, usize, usize);
+
+/// The best of many candidates, at least so many as are wanted.
+struct Best {
+    wanted: usize,
+    rows: Vec<Candidate>,
+    /// What a further one must exceed to be among them.
+    least: f32,
+}
+
+fn better(a: &Candidate, b: &Candidate) -> Ordering {
+    b.0.total_cmp(&a.0)
+}
+
+impl Best {
+    fn new(wanted: usize) -> Self {
+        Self { wanted, rows: Vec::new(), least: f32::NEG_INFINITY }
+    }
+
+    fn push(&mut self, candidate: Candidate) {
+        if candidate.0 > self.least {
+            self.rows.push(candidate);
+            if self.rows.len() >= self.wanted.saturating_mul(2) {
+                self.cut();
             }
         }
-        best(self.scan(query, visible, limit, 0), limit)
     }
 
-    fn near(&self, row: usize, query: &[f32]) -> Near {
-        let Row { passage, document, .. } = self.rows[row];
-        Near { passage, document, cosine: dot(self.vector(row), query) }
+    fn cut(&mut self) {
+        if self.rows.len() > self.wanted {
+            self.rows.select_nth_unstable_by(self.wanted - 1, better);
+            self.rows.truncate(self.wanted);
+            self.least = self.rows[self.wanted - 1].0;
+        }
     }
 
-    fn visible_rows(&self, visible: &Visible) -> usize {
-        self.rows.iter().filter(|row| visible.contains(row.document)).count()
+    fn and(mut self, other: Self) -> Self {
+        other.rows.into_iter().for_each(|candidate| self.push(candidate));
+        self
     }
 
-    /// The best visible rows from row `start` on, in no order.
-    fn scan(&self, query: &[f32], visible: &Visible, limit: usize, start: usize) -> Vec<Near> {
-        (start / BLOCK..self.blocks.len())
-            .into_par_iter()
-            .flat_map_iter(|block| {
-                let first = block * BLOCK;
-                let rows = start.max(first)..self.rows.len().min(first + BLOCK);
-                let sees = |row: &usize| visible.contains(self.rows[*row].document);
-                best(rows.filter(sees).map(|row| self.near(row, query)).collect(), limit)
-            })
-            .collect()
+    fn into_rows(mut self) -> Vec<Candidate> {
+        self.cut();
+        self.rows
     }
 }
 
-/// The `limit` nearest, nearest first.
-fn best(mut found: Vec<Near>, limit: usize) -> Vec<Near> {
-    if limit == 0 {
-        return Vec::new();
-    }
-    if found.len() > limit {
-        found.select_nth_unstable_by(limit - 1, Near::order);
-        found.truncate(limit);
-    }
-    found.sort_unstable_by(Near::order);
-    found
-}
+#[cfg(test)]
+#[path = "dense_tests.rs"]
+mod tests;

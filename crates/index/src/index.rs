@@ -2,16 +2,15 @@
 
 use crate::analysis::{Analysis, Language};
 use crate::catalogue::{Access, Catalogue};
-use crate::dense::{Dense, EXACT};
-use crate::graph::GraphBuilder;
+use crate::dense::Dense;
 use crate::lexical::Lexical;
 use crate::state::State;
-use crate::vectors::VectorFile;
-use crate::{Change, DocumentEntry, Hit, IndexError, PassageEntry, Query};
+use crate::vectors::Log;
+use crate::{Change, DocumentEntry, Hit, IndexError, PassageEntry, Query, VectorOptions};
 use domain::{AccessScope, DocumentId, PassageId};
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// Squared length of a vector may differ so much from 1; half-precision models round.
 const UNIT_TOLERANCE: f32 = 0.01;
@@ -23,9 +22,8 @@ pub struct Index {
     analysis: Analysis,
     lexical: Lexical,
     /// Held through a whole change: who has it, changes.
-    vectors: Mutex<VectorFile>,
-    state: Arc<RwLock<State>>,
-    graph_builder: GraphBuilder,
+    log: Mutex<Log>,
+    state: RwLock<State>,
 }
 
 /// A change with what only the index knows about it.
@@ -61,11 +59,14 @@ impl Index {
     /// [`IndexError::Damaged`] when the files cannot be trusted or are for another dimension: delete the directory
     /// and put all documents again. [`IndexError::InUse`] when another process has it open.
     pub fn open(directory: &Path, dimension: usize) -> Result<Self, IndexError> {
-        Self::open_with(directory, dimension, EXACT)
+        Self::open_with(directory, dimension, VectorOptions::default())
     }
 
-    /// Opens it with another limit of what is scanned, for tests of the graph.
-    pub(crate) fn open_with(directory: &Path, dimension: usize, exact: usize) -> Result<Self, IndexError> {
+    /// Opens it with other options of how vectors are kept, for tests and measurements.
+    ///
+    /// # Errors
+    /// As for [`Index::open`].
+    pub fn open_with(directory: &Path, dimension: usize, options: VectorOptions) -> Result<Self, IndexError> {
         let damaged = |reason: &str| IndexError::damaged(directory, reason);
         let (terms, vectors) = (directory.join("terms"), directory.join("vectors"));
         if vectors.exists() && !terms.join("meta.json").exists() {
@@ -87,27 +88,21 @@ impl Index {
         };
         lexical.rows(remember).map_err(unreadable)?;
 
-        let mut dense = Dense::new(dimension, exact);
-        let vectors = VectorFile::open(&vectors, dimension, |number, vector| {
-            if let Some((passage, slot)) = owners.remove(&number) {
-                dense.push(number, vector, passage, slot);
-            }
-        })?;
-        if twice || !owners.is_empty() {
-            return Err(damaged("its vector file does not fit its full-text part"));
+        if twice {
+            return Err(damaged("two passages share a vector"));
         }
+        if vectors.is_file() {
+            return Err(damaged("its vectors were written by another version"));
+        }
+        let (dense, log) = Dense::open(&vectors, dimension, options, owners)?;
         let state = State { searcher: lexical.searcher(), catalogue, dense, stale: false };
-        let state = Arc::new(RwLock::new(state));
-        let graph_builder = GraphBuilder::spawn(&state).map_err(IndexError::file(directory))?;
-        graph_builder.wake();
         Ok(Self {
             directory: directory.to_path_buf(),
             dimension,
             analysis: Analysis::new(),
             lexical,
-            vectors: Mutex::new(vectors),
-            state,
-            graph_builder,
+            log: Mutex::new(log),
+            state: RwLock::new(state),
         })
     }
 
@@ -119,10 +114,10 @@ impl Index {
     /// then searches fail until the index is opened again.
     pub fn apply(&self, changes: &[Change]) -> Result<(), IndexError> {
         changes.iter().try_for_each(|change| self.check(change))?;
-        let mut vectors = self.vectors.lock().unwrap_or_else(PoisonError::into_inner);
-        let steps = plan(changes, &self.read(), vectors.next());
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        let steps = plan(changes, &self.read(), log.next())?;
 
-        vectors.append(steps.iter().flat_map(Step::appended))?;
+        log.append(steps.iter().flat_map(Step::appended))?;
         let writing = self.lexical.write();
         for step in &steps {
             writing.remove(step.document());
@@ -140,8 +135,7 @@ impl Index {
             self.reload(&mut state)?;
             steps.iter().for_each(|step| state.apply(step));
         }
-        self.compact(&mut vectors);
-        self.graph_builder.wake();
+        self.upkeep(&mut log);
         Ok(())
     }
 
@@ -150,7 +144,7 @@ impl Index {
     /// # Errors
     /// As for [`Index::apply`].
     pub fn clear(&self) -> Result<(), IndexError> {
-        let mut vectors = self.vectors.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         let writing = self.lexical.write();
         writing.remove_all()?;
         writing.commit()?;
@@ -158,9 +152,9 @@ impl Index {
             let mut state = self.write();
             self.reload(&mut state)?;
             state.catalogue = Catalogue::default();
-            state.dense = state.dense.emptied();
+            state.dense.clear();
         }
-        self.compact(&mut vectors);
+        self.upkeep(&mut log);
         Ok(())
     }
 
@@ -215,20 +209,21 @@ impl Index {
         Ok(())
     }
 
-    /// Gives the space of dead vectors back once there are many. A failure costs only space.
-    fn compact(&self, vectors: &mut VectorFile) {
-        let compacted = {
-            let state = self.read();
-            if !vectors.is_wasteful(state.dense.alive()) {
-                return;
+    /// Seals what is full and gives the space of dead vectors back. A failure costs only space and time. Searches go on
+    /// meanwhile.
+    fn upkeep(&self, log: &mut Log) {
+        let directory = self.directory.join("vectors");
+        loop {
+            let next = self.read().dense.upkeep(&directory, log);
+            match next {
+                Ok(Some(replacement)) => self.write().dense.replace(replacement),
+                Ok(None) => return,
+                Err(error) => {
+                    tracing::warn!(%error, "the vector files could not be tidied; the next change tries again");
+                    return;
+                }
             }
-            if let Err(error) = vectors.compact(state.dense.living()) {
-                tracing::warn!(%error, "the vector file could not be compacted; the next change tries again");
-                return;
-            }
-            state.dense.compacted()
-        };
-        self.write().dense = compacted;
+        }
     }
 
     fn check(&self, change: &Change) -> Result<(), IndexError> {
@@ -254,34 +249,34 @@ impl Index {
 }
 
 /// Gives every document its language and every vector its number.
-fn plan<'a>(changes: &'a [Change], state: &State, mut next: u64) -> Vec<Step<'a>> {
+fn plan<'a>(changes: &'a [Change], state: &State, mut next: u64) -> Result<Vec<Step<'a>>, IndexError> {
     let mut changed = HashSet::new();
     let mut plan_passage = |passage: &'a PassageEntry, slot: Option<u32>| {
-        let vector = passage.vector.as_deref().map(|vector| {
-            let stored = slot.and_then(|slot| state.dense.stored(slot, passage.id, vector));
-            stored.map(Placed::Stored).unwrap_or_else(|| {
+        let mut place = |vector: &'a [f32]| {
+            let stored = slot.map_or(Ok(None), |slot| state.dense.stored(slot, passage.id, vector))?;
+            Ok::<_, IndexError>(stored.map(Placed::Stored).unwrap_or_else(|| {
                 next += 1;
                 Placed::Appended(next - 1, vector)
-            })
-        });
-        Numbered { passage, vector }
+            }))
+        };
+        Ok::<_, IndexError>(Numbered { passage, vector: passage.vector.as_deref().map(&mut place).transpose()? })
     };
     let steps = changes.iter().map(|change| match change {
         Change::Remove(id) => {
             changed.insert(*id);
-            Step::Remove(*id)
+            Ok(Step::Remove(*id))
         }
         Change::Put { document, passages } if passages.is_empty() => {
             changed.insert(document.id);
-            Step::Remove(document.id)
+            Ok(Step::Remove(document.id))
         }
         Change::Put { document, passages } => {
             // What stands in the state is what comes before this change only for the first change of a document.
             let slot = if changed.insert(document.id) { state.catalogue.slot(document.id) } else { None };
             let text: String = passages.iter().take(8).flat_map(|passage| [passage.text.as_str(), "\n"]).collect();
             let language = Language::of_document(document.language.as_deref(), &text);
-            let passages = passages.iter().map(|passage| plan_passage(passage, slot)).collect();
-            Step::Put { document, language, passages }
+            let passages = passages.iter().map(|passage| plan_passage(passage, slot)).collect::<Result<_, _>>()?;
+            Ok(Step::Put { document, language, passages })
         }
     });
     steps.collect()
@@ -322,7 +317,7 @@ impl State {
         for Numbered { passage, vector } in passages {
             match vector {
                 None => {}
-                Some(Placed::Stored(number)) => self.dense.revive(*number, slot),
+                Some(Placed::Stored(number)) => self.dense.revive(*number, passage.id, slot),
                 Some(Placed::Appended(number, vector)) => self.dense.push(*number, vector, passage.id, slot),
             }
         }

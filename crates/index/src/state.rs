@@ -38,21 +38,21 @@ impl State {
             let scope = (!visible.all).then_some(scope);
             let text = (query.text, visible.languages.as_slice());
             let found = lexical.search(&self.searcher, analysis, text, scope, query.within, limit)?;
-            Ok::<_, IndexError>(self.lexical_hits(found, query.vector, &visible))
+            self.lexical_hits(found, query.vector, &visible)
         };
         let vectors = |vector, limit: usize| {
-            let found = self.dense.search(vector, &visible, limit);
-            found.into_iter().filter_map(|near| self.dense_hit(near))
+            let found = self.dense.search(vector, &visible, limit)?;
+            Ok::<_, IndexError>(found.into_iter().filter_map(|near| self.dense_hit(near)))
         };
         let mut hits: Vec<Hit> = match (query.mode, query.vector) {
             (Mode::Lexical, _) | (Mode::Hybrid, None) => words(query.limit)?,
-            (Mode::Dense, Some(vector)) => vectors(vector, query.limit).collect(),
+            (Mode::Dense, Some(vector)) => vectors(vector, query.limit)?.collect(),
             (Mode::Dense, None) => return Err(IndexError::NoVector),
             (Mode::Hybrid, Some(vector)) => {
                 let depth = query.limit.max(fusion::DEPTH);
                 // A passage that both legs found keeps the lexical hit: that one knows the cosine as well.
                 let keyed = |hit: Hit| ((hit.document, hit.passage), hit);
-                let mut hits: HashMap<_, Hit> = vectors(vector, depth).map(keyed).collect();
+                let mut hits: HashMap<_, Hit> = vectors(vector, depth)?.map(keyed).collect();
                 hits.extend(words(depth)?.into_iter().map(keyed));
                 let mut hits: Vec<Hit> = hits.into_values().collect();
                 fusion::fuse(&mut hits);
@@ -64,14 +64,20 @@ impl State {
         Ok(hits)
     }
 
-    fn lexical_hits(&self, found: Vec<(Row, f32)>, vector: Option<&[f32]>, visible: &Visible) -> Vec<Hit> {
+    fn lexical_hits(
+        &self,
+        found: Vec<(Row, f32)>,
+        vector: Option<&[f32]>,
+        visible: &Visible,
+    ) -> Result<Vec<Hit>, IndexError> {
         found
             .into_iter()
             // The query was filtered already. This holds even if the two ever disagreed: then nothing is shown.
             .filter(|(row, _)| self.catalogue.slot(row.document).is_some_and(|slot| visible.contains(slot)))
             .map(|(row, bm25)| {
-                let cosine = vector.zip(row.vector).and_then(|(vector, number)| self.dense.cosine(number, vector));
-                Hit { passage: row.passage, document: row.document, score: bm25, bm25: Some(bm25), cosine }
+                let cosine = vector.zip(row.vector).map(|(vector, number)| self.dense.cosine(number, vector));
+                let cosine = cosine.transpose()?.flatten();
+                Ok(Hit { passage: row.passage, document: row.document, score: bm25, bm25: Some(bm25), cosine })
             })
             .collect()
     }

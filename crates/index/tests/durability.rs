@@ -7,7 +7,7 @@ use common::{document, passage, put, search, unit, words};
 use index::{Change, Index, IndexError, Mode};
 use std::fs::{self, OpenOptions};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const DIMENSION: usize = 8;
 
@@ -21,6 +21,11 @@ fn is_damaged(directory: &Path, dimension: usize) -> String {
         Err(error) => panic!("another error: {error}"),
         Ok(_) => panic!("it opened"),
     }
+}
+
+/// The log that the first changes go to.
+fn log(directory: &Path) -> PathBuf {
+    directory.join("vectors/0000000000000000.log")
 }
 
 fn filled(directory: &Path) {
@@ -47,18 +52,18 @@ fn a_change_that_was_cut_off_never_happened() {
     let directory = tempfile::tempdir().unwrap();
     filled(directory.path());
     // Vectors are written first. A process killed before the commit leaves new vectors and old terms.
-    let vectors = fs::read(directory.path().join("vectors")).unwrap();
+    let vectors = fs::read(log(directory.path())).unwrap();
     {
         let index = open(directory.path());
         index.apply(&[put(50, Some("en"), "lantern", Some(unit(50, DIMENSION)))]).unwrap();
     }
-    let longer = fs::read(directory.path().join("vectors")).unwrap();
+    let longer = fs::read(log(directory.path())).unwrap();
     assert!(longer.len() > vectors.len());
 
     let cut = tempfile::tempdir().unwrap();
     filled(cut.path());
     for torn in [longer.len(), longer.len() - 1, longer.len() - 20] {
-        fs::write(cut.path().join("vectors"), &longer[..torn]).unwrap();
+        fs::write(log(cut.path()), &longer[..torn]).unwrap();
         let index = open(cut.path());
         assert_eq!(index.passages(), 10);
         assert_eq!(search(&index, Mode::Dense, "", Some(&unit(50, DIMENSION))).len(), 10);
@@ -80,7 +85,7 @@ fn a_vector_file_that_is_cut_short_or_altered_is_found() {
     ] {
         let directory = tempfile::tempdir().unwrap();
         filled(directory.path());
-        let path = directory.path().join("vectors");
+        let path = log(directory.path());
         let mut bytes = fs::read(&path).unwrap();
         spoil(&mut bytes);
         fs::write(&path, bytes).unwrap();
@@ -94,7 +99,7 @@ fn parts_that_do_not_belong_together_are_found() {
     filled(directory.path());
     is_damaged(directory.path(), DIMENSION + 1);
 
-    fs::remove_file(directory.path().join("vectors")).unwrap();
+    fs::remove_dir_all(directory.path().join("vectors")).unwrap();
     is_damaged(directory.path(), DIMENSION);
 
     let directory = tempfile::tempdir().unwrap();
@@ -123,7 +128,7 @@ fn a_segment_that_is_cut_short_is_found() {
 fn rubbish_behind_the_last_record_is_written_over() {
     let directory = tempfile::tempdir().unwrap();
     filled(directory.path());
-    let mut file = OpenOptions::new().append(true).open(directory.path().join("vectors")).unwrap();
+    let mut file = OpenOptions::new().append(true).open(log(directory.path())).unwrap();
     file.write_all(&[0xAB; 1_000]).unwrap();
     let index = open(directory.path());
     index.apply(&[put(70, Some("en"), "meadow", Some(unit(70, DIMENSION)))]).unwrap();
@@ -141,7 +146,7 @@ fn a_second_process_is_told_so() {
 #[test]
 fn dead_vectors_give_their_space_back() {
     let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("vectors");
+    let path = log(directory.path());
     let index = open(directory.path());
     let all: Vec<Change> = (0..3_000).map(|n| put(n, Some("en"), "granite", Some(unit(n as u64, DIMENSION)))).collect();
     index.apply(&all).unwrap();
@@ -162,7 +167,7 @@ fn dead_vectors_give_their_space_back() {
 fn a_change_of_rights_writes_no_vector_again() {
     let directory = tempfile::tempdir().unwrap();
     filled(directory.path());
-    let path = directory.path().join("vectors");
+    let path = log(directory.path());
     let before = fs::metadata(&path).unwrap().len();
     let index = open(directory.path());
     let mut change = put(3, Some("en"), "granite number3", Some(unit(3, DIMENSION)));

@@ -9,7 +9,13 @@ const LONGEST_FILE: usize = 500;
 const SCOPE_MAKERS: &[&str] = &["crates/domain/", "crates/identity/", "crates/testkit/"];
 
 /// Where `unsafe` may stand: memory maps and compute kernels, each block with its reason.
-const UNSAFE_MODULES: &[&str] = &["crates/inference/src/memory_map.rs", "crates/inference/src/kernels/"];
+const UNSAFE_MODULES: &[&str] = &[
+    "crates/inference/src/memory_map.rs",
+    "crates/inference/src/kernels/",
+    // Codes of a million vectors are mapped, not read, and compared with instructions that not every machine has.
+    "crates/index/src/vectors/map.rs",
+    "crates/index/src/vectors/kernel.rs",
+];
 
 /// The one module that may open a connection.
 const CONNECTING_MODULES: &[&str] = &["crates/inference/src/remote/"];
