@@ -1,13 +1,11 @@
 #!/bin/bash
 # Stage 4: the installer image, one file that starts from a DVD or, written raw, from a USB stick, by BIOS or UEFI.
 #
-#   SYSTEM=folder MODELS=folder|'' ROOTFS=rootfs.tar PUBLIC_KEY=update.pub KEY=update.key VERSION=1.2.3 WORK=scratch \
+#   SYSTEM=folder MODELS=folder|'' ROOTFS=rootfs.tar PUBLIC_KEY=update.pub VERSION=1.2.3 WORK=scratch \
 #   PRESEED=file|'' medium.sh OUT.iso
-#
-# Beside it come OUT.iso.sig (Ed25519, over SHA256SUMS) and SHA256SUMS.
 set -euo pipefail
 out=$1
-: "${SYSTEM:?}" "${ROOTFS:?}" "${PUBLIC_KEY:?}" "${KEY:?}" "${VERSION:?}" "${WORK:?}" "${SOURCE_DATE_EPOCH:?}"
+: "${SYSTEM:?}" "${ROOTFS:?}" "${PUBLIC_KEY:?}" "${VERSION:?}" "${WORK:?}" "${SOURCE_DATE_EPOCH:?}"
 export SOURCE_DATE_EPOCH
 tree=$WORK/medium
 rm -rf "$tree" "$WORK/boot"

@@ -1,16 +1,16 @@
 #!/bin/bash
 # Stage 2: the root file system of this version, sealed: what goes into a slot of the disk.
 #
-#   ROOTFS=rootfs.tar CARREL=path/to/carrel VERSION=1.2.3 PUBLIC_KEY=update.pub DOCS=docs EXTRA=folder LEVEL=1..22 \
-#   TEST=0|1 WORK=scratch system.sh OUT
+#   ROOTFS=rootfs.tar CARREL=path/to/carrel VERSION=1.2.3 PUBLIC_KEY=update.pub DOCS=docs EXTRA=folder BILL=bill.json \
+#   LEVEL=1..22 TEST=0|1 WORK=scratch system.sh OUT
 #
-# EXTRA holds what xtask made: the software bill of materials without the packages, and the crates' licences.
+# EXTRA holds what else goes to /usr/share/carrel: the crates' licences. BILL is the bill of materials without packages.
 # OUT becomes the folder with root.squashfs, root.verity, vmlinuz, initrd.img and slot.cfg. Needs root, for owners of
 # files and a chroot. SOURCE_DATE_EPOCH is the time that everything bears.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
 out=$1
-: "${ROOTFS:?}" "${CARREL:?}" "${VERSION:?}" "${PUBLIC_KEY:?}" "${DOCS:?}" "${EXTRA:?}" "${WORK:?}" "${SOURCE_DATE_EPOCH:?}"
+: "${ROOTFS:?}" "${CARREL:?}" "${VERSION:?}" "${PUBLIC_KEY:?}" "${DOCS:?}" "${EXTRA:?}" "${BILL:?}" "${WORK:?}" "${SOURCE_DATE_EPOCH:?}"
 export SOURCE_DATE_EPOCH
 root=$WORK/root
 
@@ -66,7 +66,10 @@ fi
 [ ! -d "${OVERLAY:-}" ] || cp -a --no-preserve=ownership "$OVERLAY/." "$root/"
 
 # What is installed, for the bill of materials, and under which terms: Debian keeps a copyright file a package.
-chroot "$root" dpkg-query -W -f '${Package}\t${Version}\t${Architecture}\n' | LC_ALL=C sort >"$share/packages.tsv"
+chroot "$root" dpkg-query -W -f '${Package}\t${Version}\t${Architecture}\n' | LC_ALL=C sort >"$WORK/packages.tsv"
+jq -R --slurpfile bill "$BILL" -n '$bill[0] | .components += [inputs | split("\t") |
+	{type: "library", name: .[0], version: .[1], purl: "pkg:deb/debian/\(.[0])@\(.[1] | @uri)?arch=\(.[2])"} |
+	. + {"bom-ref": .purl}]' <"$WORK/packages.tsv" >"$share/bill.cdx.json"
 
 echo "making the initramfs"
 kernel=$(ls "$root/lib/modules" | sort -V | tail -1)

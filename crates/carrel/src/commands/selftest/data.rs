@@ -19,7 +19,7 @@ const LEAST_FREE: u64 = 500 << 20;
 const LITTLE_FREE: u64 = 5 << 30;
 
 /// Where the appliance writes down what its firewall counted.
-const COUNTERS: &str = "/run/carrel/egress.json";
+const COUNTERS: &str = "/run/carrel-egress/counters.json";
 
 type Checked = Result<(State, String), Box<dyn std::error::Error>>;
 
