@@ -21,6 +21,7 @@ mod openai_client;
 mod remote;
 mod rerank;
 mod routes;
+mod seal;
 mod sign_in;
 mod sources;
 mod story;

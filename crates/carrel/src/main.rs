@@ -61,6 +61,8 @@ enum Command {
     /// The search index
     #[command(subcommand)]
     Index(commands::index::Command),
+    /// Check that what is here is whole, or that nothing gets out
+    Selftest(commands::selftest::Arguments),
     /// The audit log
     #[command(subcommand)]
     Audit(commands::audit::Command),
@@ -126,6 +128,7 @@ async fn run(command: Command, configuration: &Configuration) -> Outcome {
         Command::Job(command) => commands::job::run(command, configuration).await,
         Command::Model(arguments) => commands::model::run(arguments, configuration).await,
         Command::Index(command) => commands::index::run(command, configuration).await,
+        Command::Selftest(arguments) => commands::selftest::run(arguments, configuration).await,
         Command::Audit(command) => commands::audit::run(command, configuration).await,
         Command::Backup(command) => commands::backup::run(command, configuration).await,
         Command::Restore(arguments) => commands::backup::restore(arguments, configuration).await,

@@ -12,6 +12,7 @@ mod failure;
 mod image;
 mod models;
 mod test;
+mod test_image;
 mod workspace;
 
 use arguments::Arguments;
@@ -30,8 +31,14 @@ cargo xtask COMMAND
   bench [NAME]... [--runs N] [--dataset DIR] [--no-peers] [--prepare] [--list]
         measure, each in turn with the programs it is held against (--prepare only builds those),
         keep the figures in docs/benchmarks.json and write docs/benchmarks.md
-  image
-        build the offline installer image (not there yet)
+  image [--models DIR|none] [--key FILE] [--version V] [--out DIR] [--level 1..22] [--carrel FILE] [--preseed FILE]
+        build the offline installer image and the same system as a signed update (docs/appliance/build.md)
+  image --new-key --key FILE
+        make a key that signs them
+  image --portable [--version V] [--out DIR] [--carrel FILE]
+        build the tarball for a host that is there already
+  test-image [--work DIR] [--carrel FILE] [--no-build]
+        install and update an appliance in an emulator; takes long
 
 Models are kept in $CARREL_MODELS, or else in the user's cache folder.";
 
@@ -56,6 +63,7 @@ fn dispatch(mut arguments: Arguments) -> Result<()> {
         Some("fetch") => models::fetch::run(arguments),
         Some("bench") => bench::run(arguments),
         Some("image") => image::run(arguments),
+        Some("test-image") => test_image::run(arguments),
         Some("help") => {
             println!("{HELP}");
             Ok(())

@@ -116,7 +116,7 @@ pub(crate) async fn run(arguments: Arguments, configuration: &Configuration) -> 
     if arguments.load_only {
         return Ok(());
     }
-    super::serve::serve(&site, &configuration, |address| {
+    super::serve::serve(&site, &configuration, &super::serve::Listen::Address, |address| {
         println!("\nCarrel is at http://{address}\n");
         println!("  {:10} {:28} {:8} who", "name", "password", "role");
         for account in &accounts.account {

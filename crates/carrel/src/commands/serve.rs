@@ -10,6 +10,7 @@ use inference::Arithmetic;
 use ingest::Watcher;
 use serde_json::json;
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -21,13 +22,41 @@ pub(crate) struct Arguments {
     /// Address and port [default: 127.0.0.1:8080, or what the configuration says]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
+    /// Take connections from the listening socket that standard input is (systemd's `StandardInput=socket`)
+    #[arg(long, conflicts_with = "listen")]
+    on_stdin: bool,
+}
+
+/// Where connections come from.
+pub(crate) enum Listen {
+    /// The configured address.
+    Address,
+    /// A listening socket that the process was started with, as standard input: it needs no network of its own.
+    Stdin,
+}
+
+impl Listen {
+    async fn listener(&self, configuration: &Configuration) -> Result<TcpListener, Failure> {
+        match self {
+            Self::Address => TcpListener::bind(configuration.listen)
+                .await
+                .map_err(|error| format!("cannot listen on {}: {error}", configuration.listen).into()),
+            Self::Stdin => {
+                let listener = std::net::TcpListener::from(std::io::stdin().as_fd().try_clone_to_owned()?);
+                let unfit = |error| format!("standard input is no listening socket: {error}");
+                listener.set_nonblocking(true).and_then(|()| listener.local_addr()).map_err(unfit)?;
+                Ok(TcpListener::from_std(listener)?)
+            }
+        }
+    }
 }
 
 pub(crate) async fn run(arguments: Arguments, configuration: &Configuration) -> Outcome {
     let mut configuration = configuration.clone();
     configuration.listen = arguments.listen.unwrap_or(configuration.listen);
     let site = Site::open(&configuration).await?;
-    serve(&site, &configuration, |address| {
+    let listen = if arguments.on_stdin { Listen::Stdin } else { Listen::Address };
+    serve(&site, &configuration, &listen, |address| {
         println!("Carrel is at http://{address}");
         if let Some(warning) = Arithmetic::of_this_machine().warning() {
             println!("Note: {warning}");
@@ -37,7 +66,12 @@ pub(crate) async fn run(arguments: Arguments, configuration: &Configuration) -> 
 }
 
 /// Serves until interrupted; `ready` is told the address once it answers.
-pub(crate) async fn serve(site: &Site, configuration: &Configuration, ready: impl FnOnce(SocketAddr)) -> Outcome {
+pub(crate) async fn serve(
+    site: &Site,
+    configuration: &Configuration,
+    listen: &Listen,
+    ready: impl FnOnce(SocketAddr),
+) -> Outcome {
     log_arithmetic(&Arithmetic::of_this_machine());
     let in_use = "another process works on this data directory; stop it first, or use another --data";
     let retrieval = site.retrieval().await?.ok_or(in_use)?;
@@ -61,9 +95,7 @@ pub(crate) async fn serve(site: &Site, configuration: &Configuration, ready: imp
     if let Some(reason) = failure {
         models.failed_at_start(&reason).await?;
     }
-    let listener = TcpListener::bind(configuration.listen)
-        .await
-        .map_err(|error| format!("cannot listen on {}: {error}", configuration.listen))?;
+    let listener = listen.listener(configuration).await?;
     let address = listener.local_addr()?;
     record_start(site).await?;
     sources::watch_drop_folder(site).await?;

@@ -3,6 +3,7 @@
 //! The tests run under plain `cargo test`, one step a test file: the tests of one file share a process, and with it the
 //! models they load, and each file's time is seen.
 
+mod appliance;
 mod cuda;
 mod tally;
 mod tools;
@@ -32,6 +33,7 @@ enum Action {
     Tools,
     Dependencies,
     Cuda,
+    Appliance,
 }
 
 enum Outcome {
@@ -85,6 +87,7 @@ fn steps(integration_tests: &[String]) -> Vec<Step> {
             Action::Cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-D", "warnings"]),
         ),
         step("cuda", "the decoder for GPUs type-checks, without CUDA", Action::Cuda),
+        step("appliance", "scripts, units and firewall rules of the appliance are sound", Action::Appliance),
         step("dependencies", "licences and banned crates, by cargo-deny where it is installed", Action::Dependencies),
         step("unit", "the tests inside the crates", tests(&["--lib", "--bins"])),
     ];
@@ -113,6 +116,10 @@ impl Action {
             Self::Tests(targets) => return run_tests(workspace, targets).map(Outcome::Passed),
             Self::Cargo(arguments) => whole(workspace::run(&mut workspace.cargo(arguments))),
             Self::Cuda => whole(cuda::check(workspace)),
+            Self::Appliance => appliance::check(workspace).map(|says| {
+                println!("{says}");
+                Outcome::Passed(Tally::ONE_PASSED)
+            }),
             Self::Tools => whole(tools::provide()),
             Self::Models => whole(ModelsFolder::open().and_then(|folder| {
                 fetch::fetch(workspace, &folder, &["generate-tests", "embed-default", "recognize-default"]).map(|_| ())
@@ -166,7 +173,7 @@ mod tests {
     #[test]
     fn every_test_file_is_a_step_that_can_be_run_alone() {
         let all = || steps(&["browser".to_owned(), "faults".to_owned()]);
-        assert_eq!(select(all(), &[]).unwrap().len(), 10);
+        assert_eq!(select(all(), &[]).unwrap().len(), 11);
 
         let alone = select(all(), &["faults".to_owned()]).unwrap();
         assert_eq!(alone.len(), 1);

@@ -1,0 +1,108 @@
+//! What of the appliance can be checked without building it: its scripts, units and firewall rules.
+
+use crate::failure::{Context, Failure, Result};
+use crate::workspace::{Workspace, on_path, spelled};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Units that run for as long as the machine does, and the exposure that `systemd-analyze security` may find, in
+/// tenths. The second one reads the counters of the host's own network, which costs half a point.
+const EXPOSURE: &[(&str, u32)] = &[("carrel.service", 10), ("carrel-egress.service", 13)];
+
+/// What was checked, and what could not be on this machine.
+pub fn check(workspace: &Workspace) -> Result<String> {
+    let folder = workspace.path("appliance");
+    let mut skipped = Vec::new();
+    let scripts = scripts(&folder)?;
+    if scripts.len() < 12 {
+        return Err(Failure::new("the scripts of the appliance were not found"));
+    }
+    for (script, shell) in &scripts {
+        quiet(Command::new(shell).arg("-n").arg(script))?;
+    }
+    match on_path("shellcheck") {
+        // SC2154: `ask` of the installer sets variables by name.
+        Some(_) => quiet(
+            Command::new("shellcheck")
+                .args(["--severity=warning", "--exclude=SC2154"])
+                .args(scripts.iter().map(|(script, _)| script)),
+        )?,
+        None => skipped.push("shellcheck"),
+    }
+    let units = folder.join("root/usr/lib/systemd/system");
+    match on_path("systemd-analyze") {
+        Some(_) => {
+            verify_units(&units)?;
+            for (unit, tenths) in EXPOSURE {
+                let mut analyze = Command::new("systemd-analyze");
+                analyze.args(["security", "--offline=true", "--no-pager", &format!("--threshold={tenths}")]);
+                quiet(analyze.arg(units.join(unit)))?;
+            }
+        }
+        None => skipped.push("systemd-analyze"),
+    }
+    match on_path("nft").filter(|_| may_ask_the_kernel()) {
+        Some(_) => quiet(Command::new("nft").args(["--check", "--file"]).arg(folder.join("root/etc/nftables.conf")))?,
+        None => skipped.push("nft (needs root)"),
+    }
+    let done = format!("{} scripts, the units and the firewall rules are sound", scripts.len());
+    Ok(if skipped.is_empty() { done } else { format!("{done}; not checked, for lack of {}", skipped.join(", ")) })
+}
+
+/// Every script with the shell that it is for.
+fn scripts(folder: &Path) -> Result<Vec<(PathBuf, &'static str)>> {
+    let mut found = Vec::new();
+    let mut waiting = vec![folder.to_owned()];
+    while let Some(folder) = waiting.pop() {
+        for entry in fs::read_dir(&folder).context(|| format!("cannot read {}", folder.display()))? {
+            let path = entry.context(|| format!("cannot read {}", folder.display()))?.path();
+            if path.is_dir() {
+                waiting.push(path);
+                continue;
+            }
+            let text = fs::read_to_string(&path).unwrap_or_default();
+            match text.lines().next() {
+                Some("#!/bin/bash") => found.push((path, "bash")),
+                Some("#!/bin/sh") => found.push((path, "sh")),
+                _ => {}
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// `systemd-analyze verify`, whose complaints about programs that are not on this machine are no faults.
+fn verify_units(folder: &Path) -> Result<()> {
+    let entries = fs::read_dir(folder).context(|| format!("cannot read {}", folder.display()))?;
+    let mut units: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    units.retain(|unit| unit.is_file());
+    units.sort();
+    let mut verify = Command::new("systemd-analyze");
+    verify.args(["verify", "--man=no"]).args(&units);
+    let output = verify.output().context(|| "cannot run systemd-analyze".to_owned())?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let ours = |line: &&str| line.contains("carrel") || line.contains("data.mount") || line.contains("cycl");
+    let faults: Vec<&str> = said.lines().filter(ours).filter(|line| !line.contains("is not executable")).collect();
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::new(format!("units of the appliance:\n{}", faults.join("\n"))))
+    }
+}
+
+/// Runs a command whose output matters only when it fails.
+fn quiet(command: &mut Command) -> Result<()> {
+    let output = command.output().context(|| format!("cannot run {}", spelled(command)))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = [output.stdout, output.stderr].concat();
+    Err(Failure::new(format!("{}:\n{}", spelled(command), String::from_utf8_lossy(&said).trim())))
+}
+
+/// nft asks the kernel even to check.
+fn may_ask_the_kernel() -> bool {
+    Command::new("nft").args(["list", "tables"]).output().is_ok_and(|output| output.status.success())
+}

@@ -1,0 +1,235 @@
+//! The story of an appliance, step by step. Each step says what it saw.
+
+use super::machine::{Machine, Network, OUTSIDE, free_port};
+use super::person::Person;
+use super::{BAD, GOOD};
+use crate::failure::{Context, Failure, Result};
+use crate::workspace::Workspace;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// A disk as large as the installer asks for; it is a file that takes only what is written.
+const DISK_BYTES: u64 = 10 << 30;
+
+const PASSWORD: &str = "quiet herons at noon";
+
+/// An emulated processor on a busy machine is some fifty times slower than a real one.
+const BOOT: Duration = Duration::from_secs(1200);
+const WELL: Duration = Duration::from_secs(2400);
+
+struct Place<'a> {
+    folder: &'a Path,
+    disk: PathBuf,
+    network: Network,
+}
+
+impl Place<'_> {
+    fn power_on(&self, name: &str) -> Result<Machine> {
+        let stick = self.folder.join("updates.iso");
+        let log = self.folder.join(format!("{name}.log"));
+        Machine::start(&self.disk, Some((&stick, false)), Some(&self.network), &log)
+    }
+
+    fn person(&self) -> Result<Person> {
+        Person::at(self.network.people, self.folder, BOOT)
+    }
+}
+
+/// Tells it; an error is the step that failed.
+pub fn tell(workspace: &Workspace, folder: &Path, image: &Path) -> Result<()> {
+    let (outside, reached) = listen_outside()?;
+    let place = Place { folder, disk: folder.join("disk.raw"), network: Network { people: free_port()?, outside } };
+    let disk = File::create(&place.disk).and_then(|file| file.set_len(DISK_BYTES));
+    disk.context(|| format!("cannot make {}", place.disk.display()))?;
+
+    install(&place, image)?;
+    let mut machine = place.power_on("first-start")?;
+    first_start(&place, &mut machine)?;
+    people_and_documents(&place, &mut machine, workspace)?;
+    sealed(&mut machine, &reached)?;
+    println!("power cut");
+    drop(machine);
+
+    let mut machine = place.power_on("after-power-cut")?;
+    well(&mut machine, "A")?;
+    place.person()?.sign_in("ada", PASSWORD)?;
+    let audit =
+        machine.done("setpriv --reuid=carrel --regid=carrel --clear-groups carrel --data /data/carrel selftest")?;
+    println!("after the power cut:\n{audit}");
+
+    updates(&mut machine)?;
+    drop(machine);
+    let mut machine = place.power_on("updated")?;
+    well(&mut machine, "B")?;
+    expect_version(&mut machine, GOOD)?;
+    still_there(&place)?;
+
+    println!("applying version {BAD}, whose server does not start");
+    machine.done("/usr/lib/carrel/update /run/carrel/stick/bad.carrel")?;
+    drop(machine);
+    let mut machine = place.power_on("bad-update")?;
+    machine.expect("Carrel (slot A)", BOOT)?;
+    println!("the bad version starts in slot A ({:.0} s)", machine.seconds());
+    machine.expect("Carrel (slot B)", WELL)?;
+    println!("the machine restarted by itself into slot B ({:.0} s)", machine.seconds());
+    well(&mut machine, "B")?;
+    expect_version(&mut machine, GOOD)?;
+    still_there(&place)?;
+    println!("everything is as it should be");
+    Ok(())
+}
+
+fn install(place: &Place<'_>, image: &Path) -> Result<()> {
+    println!("installing to an empty disk, by preseed");
+    let log = place.folder.join("install.log");
+    let mut machine = Machine::start(&place.disk, Some((image, true)), None, &log)?;
+    machine.expect("5. Installed in", WELL)?;
+    machine.wait_off(Duration::from_secs(300))?;
+    println!("   installed {:.0} s after power-on", machine.seconds());
+    Ok(())
+}
+
+fn first_start(place: &Place<'_>, machine: &mut Machine) -> Result<()> {
+    well(machine, "A")?;
+    place.person()?;
+    println!("   the service answers through the forwarded port");
+    let failed = machine.done("systemctl --failed --no-legend --plain")?;
+    if failed.trim().is_empty() { Ok(()) } else { Err(Failure::new(format!("units failed: {failed}"))) }
+}
+
+/// Waits until the slot's health is confirmed, and checks what the boot loader knows.
+fn well(machine: &mut Machine, slot: &str) -> Result<()> {
+    machine.shell(BOOT)?;
+    println!("   shell {:.0} s after power-on", machine.seconds());
+    let wait = "for i in $(seq 600); do systemctl is-active -q carrel-health && break; sleep 3; done; systemctl is-active carrel-health";
+    let (state, status) = machine.run_within(wait, WELL)?;
+    if status != 0 {
+        let (journal, _) = machine.run("journalctl -b -n 60 --no-pager -o cat")?;
+        return Err(Failure::new(format!("the slot was not found well ({}):\n{journal}", state.trim())));
+    }
+    let list = machine.done("/usr/lib/carrel/slot current; /usr/lib/carrel/slot list")?;
+    if !(list.contains(&format!("{slot}_OK=1")) && list.contains(&format!("{slot}_TRY=0")) && list.starts_with(slot)) {
+        return Err(Failure::new(format!("slot {slot} should run and be well: {list}")));
+    }
+    println!("   slot {slot} is well {:.0} s after power-on", machine.seconds());
+    Ok(())
+}
+
+const AS_CARREL: &str = "setpriv --reuid=carrel --regid=carrel --clear-groups carrel --data /data/carrel";
+
+fn people_and_documents(place: &Place<'_>, machine: &mut Machine, workspace: &Workspace) -> Result<()> {
+    machine.done(&format!("echo '{PASSWORD}' >/run/carrel/pw && chmod 644 /run/carrel/pw"))?;
+    for command in [
+        "user create ada --password-file /run/carrel/pw",
+        "collection create Handbook",
+        "collection grant Handbook ada write",
+    ] {
+        machine.done(&format!("{AS_CARREL} {command}"))?;
+    }
+    let person = place.person()?;
+    person.sign_in("ada", PASSWORD)?;
+    println!("   ada signed in through the forwarded port");
+    person.upload(&workspace.path("tests/samples/employee-handbook.pdf"))?;
+    person.finds("annual+leave", "employee-handbook", WELL)?;
+    println!("   her document was read by a confined process and is found");
+    Ok(())
+}
+
+fn still_there(place: &Place<'_>) -> Result<()> {
+    let person = place.person()?;
+    person.sign_in("ada", PASSWORD)?;
+    person.finds("annual+leave", "employee-handbook", WELL)
+}
+
+/// Nothing leaves, from the machine or from the service; what tries is counted; and a hole would be noticed.
+fn sealed(machine: &mut Machine, reached: &AtomicUsize) -> Result<()> {
+    let test = format!("carrel selftest --egress --to {OUTSIDE}");
+    let before = counted(machine)?;
+    machine.done(&test)?;
+    let after = counted(machine)?;
+    if after < before + 10 || reached.load(Ordering::SeqCst) > 0 {
+        return Err(Failure::new(format!("attempts were not counted ({before}, {after}) or got out")));
+    }
+    println!("   nothing left the machine; {} packets were dropped and counted", after - before);
+
+    let inside = format!("nsenter --net=/proc/$(systemctl show -P MainPID carrel.service)/ns/net -- {test}");
+    machine.done(&inside)?;
+    println!("   nothing left the service's own network");
+
+    machine.done("nft flush ruleset")?;
+    let (said, status) = machine.run(&test)?;
+    if status != 1 || reached.load(Ordering::SeqCst) == 0 || !said.contains("reached the outside") {
+        return Err(Failure::new(format!("without the firewall the self-test should find a hole: {said}")));
+    }
+    println!("   without the firewall the outside was reached, and the self-test said so");
+    let count = reached.load(Ordering::SeqCst);
+    machine.done(&inside)?;
+    if reached.load(Ordering::SeqCst) > count {
+        return Err(Failure::new("the service's network leads outside when the firewall is gone"));
+    }
+    println!("   the service's own network leads nowhere even then");
+    machine
+        .done("systemctl restart nftables && systemctl start carrel-egress && cat /run/carrel-egress/counters.json")?;
+    let exposure = machine.done("systemd-analyze security --no-pager carrel.service | tail -1")?;
+    println!("   {}", exposure.trim());
+    Ok(())
+}
+
+fn counted(machine: &mut Machine) -> Result<u64> {
+    let printed = machine.done("nft -j list counter inet carrel egress | jq '.nftables[].counter.packets // empty'")?;
+    printed.trim().parse().map_err(|_| Failure::new(format!("no counter: {printed}")))
+}
+
+fn updates(machine: &mut Machine) -> Result<()> {
+    machine.done("mkdir -p /run/carrel/stick && mount -o ro -L CARREL-UPD /run/carrel/stick")?;
+    for (file, reason) in [
+        ("forged", "the signature is not one of the key"),
+        ("same", "is not newer"),
+        ("cut", "the file is cut short"),
+        ("altered", "a file is not what was signed"),
+    ] {
+        let (said, status) = machine.run(&format!("/usr/lib/carrel/update /run/carrel/stick/{file}.carrel 2>&1"))?;
+        if status == 0 || !said.contains(reason) {
+            return Err(Failure::new(format!("{file}.carrel should be refused ({reason}): {said}")));
+        }
+        println!("   {file}.carrel: {}", said.trim().lines().last().unwrap_or_default());
+    }
+    let list = machine.done("/usr/lib/carrel/slot list")?;
+    if !list.contains("B_TRY=3") {
+        return Err(Failure::new(format!("a slot that was written halfway must not start: {list}")));
+    }
+    let said = machine.done("/usr/lib/carrel/update /run/carrel/stick/good.carrel")?;
+    println!("   good.carrel: {}", said.trim().lines().last().unwrap_or_default());
+    machine.done("sync")?;
+    Ok(())
+}
+
+fn expect_version(machine: &mut Machine, version: &str) -> Result<()> {
+    machine.done("mkdir -p /run/carrel/stick && mount -o ro -L CARREL-UPD /run/carrel/stick")?;
+    let printed = machine.done("cat /usr/share/carrel/version /data/state/served-by")?;
+    let same = printed.split_whitespace().all(|word| word == version);
+    println!("   version {version} serves");
+    if same { Ok(()) } else { Err(Failure::new(format!("version {version} should serve: {printed}"))) }
+}
+
+/// What a way out would lead to: a listener of this machine, and how often it was reached.
+fn listen_outside() -> Result<(u16, Arc<AtomicUsize>)> {
+    let listener = TcpListener::bind("127.0.0.1:0").context(|| "cannot listen".to_owned())?;
+    let port = listener.local_addr().context(|| "cannot listen".to_owned())?.port();
+    let reached = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&reached);
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            count.fetch_add(1, Ordering::SeqCst);
+            let _ = stream.set_read_timeout(Some(Duration::from_secs(1)));
+            let _ = stream.read(&mut [0; 64]);
+            let _ = stream.write_all(b"outside\n");
+        }
+    });
+    Ok((port, reached))
+}
