@@ -71,6 +71,7 @@ pub(crate) async fn delete(
     act.record(event).await?;
     act.commit().await?;
     app.publisher.catch_up().await?;
+    app.pages.tidy(&app.store).await?;
     // Its originals go with the next sweep: one of them may just be coming in again.
     Ok(Redirect::to(&format!("/collections/{}?said=deleted", document.collection)).into_response())
 }
