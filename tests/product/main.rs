@@ -26,6 +26,7 @@ mod tokens;
 mod trespass;
 mod uploads;
 mod versions;
+mod viewer;
 mod watched;
 
 use domain::{Collection, Permission};

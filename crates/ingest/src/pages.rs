@@ -156,6 +156,12 @@ impl Pages {
         self.inner.cache.failure(content, page)
     }
 
+    /// Whether anything is kept of this original.
+    #[must_use]
+    pub fn keeps(&self, content: ContentHash) -> bool {
+        self.inner.cache.contents().contains(&content)
+    }
+
     /// Lets go of pictures of originals that nothing refers to any more.
     ///
     /// # Errors
