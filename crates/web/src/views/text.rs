@@ -21,10 +21,7 @@ pub struct Table<'a> {
     pub rows: Vec<Vec<&'a str>>,
 }
 
-/// What stands between two cells.
-const CELL: &str = " | ";
-
-/// More columns than this are no table that anyone reads.
+/// More columns than this are not gathered by their names.
 const COLUMNS: usize = 60;
 
 /// What a list item begins with.
@@ -36,7 +33,7 @@ pub fn text_blocks<'a>(lines: &[&'a str], is_sheet: bool) -> Vec<TextBlock<'a>> 
     let mut blocks = Vec::new();
     let mut rest = lines;
     while let [first, ..] = rest {
-        let rows = run(rest, |line| line.contains(CELL));
+        let rows = run(rest, |line| cells(line).len() > 1);
         let items = run(rest, |line| item(line).is_some());
         let taken = if rows >= 2 || (rows == 1 && is_sheet) {
             blocks.push(TextBlock::Table(Table::of(&rest[..rows])));
@@ -58,6 +55,21 @@ fn run(lines: &[&str], is_of_it: impl Fn(&str) -> bool) -> usize {
     lines.iter().take_while(|line| is_of_it(line)).count()
 }
 
+/// The cells of a row: bars between spaces part them, and empty ones have but a space (`a | | c`).
+fn cells(line: &str) -> Vec<&str> {
+    let mut cells = Vec::new();
+    let mut begin = 0;
+    for (bar, _) in line.match_indices(" |") {
+        let end = bar + " |".len();
+        if bar >= begin && (end == line.len() || line[end..].starts_with(' ')) {
+            cells.push(line[begin..bar].trim());
+            begin = end;
+        }
+    }
+    cells.push(line[begin..].trim());
+    cells
+}
+
 fn item(line: &str) -> Option<&str> {
     MARKS.iter().find_map(|mark| line.strip_prefix(mark)).map(str::trim)
 }
@@ -72,9 +84,9 @@ impl<'a> Table<'a> {
         let mut header: Vec<&str> = Vec::new();
         let mut rows = Vec::new();
         for line in lines {
-            let cells: Option<Vec<(&str, &str)>> = line.split(CELL).map(|cell| cell.split_once(": ")).collect();
+            let named: Option<Vec<(&str, &str)>> = cells(line).into_iter().map(|cell| cell.split_once(": ")).collect();
             let mut row: Vec<(usize, &str)> = Vec::new();
-            for (name, value) in cells? {
+            for (name, value) in named? {
                 let column = header.iter().position(|known| *known == name).unwrap_or_else(|| {
                     header.push(name);
                     header.len() - 1
@@ -96,15 +108,9 @@ impl<'a> Table<'a> {
     }
 
     fn plain(lines: &[&'a str]) -> Self {
-        let mut rows: Vec<Vec<&str>> = lines.iter().map(|line| line.split(CELL).collect()).collect();
-        let columns = rows.iter().map(Vec::len).max().unwrap_or_default().min(COLUMNS);
-        for (row, line) in rows.iter_mut().zip(lines) {
-            if row.len() > columns {
-                // The last column takes what is beyond.
-                *row = line.splitn(columns, CELL).collect();
-            }
-            row.resize(columns, "");
-        }
+        let mut rows: Vec<Vec<&str>> = lines.iter().map(|line| cells(line)).collect();
+        let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
+        rows.iter_mut().for_each(|row| row.resize(columns, ""));
         Self { header: Vec::new(), rows }
     }
 }
@@ -125,13 +131,12 @@ mod tests {
 
     #[test]
     fn other_rows_keep_their_cells_in_place() {
-        let lines = ["Minutes", "Band | Pay", "A", "B1 | 27,600 | from May", "B2 | | "];
+        let lines = ["Minutes", "Band | Pay", "A", "B1 | 27,600 | from May |x|", "B2 | | late"];
         let blocks = text_blocks(&lines, false);
-        let rows = vec![vec!["B1", "27,600", "from May"], vec!["B2", "", ""]];
-        assert_eq!(blocks[..3], [&lines[0], &lines[1], &lines[2]].map(|line| TextBlock::Paragraph(line)));
-        let TextBlock::Table(table) = &blocks[3] else { panic!("{blocks:?}") };
-        assert_eq!(table.rows[0], rows[0]);
-        assert_eq!(table.rows[1].len(), 3);
+        let [first, second, third, ..] = lines.map(TextBlock::Paragraph);
+        assert_eq!(blocks[..3], [first, second, third], "one row alone may be a sentence");
+        let rows = vec![vec!["B1", "27,600", "from May |x|"], vec!["B2", "", "late"]];
+        assert_eq!(blocks[3..], [TextBlock::Table(Table { header: Vec::new(), rows })]);
     }
 
     #[test]
@@ -145,9 +150,8 @@ mod tests {
 
     #[test]
     fn very_wide_rows_lose_nothing() {
-        let wide = vec!["x"; 100].join(CELL);
+        let wide = vec!["x: y"; 100].join(" | ");
         let TextBlock::Table(table) = &text_blocks(&[&wide], true)[0] else { panic!() };
-        assert_eq!(table.rows[0].len(), COLUMNS);
-        assert_eq!(table.rows[0].join(CELL), wide);
+        assert_eq!((table.header.len(), table.rows[0].len()), (0, 100));
     }
 }
