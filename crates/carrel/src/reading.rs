@@ -16,6 +16,9 @@ pub(crate) const COMMAND: &str = "read-documents";
 /// Memory that reading one file may take: two readers and the server stay below 1.5 GB, whatever the files are.
 const MEMORY_BYTES: u64 = 560 << 20;
 
+/// Memory that drawing one page may take: a scan of A4 at 600 dots an inch three times over.
+const DRAWING_BYTES: u64 = 448 << 20;
+
 /// Bytes of one picture of a page.
 const PICTURE_BYTES: u64 = 24 << 20;
 
@@ -55,8 +58,9 @@ pub(crate) fn pages(content: ContentStore) -> Pages {
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let time = Allowance { base: Duration::from_secs(20), per_mib: Duration::from_millis(200) };
     let settings = Settings {
-        workers: cores.clamp(1, 4),
-        memory_bytes: MEMORY_BYTES,
+        // A page takes a moment: two keep up with many readers.
+        workers: cores.clamp(1, 2),
+        memory_bytes: DRAWING_BYTES,
         output_bytes: PICTURE_BYTES,
         wall: time,
         cpu: time,
