@@ -488,6 +488,85 @@
     });
   }
 
+  // ---- pages of a document as they look ----------------------------------------------------------------------
+
+  const ZOOMS = [50, 75, 100, 150, 200];
+
+  /** The page that takes the upper middle of the window. */
+  function leafInView() {
+    const middle = innerHeight * 0.4;
+    const leaves = all("[data-leaf]");
+    return leaves.findLast((leaf) => leaf.getBoundingClientRect().top <= middle) || leaves[0];
+  }
+
+  /** Goes on by a page: within this page of ours, or by the link to the next one. */
+  function turn(by) {
+    const leaf = leafInView();
+    const next = leaf && document.getElementById(`page-${Number(leaf.dataset.leaf) + by}`);
+    if (next) return next.scrollIntoView({ block: "start" });
+    const link = one(`[data-leaf-step="${by}"]`);
+    if (!link || !leaf) return;
+    const address = new URL(link.href);
+    const page = Number(leaf.dataset.leaf) + by;
+    const most = Number(one("[data-leaf-here]").max);
+    if (page < 1 || page > most) return;
+    address.searchParams.set("page", page);
+    address.hash = `page-${page}`;
+    location.href = address;
+  }
+
+  /** Larger or smaller pages, without a new page of ours; the browser fetches wider pictures where it needs them. */
+  function zoom(by) {
+    const viewer = one("[data-viewer]");
+    const now = viewer && Number(viewer.dataset.zoom);
+    const next = viewer && ZOOMS[ZOOMS.indexOf(now) + by];
+    if (!next) return;
+    const leaf = leafInView();
+    viewer.classList.replace(`zoom-${now}`, `zoom-${next}`);
+    viewer.dataset.zoom = next;
+    one("[data-zoom-now]").textContent = `${next} %`;
+    all("[data-leaf-picture]").forEach((picture) => (picture.sizes = `(max-width: 64em) ${next}vw, ${(next * 56) / 100}rem`));
+    leaf?.scrollIntoView({ block: "start" });
+    announce(`${next} percent`);
+  }
+
+  function readyViewer(viewer) {
+    // Where the picture does not come, the text opens in its place.
+    const replaced = (picture) => {
+      const leaf = picture.closest("[data-leaf]");
+      leaf.classList.add("leaf-undrawn");
+      one(".leaf-text", leaf).open = true;
+    };
+    for (const picture of all("[data-leaf-picture]", viewer)) {
+      picture.addEventListener("error", () => replaced(picture));
+      if (picture.complete && !picture.naturalWidth) replaced(picture);
+    }
+    viewer.addEventListener("click", (event) => {
+      const link = event.target.closest("[data-leaf-step], [data-zoom-step]");
+      if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      if (link.dataset.leafStep) turn(Number(link.dataset.leafStep));
+      else zoom(Number(link.dataset.zoomStep));
+    });
+    const here = one("[data-leaf-here]", viewer);
+    let waiting = false;
+    addEventListener("scroll", () => {
+      if (waiting) return;
+      waiting = true;
+      requestAnimationFrame(() => {
+        waiting = false;
+        const leaf = leafInView();
+        if (leaf && document.activeElement !== here) here.value = leaf.dataset.leaf;
+      });
+    });
+    // A link to a passage leads to its mark, wherever pictures push it to while they come.
+    const mark = location.hash.startsWith("#p") && one("rect.mark-cited[id]", viewer);
+    if (!mark || mark.id !== location.hash.slice(1)) return;
+    const show = () => mark.scrollIntoView({ block: "center" });
+    show();
+    one("[data-leaf-picture]", mark.closest("[data-leaf]")).addEventListener("load", show, { once: true });
+  }
+
   // ---- keys and menus ----------------------------------------------------------------------------------------
 
   function step(by) {
@@ -505,6 +584,10 @@
     n: () => (one(".welcome") ? document.getElementById("question")?.focus() : one('.main-nav [href="/ask"]')?.click()),
     j: () => step(1),
     k: () => step(-1),
+    "+": () => zoom(1),
+    "-": () => zoom(-1),
+    ArrowLeft: () => turn(-1),
+    ArrowRight: () => turn(1),
   };
 
   function closeMenus(except) {
@@ -527,6 +610,9 @@
     }
     const typing = target.matches?.("input, textarea, select");
     if (typing || event.ctrlKey || event.metaKey || event.altKey || !one("#keys") || one("dialog[open]")) return;
+    // A page that is wider than its frame is moved by the arrows; elsewhere than at pages they keep their meaning.
+    const arrow = event.key.startsWith("Arrow");
+    if (arrow && (!one("[data-viewer]") || event.shiftKey || target.closest?.(".leaf-frame, .cells-box"))) return;
     if (keys[event.key]) {
       event.preventDefault();
       keys[event.key]();
@@ -574,6 +660,7 @@
   prepare(document);
   all("[data-stream]").forEach(follow);
   all("[data-upload]").forEach(readyUpload);
+  all("[data-viewer]").forEach(readyViewer);
   const jobs = document.getElementById("jobs");
   if (jobs?.dataset.poll && inWork(jobs)) watch(jobs.dataset.poll);
   if (jobs && "reload" in jobs.dataset) watch(location.href);

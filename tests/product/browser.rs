@@ -1,6 +1,7 @@
 //! A real browser: headless Chromium through its WebDriver.
 
 use crate::remote::with_engine;
+use crate::viewer::pdf;
 use crate::with_handbook;
 use fantoccini::{Client, ClientBuilder, Locator};
 use serde_json::{Value, json};
@@ -220,6 +221,67 @@ async fn browser_folds_the_thinking_of_a_model_away_until_it_is_opened() {
         assert!(text.contains("receives 24 days of annual leave"), "{text}");
         assert!(!text.contains("so that is it"), "thinking is not part of the answer: {text}");
         look(&page, &format!("thinking-answered-{theme}-{width}")).await;
+        page.close().await.unwrap();
+    }
+}
+
+/// Dark pixels of the first picture, inside and outside of the mark on it, and whether the mark is in the window; null
+/// as long as the picture is not there.
+const DARK: &str = "const picture = document.querySelector('[data-leaf-picture]'); \
+    const mark = document.querySelector('.mark-cited').getBoundingClientRect(); \
+    if (!picture.complete || !picture.naturalWidth) return null; \
+    const frame = picture.getBoundingClientRect(); \
+    const canvas = document.createElement('canvas'); \
+    [canvas.width, canvas.height] = [Math.round(frame.width), Math.round(frame.height)]; \
+    const paper = canvas.getContext('2d'); \
+    paper.drawImage(picture, 0, 0, canvas.width, canvas.height); \
+    const pixels = paper.getImageData(0, 0, canvas.width, canvas.height).data; \
+    let [inside, outside] = [0, 0]; \
+    for (let at = 0; at < pixels.length; at += 4) { \
+        if (pixels[at] > 128) continue; \
+        const x = frame.left + (at / 4) % canvas.width, y = frame.top + Math.floor(at / 4 / canvas.width); \
+        if (x >= mark.left && x <= mark.right && y >= mark.top && y <= mark.bottom) inside += 1; else outside += 1; \
+    } \
+    const share = mark.width * mark.height / (frame.width * frame.height); \
+    return [inside, outside, share, mark.top >= 0 && mark.bottom <= innerHeight]";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn browser_marks_the_cited_words_where_they_stand_on_the_page() {
+    let (world, handbook) = with_handbook().await;
+    for (name, words, turned) in
+        [("upright.pdf", "Lanterns are lit at dusk", ""), ("turned.pdf", "Foghorns sound at noon", "/Rotate 90")]
+    {
+        world.submit(&handbook, name, &pdf(words, "", turned), None).await;
+    }
+    world.ingest().await;
+    let address = serve(&world).await;
+    let driver = driver();
+    for width in [1440, 390] {
+        let page = browser(&driver, width).await;
+        sign_in(&page, &address, "ada").await;
+        for words in ["lanterns+lit+dusk", "foghorns+sound+noon"] {
+            page.goto(&format!("{address}/search?q={words}")).await.unwrap();
+            page.find(Locator::Css("a[data-cite]")).await.unwrap().click().await.unwrap();
+            page.wait().for_element(Locator::Css(".mark-cited")).await.unwrap();
+            let dark = loop {
+                let dark = page.execute(DARK, vec![]).await.unwrap();
+                if !dark.is_null() {
+                    break dark;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            };
+            look(&page, &format!("marked-{words}-{width}")).await;
+            let number = |at: usize| dark[at].as_f64().unwrap();
+            assert!(number(0) > 50.0, "{words}: the words are under the mark: {dark}");
+            assert!(number(1) < 3.0, "{words}: nothing else is on the page: {dark}");
+            assert!(number(2) < 0.1, "{words}: the mark is no larger than the words need: {dark}");
+            assert_eq!(dark[3], true, "{words}: it is in the window");
+            let sideways = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
+            assert_eq!(page.execute(sideways, vec![]).await.unwrap(), 0, "wider than the screen");
+            // Larger by key, in the same page of ours.
+            page.find(Locator::Css("body")).await.unwrap().send_keys("+").await.unwrap();
+            assert!(page.find(Locator::Css(".viewer.zoom-150")).await.is_ok());
+        }
         page.close().await.unwrap();
     }
 }

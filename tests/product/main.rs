@@ -29,6 +29,7 @@ mod tokens;
 mod trespass;
 mod uploads;
 mod versions;
+mod viewer;
 mod watched;
 
 use domain::{Collection, Permission};

@@ -3,13 +3,15 @@
 use crate::site::{Failure, Site};
 use ::audit::Actor;
 use domain::FolderId;
-use ingest::{ContentStore, FolderError};
+use ingest::{ContentStore, FolderError, Pages};
 use std::time::Duration;
 use storage::{Folder, Removal, Store};
 use tokio_util::sync::CancellationToken;
 
 /// Between two sweeps of the content store.
 const SWEEP_EVERY: Duration = Duration::from_secs(6 * 60 * 60);
+/// Between two looks for pictures of pages that nobody may want any more.
+const TIDY_EVERY: Duration = Duration::from_secs(60);
 /// Seconds between two looks into the drop folder.
 const DROP_EVERY: u32 = 60;
 
@@ -74,6 +76,19 @@ pub(crate) async fn sweep(store: Store, content: ContentStore, stop: Cancellatio
         tokio::select! {
             () = stop.cancelled() => {}
             () = tokio::time::sleep(SWEEP_EVERY) => {}
+        }
+    }
+}
+
+/// Lets go of pictures of pages whose documents are gone, by whatever way they went, until `stop` is cancelled.
+pub(crate) async fn tidy(pages: Pages, store: Store, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        if let Err(error) = pages.tidy(&store).await {
+            tracing::warn!(%error, "pictures of pages were not tidied");
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(TIDY_EVERY) => {}
         }
     }
 }

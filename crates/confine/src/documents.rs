@@ -2,6 +2,7 @@
 
 use crate::{Outlet, Progress, Reader};
 use extract::{Child, ExtractError, Extracted, Format, Host, Limits, Line, Picture};
+use render::{Order, PagePicture, RenderError};
 
 /// Reads documents; `recognize` finds the text in pictures and answers like [`Host::recognize`].
 pub struct Documents<F> {
@@ -36,6 +37,10 @@ impl<F: FnMut(&Picture) -> Result<Option<Vec<Line>>, ExtractError>> Reader for D
         let mut surroundings = Surroundings { recognize: &mut self.recognize, outlet, pictures: 0 };
         let extracted = extract::extract(&bytes, format, limits, &mut surroundings)?;
         Ok((format, extracted))
+    }
+
+    fn draw(&mut self, _: &str, bytes: Vec<u8>, order: &Order) -> Result<PagePicture, RenderError> {
+        render::draw(bytes, order)
     }
 }
 

@@ -1,10 +1,11 @@
 //! One file with one worker, whose every word is doubted: sizes, numbers and order are checked here.
 
 use crate::process::Worker;
-use crate::protocol::{self, ChildHead, Done, Failed, HEAD, Kind, Progress, Request, SMALL};
-use crate::{ReadFailure, Reading, Receiver, ReceiverError, Refusal, Settings, Source};
+use crate::protocol::{self, ChildHead, Done, Failed, HEAD, Kind, Progress, Request, SMALL, Task};
+use crate::{ReadFailure, Reading, Receiver, ReceiverError, Refusal, Settings, Source, picture};
 use domain::Block;
 use extract::{Child, Limits};
+use render::PagePicture;
 use serde::Deserialize;
 use std::future::Future;
 use std::io;
@@ -24,6 +25,7 @@ const PIECE: usize = 128 << 10;
 /// A file to be read, and what was heard about it.
 pub(crate) struct Errand<'a> {
     name: &'a str,
+    task: Task,
     source: Source<'a>,
     size: u64,
     settings: &'a Settings,
@@ -33,6 +35,7 @@ pub(crate) struct Errand<'a> {
 /// How a worker that did as it should ended its answer.
 pub(crate) enum Outcome {
     Read(Reading),
+    Drawn(PagePicture),
     Refused(Refusal),
 }
 
@@ -56,9 +59,14 @@ impl From<io::Error> for Broken {
 }
 
 impl<'a> Errand<'a> {
-    pub(crate) async fn new(name: &'a str, source: Source<'a>, settings: &'a Settings) -> Result<Self, ReadFailure> {
+    pub(crate) async fn new(
+        name: &'a str,
+        task: Task,
+        source: Source<'a>,
+        settings: &'a Settings,
+    ) -> Result<Self, ReadFailure> {
         let size = source.checked_size(settings).await?;
-        Ok(Self { name, source, size, settings, handed_out: false })
+        Ok(Self { name, task, source, size, settings, handed_out: false })
     }
 
     /// Bytes of the file.
@@ -79,6 +87,9 @@ impl<'a> Errand<'a> {
         let mut more = self.settings.pictures;
         let (input, output) = worker.pipes();
         clock.within(self.send(input, output)).await??;
+        if let Task::Draw(order) = self.task {
+            return clock.within(picture::hear(output, &order, self.settings.output_bytes)).await?;
+        }
         let mut budget = Budget::new(&self.settings.limits, self.settings.output_bytes);
         let mut blocks = Vec::new();
         loop {
@@ -110,7 +121,9 @@ impl<'a> Errand<'a> {
                     return Ok(Outcome::Read(Reading { format, extracted }));
                 }
                 Kind::Failed => return Ok(Outcome::Refused(parse::<Failed>(&payload)?.presentable())),
-                Kind::Hello | Kind::Unable | Kind::Start | Kind::Read => return Err(Broken::Untrue("a wrong frame")),
+                Kind::Hello | Kind::Unable | Kind::Drawn | Kind::Start | Kind::Read => {
+                    return Err(Broken::Untrue("a wrong frame"));
+                }
             }
         }
     }
@@ -135,6 +148,7 @@ impl<'a> Errand<'a> {
     async fn feed(&self, input: &mut (impl AsyncWrite + Unpin)) -> Result<(), Broken> {
         let request = Request {
             name: self.name.to_owned(),
+            task: self.task,
             limits: self.settings.limits,
             output_bytes: self.settings.output_bytes,
             length: self.size,

@@ -2,6 +2,7 @@
 
 use crate::{Confinement, ReceiverError};
 use extract::ExtractError;
+use render::RenderError;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::io;
@@ -82,7 +83,7 @@ impl ReadFailure {
     }
 }
 
-/// An [`ExtractError`] on its way between processes.
+/// An [`ExtractError`] or a [`RenderError`] on its way between processes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
     /// Which error it was.
@@ -91,7 +92,7 @@ pub struct Refusal {
     pub sentence: String,
 }
 
-/// Which [`ExtractError`] it was.
+/// Which error it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum RefusalKind {
     /// [`ExtractError::Empty`]
@@ -106,6 +107,8 @@ pub enum RefusalKind {
     TooLarge,
     /// [`ExtractError::NoText`]
     NoText,
+    /// [`RenderError::NoPage`]
+    NoPage,
 }
 
 impl Refusal {
@@ -136,6 +139,19 @@ impl From<ExtractError> for Refusal {
             ExtractError::Damaged { .. } => RefusalKind::Damaged,
             ExtractError::TooLarge { .. } => RefusalKind::TooLarge,
             ExtractError::NoText { .. } => RefusalKind::NoText,
+        };
+        Self { kind, sentence: error.to_string() }
+    }
+}
+
+impl From<RenderError> for Refusal {
+    fn from(error: RenderError) -> Self {
+        let kind = match error {
+            RenderError::NothingToDraw => RefusalKind::UnknownKind,
+            RenderError::NoPage(_) => RefusalKind::NoPage,
+            RenderError::Encrypted => RefusalKind::Encrypted,
+            RenderError::Damaged(_) => RefusalKind::Damaged,
+            RenderError::TooLarge(_) => RefusalKind::TooLarge,
         };
         Self { kind, sentence: error.to_string() }
     }

@@ -1,4 +1,4 @@
-//! Reading documents in a process that can do nothing else.
+//! Reading documents, and drawing their pages, in a process that can do nothing else.
 //!
 //! Files come from strangers, and the parsers of their formats are large. So they run in worker processes without
 //! files, network, other processes or new code, within limits on memory, time and output. A crash, a loop or a bomb
@@ -12,6 +12,7 @@ mod confinement;
 mod documents;
 mod exchange;
 mod failure;
+mod picture;
 mod pool;
 mod process;
 mod protocol;
@@ -26,5 +27,6 @@ pub use failure::{ReadFailure, Refusal, RefusalKind};
 pub use pool::{Pool, Reading, Source};
 pub use protocol::Progress;
 pub use receiver::{Dropped, Receiver, ReceiverError};
+pub use render::{Order, PagePicture, RenderError};
 pub use settings::{Allowance, Settings};
 pub use worker::{Outlet, Reader, serve_reader};

@@ -3,8 +3,10 @@
 use crate::confinement::Confinement;
 use crate::exchange::{Errand, Outcome};
 use crate::process::Worker;
-use crate::{ReadFailure, Receiver, Settings};
+use crate::protocol::Task;
+use crate::{Dropped, ReadFailure, Receiver, Settings};
 use extract::{ExtractError, Extracted, Format};
+use render::{Order, PagePicture};
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -68,9 +70,36 @@ impl Pool {
         source: Source<'_>,
         receiver: &mut R,
     ) -> Result<Reading, ReadFailure> {
+        match self.run(name, Task::Read, source, receiver).await? {
+            Outcome::Read(reading) => Ok(reading),
+            Outcome::Refused(refusal) => Err(refusal.into()),
+            Outcome::Drawn(_) => Err(unasked()),
+        }
+    }
+
+    /// Draws a page of a file; the rest is as in [`Pool::read`]. The picture is a PNG file of the size that it says, and
+    /// no more is promised: what it shows was said by a worker that the file may have taken over.
+    ///
+    /// # Errors
+    /// [`ReadFailure`]: why there is no picture of this page.
+    pub async fn draw(&self, name: &str, source: Source<'_>, order: Order) -> Result<PagePicture, ReadFailure> {
+        match self.run(name, Task::Draw(order), source, &mut Dropped).await? {
+            Outcome::Drawn(picture) => Ok(picture),
+            Outcome::Refused(refusal) => Err(refusal.into()),
+            Outcome::Read(_) => Err(unasked()),
+        }
+    }
+
+    async fn run<R: Receiver>(
+        &self,
+        name: &str,
+        task: Task,
+        source: Source<'_>,
+        receiver: &mut R,
+    ) -> Result<Outcome, ReadFailure> {
         // Never closed, so the one error that there is does not come.
         let _permit = self.inner.permits.acquire().await.map_err(|_| ReadFailure::Interrupted)?;
-        let mut errand = Errand::new(name, source, &self.inner.settings).await?;
+        let mut errand = Errand::new(name, task, source, &self.inner.settings).await?;
         let (worker, is_fresh) = match self.inner.idle_worker() {
             Some(worker) => (worker, false),
             None => (self.inner.start().await?, true),
@@ -102,21 +131,23 @@ impl Pool {
         mut worker: Worker,
         errand: &mut Errand<'_>,
         receiver: &mut R,
-    ) -> Result<Reading, ReadFailure> {
+    ) -> Result<Outcome, ReadFailure> {
         let outcome = errand.run(&mut worker, receiver).await;
         match outcome {
             Ok(outcome) => {
                 if worker.is_fit(&self.inner.settings) {
                     self.inner.keep(worker);
                 }
-                match outcome {
-                    Outcome::Read(reading) => Ok(reading),
-                    Outcome::Refused(refusal) => Err(refusal.into()),
-                }
+                Ok(outcome)
             }
             Err(broken) => Err(worker.end(broken, &self.inner.settings, errand.size()).await),
         }
     }
+}
+
+/// The exchange hears only what was asked for.
+fn unasked() -> ReadFailure {
+    ReadFailure::Crashed { how: "it answered another question".to_owned() }
 }
 
 /// Whether an earlier file of the same worker could have caused it, or something that happened while it waited.

@@ -12,17 +12,19 @@
 //!                            →
 //!                            ←  any number of Child and its bytes, Progress, Blocks
 //!                            ←  Done or Failed, then the next Read may come
+//!                            ←  if a page was to be drawn, instead of all these: Drawn and its bytes, or Failed
 //! ```
 //!
 //! A worker answers only after it has taken the whole file. It ends when its standard input does.
 
 use crate::{Confinement, Refusal};
 use extract::{Extracted, Format, Limits};
+use render::Order;
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};
 
 /// Both sides are the same program, unless it was exchanged under a running server.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// Bytes that a frame may have whose size no document decides.
 pub(crate) const SMALL: usize = 1 << 20;
@@ -44,12 +46,13 @@ pub(crate) enum Kind {
     Blocks = 5,
     Done = 6,
     Failed = 7,
+    Drawn = 8,
     Start = 16,
     Read = 17,
 }
 
 impl Kind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Hello,
         Self::Unable,
         Self::Child,
@@ -57,6 +60,7 @@ impl Kind {
         Self::Blocks,
         Self::Done,
         Self::Failed,
+        Self::Drawn,
         Self::Start,
         Self::Read,
     ];
@@ -84,12 +88,22 @@ pub(crate) struct Hello {
     pub(crate) confinement: Confinement,
 }
 
+/// What is wanted of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Task {
+    /// Its text.
+    Read,
+    /// One of its pages as it looks.
+    Draw(Order),
+}
+
 /// A file to read.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Request {
     pub(crate) name: String,
+    pub(crate) task: Task,
     pub(crate) limits: Limits,
-    /// Bytes of JSON in all frames of blocks and the last frame together.
+    /// Bytes of JSON in all frames of blocks and the last frame together, or of a picture.
     pub(crate) output_bytes: u64,
     /// Bytes of the file, which follow.
     pub(crate) length: u64,
@@ -115,6 +129,17 @@ pub struct Progress {
 pub(crate) struct Done {
     pub(crate) format: Format,
     pub(crate) extracted: Extracted,
+}
+
+/// A page that was drawn.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Drawn {
+    /// Pixels in a row.
+    pub(crate) width: u32,
+    /// Rows.
+    pub(crate) height: u32,
+    /// Bytes of its PNG file, which follow.
+    pub(crate) length: u64,
 }
 
 /// A file that could not be read.

@@ -1,8 +1,11 @@
 //! The worker's side: set up, confine, then read one file after the other.
 
 use crate::confinement::{self, Confinement};
-use crate::protocol::{self, BLOCKS, ChildHead, Done, Failed, Hello, Kind, Progress, Request, SMALL, Start, VERSION};
+use crate::protocol::{
+    self, BLOCKS, ChildHead, Done, Drawn, Failed, Hello, Kind, Progress, Request, SMALL, Start, Task, VERSION,
+};
 use extract::{Child, ExtractError, Extracted, Format, Limits};
+use render::{Order, PagePicture, RenderError};
 use rustix::event::{PollFd, PollFlags, poll};
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
@@ -24,6 +27,15 @@ pub trait Reader {
         limits: &Limits,
         outlet: &mut Outlet<'_>,
     ) -> Result<(Format, Extracted), ExtractError>;
+
+    /// Draws a page of a file; `name` as in [`Reader::read`].
+    ///
+    /// # Errors
+    /// Every variant of [`RenderError`].
+    fn draw(&mut self, name: &str, bytes: Vec<u8>, order: &Order) -> Result<PagePicture, RenderError> {
+        let _ = (name, bytes, order);
+        Err(RenderError::NothingToDraw)
+    }
 }
 
 /// The whole life of a worker process: to be called first thing by a `main` that has started no thread and printed
@@ -100,6 +112,9 @@ fn answer<R: Reader>(
     let length = usize::try_from(request.length).map_err(io::Error::other)?;
     let mut bytes = vec![0; length];
     input.read_exact(&mut bytes)?;
+    if let Task::Draw(order) = &request.task {
+        return draw(reader, request, order, bytes, output);
+    }
     let mut outlet = Outlet {
         output,
         entries: request.limits.entries,
@@ -117,6 +132,31 @@ fn answer<R: Reader>(
     match sent {
         Ok(()) => Ok(()),
         Err(error) => protocol::send(&mut outlet.output, Kind::Failed, &Failed::from(error).presentable()),
+    }
+}
+
+/// A page, drawn and sent; one whose picture is larger than anybody takes is not.
+fn draw<R: Reader>(
+    reader: &mut R,
+    request: &Request,
+    order: &Order,
+    bytes: Vec<u8>,
+    output: &mut dyn Write,
+) -> io::Result<()> {
+    let drawn = reader.draw(&request.name, bytes, order).map_err(Failed::from).and_then(|picture| {
+        let error = ExtractError::TooLarge {
+            what: "the picture of this page",
+            limit: format!("{} MiB", request.output_bytes >> 20),
+        };
+        if picture.png.len() as u64 <= request.output_bytes { Ok(picture) } else { Err(error.into()) }
+    });
+    let mut output = output;
+    match drawn {
+        Ok(PagePicture { width, height, png }) => {
+            protocol::send(&mut output, Kind::Drawn, &Drawn { width, height, length: png.len() as u64 })?;
+            output.write_all(&png)
+        }
+        Err(failed) => protocol::send(&mut output, Kind::Failed, &failed.presentable()),
     }
 }
 

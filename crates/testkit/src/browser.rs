@@ -10,6 +10,8 @@ use tower::ServiceExt;
 pub struct Browser {
     router: Router,
     cookies: BTreeMap<String, String>,
+    /// The tag of a file that it has already, sent with the next request (`If-None-Match`).
+    pub has: Option<String>,
 }
 
 /// What the server answered.
@@ -23,6 +25,8 @@ pub struct Page {
     pub headers: BTreeMap<String, String>,
     /// The body.
     pub body: String,
+    /// The same, byte by byte.
+    pub bytes: Vec<u8>,
 }
 
 impl Page {
@@ -60,7 +64,7 @@ impl Page {
 
 impl Browser {
     pub(crate) const fn new(router: Router) -> Self {
-        Self { router, cookies: BTreeMap::new() }
+        Self { router, cookies: BTreeMap::new(), has: None }
     }
 
     /// Opens an address; redirects are not followed.
@@ -131,7 +135,11 @@ impl Browser {
     async fn send_for(&mut self, method: Method, address: &str, kind: &str, body: Vec<u8>, accept: &str) -> Page {
         let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let address = address.split('#').next().unwrap_or(address);
-        let request = Request::builder()
+        let mut request = Request::builder();
+        if let Some(tag) = self.has.take() {
+            request = request.header(header::IF_NONE_MATCH, tag);
+        }
+        let request = request
             .method(method)
             .uri(address)
             .header(header::HOST, "carrel.test")
@@ -156,6 +164,6 @@ impl Browser {
         let location = response.headers().get(header::LOCATION).map(text);
         let headers = response.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect();
         let bytes = to_bytes(response.into_body(), usize::MAX).await.expect("the body can be read");
-        Page { status, location, headers, body: String::from_utf8_lossy(&bytes).into_owned() }
+        Page { status, location, headers, body: String::from_utf8_lossy(&bytes).into_owned(), bytes: bytes.to_vec() }
     }
 }

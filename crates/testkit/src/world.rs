@@ -11,14 +11,14 @@ use domain::{Clearance, Collection, CollectionId, Environment, Label, OperationI
 use identity::{Identity, IdentityError, NewToken, NewUser, PasswordCost, Policy, TokenScope};
 use index::Index;
 use inference::{Generator, GeneratorOptions};
-use ingest::{ContentStore, Incoming, Origin, Publisher, Reader, Stage, Staged, Watcher, Worker};
+use ingest::{ContentStore, Incoming, Origin, Pages, Publisher, Reader, Stage, Staged, Watcher, Worker};
 use models::Models;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use storage::Store;
 use tempfile::TempDir;
-use web::{App, Metrics, Site};
+use web::{App, Metrics, Openings, Site};
 
 /// Everybody's password.
 pub const PASSWORD: &str = "quiet herons at noon";
@@ -71,6 +71,8 @@ impl TestApp {
             identity,
             answering,
             live: Live::new(Duration::from_secs(30)),
+            pages: Pages::in_process(content.clone()),
+            openings: Openings::default(),
             content,
             publisher,
             index,

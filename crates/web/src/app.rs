@@ -2,11 +2,12 @@
 
 use crate::metrics::Metrics;
 use crate::network::Network;
+use crate::openings::Openings;
 use answer::{Answering, Live};
 use audit::SigningKey;
 use identity::Identity;
 use index::Index;
-use ingest::{ContentStore, Publisher, Stage, Watcher};
+use ingest::{ContentStore, Pages, Publisher, Stage, Watcher};
 use models::Models;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,6 +28,10 @@ pub struct App {
     pub stage: Stage,
     /// Originals.
     pub content: ContentStore,
+    /// Pages of originals as they look.
+    pub pages: Pages,
+    /// Which documents people have open.
+    pub openings: Openings,
     /// Brings the index up to the database.
     pub publisher: Publisher,
     /// The index, for counts on the health page.

@@ -44,6 +44,9 @@ pub enum WebError {
     /// More than is taken in.
     #[error("{0}")]
     TooLarge(String),
+    /// It is understood, and it cannot be done with this document.
+    #[error("{0}")]
+    Unprocessable(String),
     /// Too many requests wait for the model.
     #[error("{sentence}")]
     Overloaded {
@@ -101,6 +104,7 @@ impl WebError {
             Self::Invalid(_) => (StatusCode::BAD_REQUEST, "invalid"),
             Self::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
             Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+            Self::Unprocessable(_) => (StatusCode::UNPROCESSABLE_ENTITY, "unprocessable"),
             Self::Overloaded { .. } => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
             Self::Engine(_) => (StatusCode::BAD_GATEWAY, "engine_failed"),
             Self::Full => (StatusCode::INSUFFICIENT_STORAGE, "disk_full"),
@@ -231,6 +235,18 @@ impl From<ingest::ContentError> for WebError {
         match error {
             ingest::ContentError::Full => Self::Full,
             other => Self::internal(other),
+        }
+    }
+}
+
+impl From<ingest::PageError> for WebError {
+    fn from(error: ingest::PageError) -> Self {
+        use ingest::PageError as E;
+        match error {
+            E::NoPage => Self::NotFound,
+            E::Undrawable(sentence) => Self::Unprocessable(sentence),
+            E::Busy => Self::Overloaded { sentence: error.to_string(), retry_after: Duration::from_secs(5) },
+            E::Failed(_) => Self::internal(error),
         }
     }
 }

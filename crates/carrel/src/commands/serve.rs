@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use web::{App, Metrics};
+use web::{App, Metrics, Openings};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -100,6 +100,7 @@ pub(crate) async fn serve(
     record_start(site).await?;
     sources::watch_drop_folder(site).await?;
     let watcher = Watcher::new(site.stage()?);
+    let pages = crate::reading::pages(site.content()?);
 
     let app = App {
         store: site.store.clone(),
@@ -108,6 +109,8 @@ pub(crate) async fn serve(
         live: Live::new(Duration::from_secs(configuration.patience_seconds)),
         stage: site.stage()?,
         content: site.content()?,
+        pages: pages.clone(),
+        openings: Openings::default(),
         publisher: retrieval.publisher.clone(),
         index: Arc::clone(&retrieval.index),
         models: models.clone(),
@@ -145,6 +148,7 @@ pub(crate) async fn serve(
     });
     let sweep = tokio::spawn(sources::sweep(site.store.clone(), site.content()?, stop.clone()));
     let backups = tokio::spawn(crate::backups::run(site.clone(), configuration.backup.clone(), stop.clone()));
+    let tidy = tokio::spawn(sources::tidy(pages, site.store.clone(), stop.clone()));
     ready(address);
     let service = web::router(app).into_make_service_with_connect_info::<SocketAddr>();
     // An open event stream would keep a graceful end waiting: after a moment the rest is cut.
@@ -155,7 +159,7 @@ pub(crate) async fn serve(
     stop.cancel();
     let _ = tokio::time::timeout(Duration::from_secs(3), server).await;
     let _ = tokio::time::timeout(Duration::from_secs(10), ingest).await;
-    for rest in [follow, watch, sweep, backups] {
+    for rest in [follow, watch, sweep, backups, tidy] {
         let _ = tokio::time::timeout(Duration::from_secs(1), rest).await;
     }
     let mut act = site.store.begin().await?;

@@ -1,6 +1,6 @@
 //! A reader that does what the file's name says, as one would that a file has taken over. Other files it reads.
 
-use confine::{Documents, Outlet, Progress, Reader};
+use confine::{Documents, Order, Outlet, PagePicture, Progress, Reader, RenderError};
 use domain::{Block, BlockKind, Location};
 use extract::{Child, ExtractError, Extracted, Format, Limits};
 use std::fmt::Display;
@@ -80,6 +80,20 @@ impl Reader for Hostile {
             _ => Documents::without_recognition().read(name, bytes, limits, outlet),
         }
     }
+
+    fn draw(&mut self, name: &str, bytes: Vec<u8>, order: &Order) -> Result<PagePicture, RenderError> {
+        let claimed = |width, height, png| Ok(PagePicture { width, height, png });
+        match name {
+            "a picture wider than ordered" => claimed(order.width + 1, 10, png_head(order.width + 1, 10)),
+            "no picture" => claimed(5, 5, b"<svg onload='alert(1)'/>".to_vec()),
+            "a picture of another size" => claimed(5, 5, png_head(50_000, 50_000)),
+            _ => Documents::without_recognition().draw(name, bytes, order),
+        }
+    }
+}
+
+fn png_head(width: u32, height: u32) -> Vec<u8> {
+    [b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR".as_slice(), &width.to_be_bytes(), &height.to_be_bytes()].concat()
 }
 
 fn says(what: impl Display) -> Answer {

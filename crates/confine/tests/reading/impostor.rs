@@ -69,7 +69,7 @@ pub fn pretend() -> ExitCode {
 fn serve() -> io::Result<()> {
     let (mut input, mut output) = (io::stdin().lock(), io::stdout().lock());
     hear(&mut input)?;
-    let hello = json!({"version": 1, "confinement": {"landlock": "None", "seccomp": false, "rlimits": false}});
+    let hello = json!({"version": 2, "confinement": {"landlock": "None", "seccomp": false, "rlimits": false}});
     say(&mut output, 1, &hello)?;
     output.flush()?;
     loop {

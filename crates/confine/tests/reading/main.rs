@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
+mod drawing;
 mod hostile;
 mod impostor;
 mod life;
@@ -21,7 +22,14 @@ fn main() -> ExitCode {
         Some("pretend") => impostor::pretend(),
         Some("hold-a-worker") => life::hold_a_worker(),
         _ => {
-            let tests = [ordinary::tests(), limits::tests(), impostor::tests(), life::tests(), speed::tests()];
+            let tests = [
+                ordinary::tests(),
+                limits::tests(),
+                impostor::tests(),
+                life::tests(),
+                speed::tests(),
+                drawing::tests(),
+            ];
             let arguments = libtest_mimic::Arguments::from_args();
             libtest_mimic::run(&arguments, tests.into_iter().flatten().collect()).exit_code()
         }

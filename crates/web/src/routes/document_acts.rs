@@ -76,6 +76,7 @@ pub(crate) async fn remove(app: &App, caller: &impl Acting, id: &str) -> Result<
     act.record(event).await?;
     act.commit().await?;
     app.publisher.catch_up().await?;
+    app.pages.tidy(&app.store).await?;
     // Its originals go with the next sweep: one of them may just be coming in again.
     Ok(document)
 }

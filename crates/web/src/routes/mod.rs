@@ -58,6 +58,7 @@ pub fn router(app: App) -> Router {
         .route("/collections/{id}/delete", get(collections_admin::confirm_delete).post(collections_admin::delete))
         .route("/documents/{id}", get(document::get))
         .route("/documents/{id}/original", get(document::original))
+        .route("/documents/{id}/pages/{page}", get(document::picture::get))
         .route("/documents/{id}/label", post(document_acts::relabel))
         .route("/documents/{id}/delete", get(document_acts::confirm_delete).post(document_acts::delete))
         .route("/batches/{id}", get(batches::get))

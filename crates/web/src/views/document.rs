@@ -1,6 +1,6 @@
 //! One document, read passage by passage, with the cited one marked.
 
-use super::{Chrome, Pager, Part, Place, filters};
+use super::{Chrome, Leaf, Pager, Part, Place, TextBlock, Viewer, filters, text_blocks};
 use askama::Template;
 use domain::Label;
 
@@ -24,6 +24,8 @@ pub struct DocumentPage {
     pub parent: Option<DocumentLink>,
     /// The documents taken out of it that the person may read; the first of them if there are very many.
     pub children: Vec<DocumentLink>,
+    /// What stands above the text of a mail: name and text.
+    pub head: Vec<(String, String)>,
     /// Who wrote it, when, and whatever else is known: name and text.
     pub metadata: Vec<(String, String)>,
     /// Its kind, such as `PDF`.
@@ -62,6 +64,10 @@ pub struct DocumentPage {
     pub passages: Vec<PassageView>,
     /// Links to the parts before and after.
     pub pager: Option<Pager>,
+    /// Its pages as they look; none for kinds that have none, and for the text alone.
+    pub viewer: Option<Viewer>,
+    /// Address of these, from the text alone.
+    pub as_pages: Option<String>,
     /// The answer that led here.
     pub citation: Option<CitationNav>,
     /// Whether the person may change the label; then the labels that may be given.
@@ -105,6 +111,8 @@ pub struct PassageView {
     pub text: String,
     /// Whether it is the one that a citation led to.
     pub cited: bool,
+    /// Whether links to it lead to its text; otherwise they lead to its mark on the page.
+    pub anchor: bool,
 }
 
 /// The way through the passages that one answer cites.
@@ -132,6 +140,12 @@ pub struct Heading<'a> {
 }
 
 impl DocumentPage {
+    /// The text of a page, with the places of its passages among all.
+    #[must_use]
+    pub fn text_of(&self, leaf: &Leaf) -> Vec<(usize, &PassageView)> {
+        self.passages.iter().enumerate().take(leaf.text.end).skip(leaf.text.start).collect()
+    }
+
     /// The page, slide or sheet that begins with this passage, if one does.
     #[must_use]
     pub fn page_begins(&self, index: &usize) -> Option<u32> {
@@ -157,6 +171,12 @@ impl DocumentPage {
 }
 
 impl PassageView {
+    /// The text as paragraphs, lists and tables.
+    #[must_use]
+    pub fn blocks(&self) -> Vec<TextBlock<'_>> {
+        text_blocks(&self.paragraphs(), self.place.part == Part::Sheet)
+    }
+
     /// The blocks of the text, without a first one that only repeats the heading above.
     #[must_use]
     pub fn paragraphs(&self) -> Vec<&str> {
@@ -188,6 +208,7 @@ mod samples {
                 heading_path: path.iter().map(|heading| (*heading).to_owned()).collect(),
                 text: text.to_owned(),
                 cited,
+                anchor: true,
             };
             Self {
                 chrome: Chrome::sample("Employee Handbook", Nav::Library, Role::Curator),
@@ -202,6 +223,7 @@ mod samples {
                     title: "Annex: leave table".to_owned(),
                     kind: "Excel".to_owned(),
                 }],
+                head: Vec::new(),
                 metadata: vec![
                     ("Author".to_owned(), "Personnel office".to_owned()),
                     ("Written".to_owned(), "2 January 2026".to_owned()),
@@ -257,6 +279,8 @@ mod samples {
                     previous: Some("/documents/0195d01?part=1".to_owned()),
                     next: Some("/documents/0195d01?part=3".to_owned()),
                 }),
+                viewer: None,
+                as_pages: None,
                 citation: Some(CitationNav {
                     position: "Source 1 of 4".to_owned(),
                     question: "How many days of annual leave do I get in my first year?".to_owned(),
@@ -267,6 +291,21 @@ mod samples {
                 relabel: vec![Label::Public, Label::Internal, Label::Confidential],
                 may_delete: true,
             }
+        }
+
+        /// Its pages as they look, the cited passage marked.
+        pub(crate) fn sample_pages() -> Self {
+            let mut page = Self { viewer: Some(Viewer::sample()), ..Self::sample() };
+            page.passages[1].anchor = false;
+            page
+        }
+
+        /// A mail.
+        pub(crate) fn sample_mail() -> Self {
+            let head =
+                [("From", "Ada Marsh"), ("To", "Works council"), ("Subject", "Leave"), ("Sent", "2 March 2026, 09:10")];
+            let head = head.map(|(name, text)| (name.to_owned(), text.to_owned())).to_vec();
+            Self { head, kind: "Mail".to_owned(), metadata: Vec::new(), pages: None, ..Self::sample_reader() }
         }
 
         pub(crate) fn sample_old() -> Self {
@@ -284,6 +323,7 @@ mod samples {
             for (passage, number) in page.passages.iter_mut().zip(1..) {
                 passage.place =
                     Place { part: Part::Sheet, parts: Some((number, number)), cells: Some("A1:D7".to_owned()) };
+                passage.text = "Band: A | Pay: 27,600 | From: May\nBand: B | Pay: 31,200".to_owned();
             }
             page
         }

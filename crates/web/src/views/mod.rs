@@ -23,7 +23,9 @@ mod models;
 mod people;
 mod place;
 mod search;
+mod text;
 mod upload;
+mod viewer;
 
 pub use account::{AccountPage, NewSecret, SessionRow, TokenRow};
 pub use answer::{
@@ -50,7 +52,9 @@ pub use models::{ElsewhereView, InboxRow, MemoryView, ModelDone, ModelStanding, 
 pub use people::{GroupCard, Member, NewPassword, PeoplePage, UserRow};
 pub use place::{Part, Place};
 pub use search::{Copy, Facet, FacetGroup, Narrowing, SearchPage, SearchResult};
+pub use text::{Table, TextBlock, text_blocks};
 pub use upload::{FileOutcome, UploadedPage};
+pub use viewer::{Leaf, Mark, Viewer};
 
 #[cfg(test)]
 mod contrast;

@@ -30,6 +30,8 @@ fn pages() -> Vec<(&'static str, String)> {
         ("collection_reader", CollectionPage::sample_reader().render()),
         ("collection_empty", CollectionPage::sample_empty().render()),
         ("document", DocumentPage::sample().render()),
+        ("document_pages", DocumentPage::sample_pages().render()),
+        ("document_mail", DocumentPage::sample_mail().render()),
         ("document_reader", DocumentPage::sample_reader().render()),
         ("document_old", DocumentPage::sample_old().render()),
         ("document_sheet", DocumentPage::sample_sheet().render()),

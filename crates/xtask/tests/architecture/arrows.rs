@@ -9,14 +9,15 @@ use std::collections::BTreeSet;
 const ARROWS: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("extract", &["domain"]),
-    ("confine", &["domain", "extract"]),
+    ("render", &["extract"]),
+    ("confine", &["domain", "extract", "render"]),
     ("recognize", &["domain", "extract"]),
     ("index", &["domain"]),
     ("inference", &["domain"]),
     ("audit", &["domain"]),
     ("storage", &["domain", "audit"]),
     ("identity", &["domain", "storage", "audit"]),
-    ("ingest", &["domain", "storage", "audit", "extract", "confine", "index", "inference"]),
+    ("ingest", &["domain", "storage", "audit", "extract", "render", "confine", "index", "inference"]),
     ("models", &["domain", "storage", "audit", "inference"]),
     ("operations", &["domain", "storage", "audit"]),
     ("answer", &["domain", "storage", "audit", "index", "inference", "models"]),
@@ -29,6 +30,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 const ALL: &[&str] = &[
     "domain",
     "extract",
+    "render",
     "confine",
     "recognize",
     "index",
@@ -47,6 +49,7 @@ const ALL: &[&str] = &[
 const MUST_NOT_KNOW: &[(&str, &[&str])] = &[
     ("domain", &["tokio", "sqlx", "axum", "tracing", "futures-util"]),
     ("extract", &["tokio", "sqlx", "axum", "tantivy", "candle-core", "tokenizers"]),
+    ("render", &["tokio", "sqlx", "axum", "tantivy", "candle-core", "tokenizers"]),
     ("confine", &["sqlx", "axum", "tantivy", "candle-core"]),
     ("recognize", &["tokio", "sqlx", "axum", "tantivy", "candle-core", "tokenizers"]),
     ("index", &["tokio", "sqlx", "axum", "candle-core", "tokenizers"]),

@@ -5,7 +5,7 @@ use crate::app::App;
 use crate::error::WebError;
 use crate::programs::{Program, within};
 use crate::routes::collection::find;
-use crate::routes::document::{Wanted, download, open};
+use crate::routes::document::{Recorded, Wanted, download, open};
 use crate::routes::document_acts;
 use crate::routes::upload::{Intake, receive, told};
 use crate::session::{Acting, scope_of};
@@ -55,7 +55,7 @@ pub(super) async fn get(
     Path(id): Path<String>,
     Params(wanted): Params<AtVersion>,
 ) -> Result<Json<Value>, WebError> {
-    let opened = open(&app, &program, &id, &Wanted::at(wanted.version)).await?;
+    let opened = open(&app, &program, &id, &Wanted::at(wanted.version), Recorded::Always).await?;
     let document = &opened.document;
     let mut told = document_told(document);
     told["sources"] = json!(app.store.sources_of(document.id).await?);
@@ -77,7 +77,7 @@ pub(super) async fn original(
     Path(id): Path<String>,
     Params(wanted): Params<AtVersion>,
 ) -> Result<Response, WebError> {
-    let opened = open(&app, &program, &id, &Wanted::at(wanted.version)).await?;
+    let opened = open(&app, &program, &id, &Wanted::at(wanted.version), Recorded::Always).await?;
     download(&app, &opened).await
 }
 
@@ -89,7 +89,7 @@ pub(super) async fn passages(
     Params(wanted): Params<AtVersion>,
 ) -> Result<Json<Value>, WebError> {
     let page = window(wanted.limit, wanted.offset)?;
-    let opened = open(&app, &program, &id, &Wanted::at(wanted.version)).await?;
+    let opened = open(&app, &program, &id, &Wanted::at(wanted.version), Recorded::Always).await?;
     let passages = match &opened.version {
         Some(version) => app.store.passages_of(opened.document.id, version.version, &opened.scope).await?,
         None => Some(Vec::new()),

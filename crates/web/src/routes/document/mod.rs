@@ -1,21 +1,24 @@
 //! Reading a document, in any of its versions, at the passage that was cited.
 
+mod citations;
+mod open;
+pub(crate) mod picture;
+mod viewer;
+
 use crate::app::App;
 use crate::error::WebError;
-use crate::session::{Acting, Reader, scope_of};
+use crate::session::Reader;
 use crate::show::{day, kind, language, moment, page, size};
-use crate::views::{CitationNav, DocumentLink, DocumentPage, Nav, Pager, Part, PassageView, Place, VersionLink};
-use ::audit::{Action, Event, Outcome};
+use crate::views::{DocumentLink, DocumentPage, Nav, Pager, Part, PassageView, Place, VersionLink};
 use axum::extract::{Path, Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use domain::{
-    AccessScope, AnswerId, ContentHash, Document, DocumentId, DocumentState, Label, Metadata, Passage, PassageId,
-    Permission,
-};
+use citations::citations;
+use domain::{Document, DocumentState, Label, Metadata, Passage, Permission};
+pub(crate) use open::{Opened, Recorded, open};
 use serde::Deserialize;
-use serde_json::json;
 use storage::Version;
+use viewer::Shown;
 
 /// Passages on one page: a long document comes in parts, so that the page stays light.
 const PART: usize = 120;
@@ -28,6 +31,13 @@ pub(crate) struct Wanted {
     answer: Option<String>,
     part: Option<usize>,
     version: Option<u32>,
+    /// `text` for the text alone, where there are pages to look at.
+    view: Option<String>,
+    page: Option<u32>,
+    /// Percent.
+    zoom: Option<u32>,
+    /// Pixels, of a picture.
+    width: Option<u32>,
 }
 
 impl Wanted {
@@ -37,40 +47,14 @@ impl Wanted {
     }
 }
 
-/// A document that may be read, in one of its versions.
-pub(crate) struct Opened {
-    pub(crate) document: Document,
-    pub(crate) scope: AccessScope,
-    /// All versions, the newest first.
-    pub(crate) versions: Vec<Version>,
-    /// The one that was asked for; none before the first was read.
-    pub(crate) version: Option<Version>,
-    /// The passage that was asked for.
-    cited: Option<Passage>,
-}
-
-impl Opened {
-    fn number(&self) -> u32 {
-        self.version.as_ref().map_or(0, |version| version.version)
-    }
-
-    fn content(&self) -> ContentHash {
-        self.version.as_ref().map_or(self.document.content, |version| version.content)
-    }
-
-    fn is_current(&self) -> bool {
-        self.number() == self.document.version
-    }
-}
-
-/// `GET /documents/{id}?passage=&answer=&version=`
+/// `GET /documents/{id}?passage=&answer=&version=&page=&zoom=&view=`
 pub(crate) async fn get(
     State(app): State<App>,
     reader: Reader,
     Path(id): Path<String>,
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, WebError> {
-    let opened = open(&app, &reader, &id, &wanted).await?;
+    let opened = open(&app, &reader, &id, &wanted, Recorded::Always).await?;
     let number = opened.number();
     let passages = match number {
         0 => Vec::new(),
@@ -80,11 +64,8 @@ pub(crate) async fn get(
         }
     };
     let cited = opened.cited.as_ref().map(|passage| passage.id);
-    let at = passages.iter().position(|passage| Some(passage.id) == cited);
-    let parts = passages.len().div_ceil(PART).max(1);
-    let part = at.map_or(wanted.part.unwrap_or(1).clamp(1, parts), |at| at / PART + 1);
-    let citation = match wanted.answer.as_deref().and_then(|id| id.parse().ok()) {
-        Some(answer) => citation_nav(&app, &reader, answer, cited).await?,
+    let citations = match wanted.answer.as_deref().and_then(|id| id.parse().ok()) {
+        Some(answer) => citations(&app, &reader, answer, cited).await?,
         None => None,
     };
     let parent = match opened.document.parent {
@@ -94,6 +75,14 @@ pub(crate) async fn get(
     let children = app.store.children(opened.document.id, &opened.scope, LISTED).await?;
     let sources = app.store.sources_of(opened.document.id).await?;
     let current = opened.is_current();
+    let sources_of_answer = citations.as_ref().map_or(&[][..], |citations| &citations.passages);
+    let pages = viewer::pages_of(&opened);
+    let wants_text = wanted.view.as_deref() == Some("text");
+    let Shown { viewer, pager, passages: range } = match pages {
+        Some(pages) if !wants_text => viewer::show(&app, &opened, &wanted, pages, &passages, sources_of_answer),
+        _ => text_alone(&opened, &wanted, &passages),
+    };
+    let as_pages = pages.filter(|_| wants_text).map(|_| viewer::as_pages(&opened, &wanted));
     let number_of_versions = opened.versions.len();
     let Opened { document, versions, version, .. } = opened;
     let collection = app.store.collection(document.collection).await?.ok_or(WebError::NotFound)?;
@@ -120,7 +109,8 @@ pub(crate) async fn get(
         sources: if sources.is_empty() { vec![document.source.clone()] } else { sources },
         parent,
         children: children.into_iter().map(link).collect(),
-        metadata: if current { particulars(&document.metadata) } else { Vec::new() },
+        head: if current && is_mail(&shown.media_type) { mail_head(&document.metadata) } else { Vec::new() },
+        metadata: if current { particulars(&document.metadata, &shown.media_type) } else { Vec::new() },
         kind: kind(&shown.media_type).to_owned(),
         size: size(shown.size_bytes),
         part: Part::of(&shown.media_type),
@@ -142,18 +132,21 @@ pub(crate) async fn get(
         warnings: if current { document.warnings.clone() } else { shown.warnings.clone() },
         passages: passages
             .into_iter()
-            .skip((part - 1) * PART)
-            .take(PART)
+            .skip(range.start)
+            .take(range.len())
             .map(|passage| PassageView {
                 cited: cited == Some(passage.id),
+                anchor: !viewer.as_ref().is_some_and(|viewer| viewer::is_marked(viewer, &passage.id.to_string())),
                 id: passage.id.to_string(),
                 place: place(&passage),
                 heading_path: passage.heading_path,
                 text: passage.text,
             })
             .collect(),
-        pager: pager(&document, shown.version, part, parts),
-        citation,
+        pager,
+        citation: citations.map(|citations| citations.nav),
+        viewer,
+        as_pages,
         relabel: match permission {
             Some(Permission::Manage) => Label::ALL.into_iter().filter(|label| clearance.covers(*label)).collect(),
             _ => Vec::new(),
@@ -170,7 +163,7 @@ pub(crate) async fn original(
     Path(id): Path<String>,
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, WebError> {
-    let opened = open(&app, &reader, &id, &wanted).await?;
+    let opened = open(&app, &reader, &id, &wanted, Recorded::Always).await?;
     download(&app, &opened).await
 }
 
@@ -195,45 +188,6 @@ pub(crate) async fn download(app: &App, opened: &Opened) -> Result<Response, Web
     Ok((headers, bytes).into_response())
 }
 
-/// The document in the version that is wanted, if this person may read it; both outcomes are recorded. One that is
-/// hidden answers as one that does not exist, and takes the same steps to say so.
-pub(crate) async fn open(app: &App, caller: &impl Acting, id: &str, wanted: &Wanted) -> Result<Opened, WebError> {
-    let id: DocumentId = id.parse().map_err(|_| WebError::NotFound)?;
-    let scope = scope_of(app, caller).await?;
-    let allowed = app.store.document(id, &scope).await?;
-    // For the auditor only: what it was that was refused.
-    let known = app.store.document_for_ingest(id).await?;
-    let name = known.as_ref().map_or("", |document| document.title.as_str());
-    let passage: Option<PassageId> = wanted.passage.as_deref().and_then(|id| id.parse().ok());
-    let cited = match passage {
-        Some(passage) => app.store.passage(passage, &scope).await?.map(|(passage, _)| passage),
-        None => None,
-    };
-    let cited = cited.filter(|passage| passage.document == id);
-    let versions = app.store.versions(id, &scope).await?;
-    let opened = allowed.and_then(|document| {
-        let number = cited.as_ref().map(|passage| passage.version).or(wanted.version).unwrap_or(document.version);
-        let version = versions.iter().find(|version| version.version == number).cloned();
-        let is_there = version.is_some() || (document.version == 0 && number == 0);
-        is_there.then_some(Opened { document, scope, versions, version, cited })
-    });
-    let (action, outcome) = match opened {
-        Some(_) => (Action::DocumentOpened, Outcome::Success),
-        None => (Action::DocumentRefused, Outcome::Denied),
-    };
-    let detail = json!({
-        "exists": known.is_some(),
-        "passage": passage,
-        "version": opened.as_ref().map_or(wanted.version, |opened| Some(opened.number())),
-        "content": opened.as_ref().map(Opened::content),
-    });
-    let event = Event::new(action, &caller.actor(), caller.operation()).on("document", id, name);
-    let mut act = app.store.begin().await?;
-    act.record(event.outcome(outcome).detail(detail)).await?;
-    act.commit().await?;
-    opened.ok_or(WebError::NotFound)
-}
-
 fn link(document: Document) -> DocumentLink {
     let kind = kind(&document.media_type).to_owned();
     DocumentLink { id: document.id.to_string(), title: document.title, kind }
@@ -243,15 +197,32 @@ fn version_link(version: &Version) -> VersionLink {
     VersionLink { version: version.version, day: day(version.published_at), size: size(version.size_bytes) }
 }
 
-/// What is known of a document beside its text, as its page lists it.
-fn particulars(metadata: &Metadata) -> Vec<(String, String)> {
+fn is_mail(media_type: &str) -> bool {
+    ["message/rfc822", "application/vnd.ms-outlook"].contains(&media_type)
+}
+
+/// What stands above the text of a mail, by the names of its fields.
+const MAIL_HEAD: [(&str, &str); 4] = [("from", "From"), ("to", "To"), ("cc", "Copy to"), ("subject", "Subject")];
+
+fn mail_head(metadata: &Metadata) -> Vec<(String, String)> {
+    let field = |(key, name): (&str, &str)| Some((name.to_owned(), metadata.fields.get(key)?.clone()));
+    let sent = metadata.written_at.map(|at| ("Sent".to_owned(), moment(at)));
+    let mut head: Vec<_> = MAIL_HEAD.into_iter().filter_map(field).collect();
+    head.extend(sent);
+    head
+}
+
+/// What is known of a document beside its text, as its page lists it; of a mail what its head does not say.
+fn particulars(metadata: &Metadata, media_type: &str) -> Vec<(String, String)> {
+    let is_mail = is_mail(media_type);
     let known = [
-        ("Author", metadata.author.clone()),
-        ("Written", metadata.written_at.map(day)),
+        ("Author", metadata.author.clone().filter(|_| !is_mail)),
+        ("Written", metadata.written_at.filter(|_| !is_mail).map(day)),
         ("Last changed by its author", metadata.modified_at.map(day)),
     ];
     let known = known.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text?)));
-    let own = metadata.fields.iter().map(|(name, text)| {
+    let is_in_head = |name: &str| is_mail && MAIL_HEAD.iter().any(|(key, _)| *key == name);
+    let own = metadata.fields.iter().filter(|(name, _)| !is_in_head(name)).map(|(name, text)| {
         let mut letters = name.chars();
         let name = letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default();
         (name, text.clone())
@@ -259,34 +230,18 @@ fn particulars(metadata: &Metadata) -> Vec<(String, String)> {
     known.chain(own).take(LISTED as usize).collect()
 }
 
-/// The way through the sources of an answer of this person.
-async fn citation_nav(
-    app: &App,
-    reader: &Reader,
-    answer: AnswerId,
-    cited: Option<PassageId>,
-) -> Result<Option<CitationNav>, WebError> {
-    let owner = reader.who.principal.user.id;
-    let (Some(record), Some(cited)) = (app.store.answer(answer, owner).await?, cited) else { return Ok(None) };
-    let scope = reader.scope(app).await?;
-    let ids: Vec<_> = app.store.sources(answer).await?.iter().map(|source| source.passage).collect();
-    let shown = app.store.passages_by_id(&ids, &scope).await?;
-    let Some(at) = shown.iter().position(|(passage, _)| passage.id == cited) else { return Ok(None) };
-    let address = |at: usize| {
-        let (passage, document) = shown.get(at)?;
-        Some(format!("/documents/{}?passage={}&answer={answer}#p{}", document.id, passage.id, passage.id))
-    };
-    Ok(Some(CitationNav {
-        position: format!("Source {} of {}", at + 1, shown.len()),
-        question: record.question,
-        back: format!("/conversations/{}#a{answer}", record.conversation),
-        previous: at.checked_sub(1).and_then(address),
-        next: address(at + 1),
-    }))
+/// The part of the text that was asked for, or that the cited passage stands in.
+fn text_alone(opened: &Opened, wanted: &Wanted, passages: &[Passage]) -> Shown {
+    let cited = opened.cited.as_ref().map(|passage| passage.id);
+    let at = passages.iter().position(|passage| Some(passage.id) == cited);
+    let parts = passages.len().div_ceil(PART).max(1);
+    let part = at.map_or(wanted.part.unwrap_or(1).clamp(1, parts), |at| at / PART + 1);
+    let pager = pager(&opened.document, opened.number(), part, parts);
+    Shown { viewer: None, pager, passages: (part - 1) * PART..(part * PART).min(passages.len()) }
 }
 
 fn pager(document: &Document, version: u32, part: usize, parts: usize) -> Option<Pager> {
-    let address = |part: usize| format!("/documents/{}?version={version}&part={part}", document.id);
+    let address = |part: usize| format!("/documents/{}?version={version}&view=text&part={part}", document.id);
     (parts > 1).then(|| Pager {
         summary: format!("Part {part} of {parts}"),
         previous: (part > 1).then(|| address(part - 1)),

@@ -1,0 +1,136 @@
+//! The pages of a document as they look: which of them, what is marked on them, and what of the text belongs to each.
+
+use super::Wanted;
+use super::open::Opened;
+use crate::app::App;
+use crate::views::{Leaf, Mark, Pager, Viewer};
+use domain::{Passage, PassageId};
+use ingest::Pages;
+use std::ops::Range;
+
+/// Pages on one page of ours.
+const LEAVES: u32 = 10;
+
+/// The pages to show, and which passages their text is.
+pub(super) struct Shown {
+    /// None for the text alone.
+    pub(super) viewer: Option<Viewer>,
+    pub(super) pager: Option<Pager>,
+    pub(super) passages: Range<usize>,
+}
+
+/// How many pages that look like something the opened version has.
+pub(super) fn pages_of(opened: &Opened) -> Option<u32> {
+    let version = opened.version.as_ref().filter(|version| Pages::can_draw(&version.media_type))?;
+    Some(version.pages.unwrap_or(1).max(1))
+}
+
+/// The page on which the text of a passage stands here: its first one.
+fn page_of(passage: &Passage) -> u32 {
+    passage.places.iter().filter_map(|place| place.page).chain(passage.page).min().unwrap_or(1)
+}
+
+/// `passages` are all of the version in reading order; `sources` those that the answer rests on, of any document.
+pub(super) fn show(
+    app: &App,
+    opened: &Opened,
+    wanted: &Wanted,
+    of: u32,
+    passages: &[Passage],
+    sources: &[Passage],
+) -> Shown {
+    let cited = opened.cited.as_ref();
+    let here = wanted.page.or_else(|| cited.map(page_of)).unwrap_or(1).clamp(1, of);
+    let last = here.saturating_add(LEAVES - 1).min(of);
+    let zoom = wanted.zoom.filter(|zoom| Viewer::ZOOMS.contains(zoom)).unwrap_or(100);
+    // In reading order the pages of passages never go back; if a file has it otherwise, the text goes with the page
+    // before.
+    let begin = |page: u32| if page == 1 { 0 } else { passages.partition_point(|passage| page_of(passage) < page) };
+    let first_text = begin(here);
+    let (content, number) = (opened.content(), opened.number());
+    let leaf = |page: u32| {
+        let text = begin(page)..begin(page + 1).max(begin(page));
+        Leaf {
+            number: page,
+            picture: format!("/documents/{}/pages/{page}.png?version={number}", opened.document.id),
+            refused: app.pages.known_failure(content, page),
+            marks: marks(page, cited, sources, opened),
+            cited: cited.is_some_and(|passage| passages[text.clone()].iter().any(|other| other.id == passage.id)),
+            text: text.start - first_text..text.end - first_text,
+        }
+    };
+    let leaves: Vec<Leaf> = (here..=last).map(leaf).collect();
+    let kept = kept(opened, wanted);
+    let address = |page: u32, zoom: u32| {
+        let zoom = if zoom == 100 { String::new() } else { format!("&zoom={zoom}") };
+        let kept: String = kept.iter().map(|(name, value)| format!("{name}={value}&")).collect();
+        format!("/documents/{}?{kept}page={page}{zoom}", opened.document.id)
+    };
+    let at = |page: u32| format!("{}#page-{page}", address(page, zoom));
+    let zooms = Viewer::ZOOMS.into_iter();
+    let pager = (of > LEAVES).then(|| Pager {
+        summary: format!("Pages {here} to {last} of {of}"),
+        previous: (here > 1).then(|| at(here.saturating_sub(LEAVES).max(1))),
+        next: (last < of).then(|| at(last + 1)),
+    });
+    let viewer = Some(Viewer {
+        leaves,
+        here,
+        of,
+        zoom,
+        widths: Pages::WIDTHS.to_vec(),
+        previous: (here > 1).then(|| at(here - 1)),
+        next: (here < of).then(|| at(here + 1)),
+        larger: zooms.clone().find(|other| *other > zoom).map(|zoom| address(here, zoom)),
+        smaller: zooms.rev().find(|other| *other < zoom).map(|zoom| address(here, zoom)),
+        as_text: as_text(opened, wanted),
+        kept: kept.into_iter().chain((zoom != 100).then(|| ("zoom", zoom.to_string()))).collect(),
+    });
+    Shown { viewer, pager, passages: first_text..begin(last + 1).max(first_text) }
+}
+
+/// What the address of another page of the same view says, too.
+fn kept(opened: &Opened, wanted: &Wanted) -> Vec<(&'static str, String)> {
+    let version = ("version", opened.number().to_string());
+    let passage = opened.cited.as_ref().map(|passage| ("passage", passage.id.to_string()));
+    let answer = wanted.answer.as_deref().and_then(|id| id.parse::<domain::AnswerId>().ok());
+    let answer = answer.map(|answer| ("answer", answer.to_string()));
+    std::iter::once(version).chain(passage).chain(answer).collect()
+}
+
+/// Address of the text of the same view.
+fn as_text(opened: &Opened, wanted: &Wanted) -> String {
+    let kept: String = kept(opened, wanted).iter().map(|(name, value)| format!("{name}={value}&")).collect();
+    let at = opened.cited.as_ref().map(|passage| format!("#p{}", passage.id)).unwrap_or_default();
+    format!("/documents/{}?{kept}view=text{at}", opened.document.id)
+}
+
+/// Address of the pages, from the text.
+pub(super) fn as_pages(opened: &Opened, wanted: &Wanted) -> String {
+    as_text(opened, wanted).replacen("&view=text", "", 1)
+}
+
+/// The boxes on a page: of the cited passage, and of the other sources of the same answer that stand here. Links lead
+/// to the first box of the cited passage.
+fn marks(page: u32, cited: Option<&Passage>, sources: &[Passage], opened: &Opened) -> Vec<Mark> {
+    let first_marked = cited.and_then(|passage| passage.places.iter().find(|place| place.area.is_some()));
+    let here = |passage: &Passage| passage.document == opened.document.id && passage.version == opened.number();
+    let is_cited = |id: PassageId| cited.is_some_and(|passage| passage.id == id);
+    let others = sources.iter().filter(|passage| here(passage) && !is_cited(passage.id));
+    let mut marks = Vec::new();
+    // The cited one is drawn last, over the others.
+    for passage in others.chain(cited) {
+        for place in passage.places.iter().filter(|place| place.page.unwrap_or(1) == page) {
+            let is_first = is_cited(passage.id) && first_marked == Some(place);
+            let anchor = is_first.then(|| passage.id.to_string());
+            marks.extend(place.area.map(|area| Mark::around(area, anchor, is_cited(passage.id))));
+        }
+    }
+    marks
+}
+
+/// Whether a box of this passage is among the marks, so that links to it lead there.
+pub(super) fn is_marked(viewer: &Viewer, passage: &str) -> bool {
+    let mut marks = viewer.leaves.iter().flat_map(|leaf| &leaf.marks);
+    marks.any(|mark| mark.anchor.as_deref() == Some(passage))
+}
