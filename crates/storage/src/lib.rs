@@ -27,6 +27,7 @@ mod sources;
 mod store;
 mod tokens;
 mod trail;
+mod vectors;
 mod versions;
 
 pub use act::Act;

@@ -1,7 +1,7 @@
 //! How an answer is told: OpenAI's objects, and our own field with what the answer rests on.
 
 use super::tools;
-use answer::{Answer, Question, Sentence, Source, Support};
+use answer::{Answer, Question, Sentence, Source, Support, Unfounded};
 use domain::{AnswerId, ConversationId};
 use inference::{FinishReason, TokenLogprob};
 use jiff::Timestamp;
@@ -120,7 +120,14 @@ impl Reply {
 }
 
 fn sentence(sentence: &Sentence) -> Value {
-    json!({ "text": sentence.text, "citations": sentence.citations, "support": sentence.support })
+    let mut told = json!({ "text": sentence.text, "citations": sentence.citations, "support": sentence.support });
+    if !sentence.unfounded.is_empty() {
+        let part = |part: &Unfounded| {
+            json!({ "text": sentence.text.get(part.start..part.end), "kind": part.kind, "in_question": part.asked })
+        };
+        told["unfounded"] = sentence.unfounded.iter().map(part).collect();
+    }
+    told
 }
 
 fn citation(source: &Source) -> Value {
@@ -205,6 +212,7 @@ mod tests {
             text: text.to_owned(),
             citations: citations.to_vec(),
             support: Support::Supported,
+            unfounded: Vec::new(),
             starts_paragraph,
             list_item,
         };
