@@ -1,8 +1,8 @@
 //! Ask: the straight line from a question to its answer.
 
-use crate::cite::{Support, cite};
+use crate::cite::Support;
 use crate::generate::generate;
-use crate::judge::{confidence, declines};
+use crate::judge::{Features, Judgement, Probe, confidence, declines, of_answer, of_search};
 use crate::pack::{Source, label, pack};
 use crate::record::Answer;
 use crate::retrieve::Retrieved;
@@ -82,6 +82,8 @@ pub(crate) struct Found {
     pub(crate) query: String,
     pub(crate) sources: Vec<Source>,
     pub(crate) confidence: f32,
+    /// What the search says about whether it answers the question.
+    pub(crate) features: Features,
     /// Whether it is worth showing to a model.
     pub(crate) enough: bool,
     /// Time of finding it.
@@ -178,10 +180,12 @@ impl Answering {
             .retrieve_within(&query, Mode::Hybrid, self.candidates(), &question.scope, &question.wishes.filter)
             .await?;
         let confidence = confidence(&self.index, &query, &candidates);
+        let found = candidates.clone();
         let candidates = self.rerank(&query, candidates).await?;
         let sources = pack(candidates, &self.settings, |text| named.generator.count_tokens(text));
+        let features = of_search(&self.index, &query, &found, &sources);
         let enough = confidence >= self.settings.least_confidence && !sources.is_empty();
-        Ok(Found { query, sources, confidence, enough, took })
+        Ok(Found { query, sources, confidence, features, enough, took })
     }
 
     /// What is about to be shown is recorded first: if that cannot be written, nothing is shown.
@@ -217,8 +221,40 @@ impl Answering {
             answer.timings.total = begin.elapsed();
             return Ok(answer);
         }
+        answer.judgement.features.clone_from(&found.features);
         let messages = prompt::messages(&question.text, &found.sources, &question.wishes);
+        if question.wishes.tools.is_empty() && self.refuses_before(question, named, &messages, &mut answer, stop, report).await
+        {
+            answer.timings.total = begin.elapsed();
+            return Ok(answer);
+        }
         self.generate(question, named, answer, messages, begin, stop, report).await
+    }
+
+    /// Whether what was found, and what the model says of it when it is asked, is all but certainly no answer.
+    async fn refuses_before(
+        &self,
+        question: &Question,
+        named: &NamedGenerator,
+        messages: &[Message],
+        answer: &mut Answer,
+        stop: &CancellationToken,
+        report: &mut impl FnMut(Event),
+    ) -> bool {
+        let (calibration, hash) = (&self.settings.calibration, &named.generator.info().sha256);
+        let asks = match self.settings.probe {
+            Probe::Never => false,
+            Probe::Calibrated => calibration.probes(hash),
+            Probe::Always => true,
+        };
+        if asks && let Some(probe) = self.probe(named, question, messages, &answer.sources, stop, report).await {
+            answer.judgement.features.insert("probe".to_owned(), probe);
+        }
+        let Judgement { features, before, .. } = &mut answer.judgement;
+        let Some(stages) = calibration.stages(hash, features) else { return false };
+        let probability = stages.before.probability(features);
+        *before = Some(probability);
+        probability < stages.before.threshold
     }
 
     /// Lets `named` write from `messages`, and ties what it wrote to the sources of `answer`.
@@ -238,9 +274,8 @@ impl Answering {
         answer.messages.clone_from(&messages);
         let mut first_word = None;
         let reader = (&question.owner, &question.scope);
-        let passages = answer.sources.iter().map(|source| source.passage.text.clone()).collect();
         let asked = (&*self.settings, &question.wishes);
-        let generated = generate(named, messages, passages, asked, reader, stop, |event| {
+        let generated = generate(named, messages, self.quoted(&answer.sources), asked, reader, stop, |event| {
             if matches!(event, Event::Text(_)) {
                 first_word.get_or_insert_with(|| begin.elapsed());
             }
@@ -249,25 +284,58 @@ impl Answering {
         .await?;
 
         (answer.text, answer.calls) = calls::split(&generated.text, &question.wishes, question.id);
-        let said = question.wishes.text_schema().and_then(|_| leaves(&answer.text));
-        answer.sentences = cite(&self.index, said.as_deref().unwrap_or(&answer.text), &answer.sources);
-        answer.logprobs = generated.logprobs;
+        let likelihood = mean_likelihood(&generated.logprobs);
+        if question.wishes.logprobs.is_some() {
+            answer.logprobs = generated.logprobs;
+        }
         answer.timings.first_word = first_word;
+        let stands = self.stands(question, &mut answer, likelihood).await?;
         answer.timings.total = begin.elapsed();
         answer.state = match &generated.usage {
             None => AnswerState::Stopped,
             Some(_) if question.wishes.without_documents || !answer.calls.is_empty() => AnswerState::Finished,
-            // An answer of which no sentence stands in the passages is no answer; nor is one that says so itself.
-            Some(_)
-                if answer.sentences.iter().all(|sentence| sentence.support == Support::NotFound)
-                    || answer.sentences.first().is_some_and(|sentence| declines(&sentence.text)) =>
-            {
-                AnswerState::Refused
-            }
+            Some(_) if !stands => AnswerState::Refused,
             Some(_) => AnswerState::Finished,
         };
         answer.usage = generated.usage;
         Ok(answer)
+    }
+
+    /// Ties the sentences of an answer to its sources, and decides whether they stand. An answer of which no sentence
+    /// does is no answer; nor is one that says so itself; nor one that the calibration finds too unlikely.
+    async fn stands(
+        &self,
+        question: &Question,
+        answer: &mut Answer,
+        likelihood: Option<f32>,
+    ) -> Result<bool, AskError> {
+        let begin = Instant::now();
+        let shaped = question.wishes.text_schema().and_then(|_| leaves(&answer.text));
+        let text = shaped.as_deref().unwrap_or(&answer.text);
+        let checked = self.prove(&question.text, text, &answer.sources).await?;
+        answer.sentences = checked.iter().map(|checked| checked.sentence.clone()).collect();
+        answer.timings.check = begin.elapsed();
+        let Judgement { features, after, .. } = &mut answer.judgement;
+        let calibration = &self.settings.calibration;
+        if !features.is_empty() {
+            of_answer(features, &question.text, &checked, likelihood);
+            let stages = calibration.stages(&answer.model_hash, features).filter(|_| shaped.is_none());
+            let probability = stages.map(|stages| stages.after.probability(features));
+            *after = probability;
+            if stages.zip(probability).is_some_and(|(stages, probability)| probability < stages.after.threshold) {
+                return Ok(false);
+            }
+        }
+        Ok(answer.sentences.iter().any(|sentence| sentence.support != Support::NotFound)
+            && !answer.sentences.first().is_some_and(|sentence| declines(&sentence.text)))
+    }
+
+    /// The passages that a prompt quotes, if what is computed for them is kept.
+    pub(crate) fn quoted(&self, sources: &[Source]) -> Vec<String> {
+        match self.settings.reuse_passages {
+            true => sources.iter().map(|source| source.passage.text.clone()).collect(),
+            false => Vec::new(),
+        }
     }
 
     /// What a question would be answered from, and how sure retrieval is: without a model and without a record, for
@@ -293,6 +361,13 @@ impl Answering {
         let told = told.into_iter().rev().skip(1).collect::<Vec<_>>().into_iter().rev();
         Ok(before.map(|answer| Turn { question: answer.question }).chain(told).collect())
     }
+}
+
+/// The mean logarithm of the tokens' likelihoods.
+#[allow(clippy::cast_precision_loss, reason = "a few hundred tokens")]
+fn mean_likelihood(tokens: &[TokenLogprob]) -> Option<f32> {
+    let sum: f32 = tokens.iter().map(|token| token.logprob).sum();
+    (!tokens.is_empty()).then(|| sum / tokens.len() as f32)
 }
 
 /// What a JSON text says, one statement a line: each value with the name before it. `None` if it is no JSON.

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 /// What the model wrote.
 pub(crate) struct Generated {
     pub(crate) text: String,
-    /// How likely its tokens were, if that was asked.
+    /// How likely its tokens were, if the engine tells.
     pub(crate) logprobs: Vec<TokenLogprob>,
     /// `None` if it was stopped.
     pub(crate) usage: Option<Usage>,
@@ -37,9 +37,10 @@ pub(crate) async fn generate(
         stop: wishes.stop.clone(),
         schema: wishes.schema.clone(),
         tools: wishes.tools.clone(),
-        logprobs: wishes.logprobs,
+        // An engine elsewhere is asked only for what it must tell.
+        logprobs: wishes.logprobs.or_else(|| named.generator.remote_address().is_none().then_some(0)),
         cache_key: Some(number(reader.1)),
-        passages: if settings.reuse_passages { passages } else { Vec::new() },
+        passages,
         user: Some(number(reader.0)),
         // The passages say what there is to say; thinking would only keep the reader waiting.
         thinking: false,
@@ -70,7 +71,9 @@ pub(crate) async fn generate(
             }
             Some(Ok(Progress::Logprobs(tokens))) => {
                 logprobs.extend(tokens.iter().cloned());
-                report(Event::Logprobs(tokens));
+                if wishes.logprobs.is_some() {
+                    report(Event::Logprobs(tokens));
+                }
             }
             Some(Ok(Progress::Finished(usage))) => return Ok(Generated { text, logprobs, usage: Some(usage) }),
             Some(Err(error)) => return Err(error.into()),
@@ -80,7 +83,7 @@ pub(crate) async fn generate(
 }
 
 /// A number that stands for `value` in this process.
-fn number(value: &impl Hash) -> u64 {
+pub(crate) fn number(value: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
     hasher.finish()

@@ -1,4 +1,5 @@
-//! From a question to an answer with its proof: rewrite → retrieve → judge → rerank → pack → prompt → generate → cite.
+//! From a question to an answer with its proof: rewrite → retrieve → judge → rerank → pack → prompt → generate → cite
+//! → judge.
 //!
 //! Each stage is one module; [`Answering::ask`] is the straight line through them. What a person was shown is
 //! recorded before it is shown. Knows nothing of the web: it reports [`Event`]s to whoever listens.
@@ -12,6 +13,7 @@ mod judge;
 mod live;
 mod pack;
 mod prompt;
+mod prove;
 mod record;
 mod rerank;
 mod retrieve;
@@ -20,8 +22,9 @@ mod tally;
 mod wishes;
 
 pub use ask::{AskError, Event, Question, Status};
-pub use cite::{Sentence, Support};
+pub use cite::{FactKind, Sentence, Support, Unfounded};
 pub use compare::Comparison;
+pub use judge::{AFTER, BEFORE, Calibration, CalibrationError, Features, Judgement, Logistic, Observation, Probe, Stages, fit};
 pub use live::{Live, Subscription};
 pub use models::NamedGenerator;
 pub use pack::Source;
@@ -53,6 +56,10 @@ pub struct Settings {
     pub answer_tokens: usize,
     /// Retrieval below this confidence (0 to 1) is not shown to the model at all.
     pub least_confidence: f32,
+    /// What a question and its answer are judged by.
+    pub calibration: Calibration,
+    /// Whether the model is asked first if the passages answer at all: a few tokens more before the first word.
+    pub probe: Probe,
     /// Whether the model reads a passage once for all prompts that quote it: less is computed before the first word, and
     /// passages don't see each other (docs/adr/0008).
     pub reuse_passages: bool,
@@ -66,6 +73,8 @@ impl Default for Settings {
             passage_tokens: 900,
             answer_tokens: 320,
             least_confidence: judge::LEAST_CONFIDENCE,
+            calibration: Calibration::built_in(),
+            probe: Probe::Calibrated,
             reuse_passages: false,
         }
     }
@@ -102,6 +111,12 @@ impl Answering {
             reranking: None,
             tally: Arc::default(),
         }
+    }
+
+    /// The same, judged by another calibration, for measuring.
+    #[must_use]
+    pub fn judged_by(self, calibration: Calibration, probe: Probe) -> Self {
+        Self { settings: Arc::new(Settings { calibration, probe, ..(*self.settings).clone() }), ..self }
     }
 
     /// The generation model in use.

@@ -3,6 +3,7 @@
 use crate::ask::{AskError, Question};
 use crate::cite::Sentence;
 use crate::generate::SAMPLING;
+use crate::judge::Judgement;
 use crate::pack::Source;
 use crate::{Answering, Wishes};
 use audit::{Action, Actor, Event, Outcome};
@@ -24,6 +25,8 @@ pub struct Timings {
     pub retrieval: Duration,
     /// From the question to the first word; `None` if there was none.
     pub first_word: Option<Duration>,
+    /// Tying the sentences to their passages.
+    pub check: Duration,
     /// From the question to the end.
     pub total: Duration,
 }
@@ -57,6 +60,8 @@ pub struct Answer {
     pub query: String,
     /// How sure retrieval was, 0 to 1.
     pub confidence: f32,
+    /// Whether the passages answer the question, as far as that was judged.
+    pub judgement: Judgement,
     /// Durations.
     pub timings: Timings,
     /// Tokens and finish reason, if the model came to an end.
@@ -79,6 +84,7 @@ impl Answer {
             messages: Vec::new(),
             query: question.text.clone(),
             confidence: 0.0,
+            judgement: Judgement::default(),
             timings: Timings::default(),
             usage: None,
         }
@@ -340,7 +346,10 @@ fn timings(answer: &Answer) -> Value {
         "retrieval_ms": ms(answer.timings.retrieval),
         "first_word_ms": answer.timings.first_word.map(ms),
         "total_ms": ms(answer.timings.total),
+        "check_ms": ms(answer.timings.check),
         "confidence": answer.confidence,
+        "answerable_before": answer.judgement.before,
+        "answerable": answer.judgement.after,
         "prompt_tokens": answer.usage.as_ref().map(|usage| usage.prompt_tokens),
         "reused_tokens": answer.usage.as_ref().map(|usage| usage.reused_tokens),
         "new_tokens": answer.usage.as_ref().map(|usage| usage.new_tokens),

@@ -1,6 +1,6 @@
 //! The configuration: embedded defaults, then a TOML file, then `CARREL_*` variables, then the command line.
 
-use answer::{RERANKED, Settings};
+use answer::{Calibration, CalibrationError, Probe, RERANKED, Settings};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use inference::{Precision, RemoteOptions};
@@ -135,6 +135,10 @@ pub(crate) struct AnswerLimits {
     /// Retrieval less sure than this (0 to 1) is refused.
     pub(crate) least_confidence: f32,
     pub(crate) reuse_passages: bool,
+    /// Whether the model is asked first if the passages answer at all.
+    pub(crate) probe: bool,
+    /// What refusal goes by instead of the calibration that comes with the product.
+    pub(crate) calibration: Option<PathBuf>,
 }
 
 /// Where the generation model runs.
@@ -249,7 +253,8 @@ impl Default for AnswerLimits {
     fn default() -> Self {
         let Settings { passages, passage_tokens, answer_tokens, least_confidence, reuse_passages, .. } =
             Settings::default();
-        Self { enabled: true, passages, passage_tokens, answer_tokens, least_confidence, reuse_passages }
+        let (enabled, probe, calibration) = (true, true, None);
+        Self { enabled, passages, passage_tokens, answer_tokens, least_confidence, reuse_passages, probe, calibration }
     }
 }
 
@@ -310,10 +315,16 @@ impl Configuration {
         Ok(configuration)
     }
 
-    pub(crate) fn settings(&self) -> Settings {
-        let AnswerLimits { passages, passage_tokens, answer_tokens, least_confidence, reuse_passages, .. } =
-            self.answer;
-        Settings { passages, passage_tokens, answer_tokens, least_confidence, reuse_passages, ..Settings::default() }
+    /// How answers are made, or what is wrong with a file that the configuration names.
+    pub(crate) fn settings(&self) -> Result<Settings, CalibrationError> {
+        let AnswerLimits { passages, passage_tokens, answer_tokens, least_confidence, reuse_passages, .. } = self.answer;
+        let calibration = match &self.answer.calibration {
+            Some(file) => Calibration::read(file)?,
+            None => Calibration::built_in(),
+        };
+        let probe = if self.answer.probe { Probe::Calibrated } else { Probe::Never };
+        let settings = Settings { passages, passage_tokens, answer_tokens, least_confidence, ..Settings::default() };
+        Ok(Settings { reuse_passages, calibration, probe, ..settings })
     }
 
     pub(crate) fn secure_cookies(&self) -> bool {

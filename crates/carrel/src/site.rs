@@ -22,6 +22,8 @@ pub(crate) struct Site {
     pub(crate) store: Store,
     pub(crate) identity: Identity,
     configuration: Configuration,
+    /// Whose models are used, if not its own.
+    lender: Option<(PathBuf, Store)>,
 }
 
 /// What reading and writing documents needs beside.
@@ -45,7 +47,19 @@ impl Site {
         private_directory(&data)?;
         let store = Store::open(&data.join("carrel.db"), Environment::system()).await?;
         let identity = Identity::new(store.clone(), Policy::default())?;
-        Ok(Self { data, store, identity, configuration: configuration.clone() })
+        Ok(Self { data, store, identity, configuration: configuration.clone(), lender: None })
+    }
+
+    /// A site in `data` that works with the models of this one.
+    pub(crate) async fn scratch(&self, data: &Path) -> Result<Self, Failure> {
+        let configuration = Configuration { data: data.to_owned(), ..self.configuration.clone() };
+        let lender = Some((self.data.clone(), self.store.clone()));
+        Ok(Self { lender, ..Self::open(&configuration).await? })
+    }
+
+    /// Where the models are, and what is known of them.
+    fn models(&self) -> (&Path, &Store) {
+        self.lender.as_ref().map_or((&self.data, &self.store), |(data, store)| (data, store))
     }
 
     pub(crate) fn operation(&self) -> OperationId {
@@ -71,8 +85,9 @@ impl Site {
     pub(crate) async fn retrieval(&self) -> Result<Option<Retrieval>, Failure> {
         let Some(lock) = IndexLock::acquire(&self.data)? else { return Ok(None) };
         let missing = "no embedding model is in use; import one with 'carrel model import DIRECTORY'";
-        let model = self.store.active_model(ModelKind::Embed.as_str()).await?.ok_or(missing)?;
-        let directory = self.data.join(&model.file);
+        let (data, store) = self.models();
+        let model = store.active_model(ModelKind::Embed.as_str()).await?.ok_or(missing)?;
+        let directory = data.join(&model.file);
         let options = EmbedderOptions { precision: self.configuration.embed.precision };
         let loaded = tokio::task::spawn_blocking(move || Embedder::load_with(&directory, options)).await??;
         let embedder = Arc::new(loaded);
@@ -148,9 +163,10 @@ impl Site {
             let name = format!("{} at {}", options.model, options.address);
             return Ok(Some(NamedGenerator { name, generator: Generator::remote(options)? }));
         }
-        let Some(model) = self.store.active_model(ModelKind::Generate.as_str()).await? else { return Ok(None) };
+        let (data, store) = self.models();
+        let Some(model) = store.active_model(ModelKind::Generate.as_str()).await? else { return Ok(None) };
         let options = self.generator_options();
-        let file = self.data.join(&model.file);
+        let file = data.join(&model.file);
         let generator = tokio::task::spawn_blocking(move || Generator::load(&file, options)).await??;
         Ok(Some(NamedGenerator { name: model.name, generator }))
     }
@@ -198,7 +214,7 @@ impl Site {
             Arc::clone(&retrieval.index),
             Arc::clone(&retrieval.embedder),
             generator,
-            self.configuration.settings(),
+            self.configuration.settings()?,
         );
         Ok(match self.reranker().await? {
             Some(reranker) => answering.with_reranker(reranker, self.configuration.rerank.candidates),
@@ -211,14 +227,15 @@ impl Site {
         let Some(name) = self.configuration.rerank.model.as_ref().filter(|_| self.configuration.answer.enabled) else {
             return Ok(None);
         };
-        let Some(model) = self.store.model(name).await? else {
+        let (data, store) = self.models();
+        let Some(model) = store.model(name).await? else {
             let advice = "import it with 'carrel model import', or leave the setting out";
             return Err(format!("rerank.model names '{name}', and there is no such model; {advice}").into());
         };
         if model.kind != ModelKind::Rerank.as_str() {
             return Err(format!("rerank.model names '{name}', but '{name}' is no reranker; name another one").into());
         }
-        let directory = self.data.join(&model.file);
+        let directory = data.join(&model.file);
         let options = EmbedderOptions { precision: self.configuration.embed.precision };
         let reranker = tokio::task::spawn_blocking(move || Reranker::load_with(&directory, options)).await??;
         if reranker.info().sha256 != model.sha256 {

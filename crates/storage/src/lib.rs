@@ -29,6 +29,7 @@ mod sources;
 mod store;
 mod tokens;
 mod trail;
+mod vectors;
 mod versions;
 
 pub use act::Act;

@@ -1,6 +1,6 @@
 //! How programs are told what an answer rests on, whichever interface they speak.
 
-use answer::{Answer, Sentence, Source, Support};
+use answer::{Answer, Sentence, Source, Support, Unfounded};
 use domain::{AnswerId, ConversationId};
 use serde_json::{Value, json};
 use storage::AnswerState;
@@ -35,7 +35,14 @@ pub(crate) fn rests_on((id, conversation): (AnswerId, ConversationId), from_docu
 }
 
 fn sentence(sentence: &Sentence) -> Value {
-    json!({ "text": sentence.text, "citations": sentence.citations, "support": sentence.support })
+    let mut told = json!({ "text": sentence.text, "citations": sentence.citations, "support": sentence.support });
+    if !sentence.unfounded.is_empty() {
+        let part = |part: &Unfounded| {
+            json!({ "text": sentence.text.get(part.start..part.end), "kind": part.kind, "in_question": part.asked })
+        };
+        told["unfounded"] = sentence.unfounded.iter().map(part).collect();
+    }
+    told
 }
 
 /// A source as programs are told it.
@@ -84,6 +91,7 @@ mod tests {
             text: text.to_owned(),
             citations: citations.to_vec(),
             support: Support::Supported,
+            unfounded: Vec::new(),
             starts_paragraph,
             list_item,
         };

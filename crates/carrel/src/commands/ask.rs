@@ -97,7 +97,9 @@ pub(crate) fn answer_json(answer: &Answer) -> serde_json::Value {
         "model": answer.model,
         "model_sha256": answer.model_hash,
         "confidence": answer.confidence,
+        "judgement": answer.judgement,
         "ttft_ms": answer.timings.first_word.map(|time| time.as_millis() as u64),
+        "check_ms": answer.timings.check.as_millis() as u64,
         "total_ms": answer.timings.total.as_millis() as u64,
     })
 }

@@ -4,8 +4,8 @@ use crate::app::App;
 use crate::error::WebError;
 use crate::session::{Posted, Reader};
 use crate::show::{moment, seconds};
-use crate::views::{AnswerPartial, AnswerState, AnswerView, Place, SentenceView, SourceView, SourcesPartial, Support};
-use answer::{Event, Sentence, Status, Subscription};
+use crate::views::{AnswerPartial, AnswerState, AnswerView, Mark, Place, SentenceView, SourceView, SourcesPartial, Support};
+use answer::{Event, FactKind, Sentence, Status, Subscription, Unfounded};
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::sse::{self, KeepAlive, Sse};
@@ -181,6 +181,7 @@ pub(crate) async fn answer_view(app: &App, record: &AnswerRecord, scope: &Access
         storage::AnswerState::Stopped => AnswerState::Stopped,
         storage::AnswerState::Failed => AnswerState::Failed,
     };
+    let withdrawn_text = state == AnswerState::Refused && !record.text.trim().is_empty();
     let sentences: Vec<Sentence> = serde_json::from_value(record.sentences.clone()).unwrap_or_default();
     let sentences = if state == AnswerState::Refused { Vec::new() } else { sentences };
     let sentences = sentences.into_iter().map(|sentence| shown_sentence(sentence, &sources, withdrawn)).collect();
@@ -191,6 +192,8 @@ pub(crate) async fn answer_view(app: &App, record: &AnswerRecord, scope: &Access
         state,
         progress: None,
         sentences,
+        withdrawn: withdrawn_text,
+        took_over_from: record.timings.get("took_over_from").and_then(|name| name.as_str()).map(str::to_owned),
         label: sources.iter().map(|source| source.label).max(),
         sources,
         model: record.model.clone(),
@@ -206,7 +209,9 @@ fn shown_sentence(sentence: Sentence, sources: &[SourceView], withdrawn: bool) -
     let citations: Vec<u32> =
         sentence.citations.iter().copied().filter(|n| sources.iter().any(|source| source.number == *n)).collect();
     let hidden = withdrawn && citations.len() < sentence.citations.len().max(1);
+    let marks = sentence.unfounded.iter().filter(|_| !hidden).map(mark).collect();
     SentenceView {
+        marks,
         text: if hidden {
             "(A sentence from a document that is no longer open to you.)".to_owned()
         } else {
@@ -222,6 +227,18 @@ fn shown_sentence(sentence: Sentence, sources: &[SourceView], withdrawn: bool) -
         starts_paragraph: sentence.starts_paragraph,
         list_item: sentence.list_item,
     }
+}
+
+fn mark(part: &Unfounded) -> Mark {
+    let words = match (part.kind, part.asked) {
+        (FactKind::Name, false) => "this name does not stand in its source",
+        (FactKind::Name, true) => "this name stands in the question, not in the source",
+        (FactKind::Number, false) => "this number does not stand in its source",
+        (FactKind::Number, true) => "this number stands in the question, not in the source",
+        (FactKind::Date, false) => "this date does not stand in its source",
+        (FactKind::Date, true) => "this date stands in the question, not in the source",
+    };
+    Mark { range: part.start..part.end, words }
 }
 
 fn quote(text: &str) -> String {

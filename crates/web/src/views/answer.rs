@@ -3,6 +3,7 @@
 use super::Place;
 use askama::Template;
 use domain::Label;
+use std::ops::Range;
 
 /// Where an answer stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,10 +100,49 @@ pub struct SentenceView {
     pub citations: Vec<u32>,
     /// Whether those say so.
     pub support: Support,
+    /// What of it they do not have, in the order of the text.
+    pub marks: Vec<Mark>,
     /// Whether a new paragraph begins here.
     pub starts_paragraph: bool,
     /// Whether it begins (with `starts_paragraph`) or continues an item of a list.
     pub list_item: bool,
+}
+
+/// A number, date or name that the sources of its sentence do not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// Where in the sentence it stands, in bytes.
+    pub range: Range<usize>,
+    /// What is said of it.
+    pub words: &'static str,
+}
+
+/// A piece of a sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Piece<'a> {
+    /// Its text.
+    pub text: &'a str,
+    /// What is said of it if it is marked.
+    pub words: Option<&'static str>,
+}
+
+impl SentenceView {
+    /// The text, divided where something is marked. A mark that does not fit the text is left out.
+    #[must_use]
+    pub fn pieces(&self) -> Vec<Piece<'_>> {
+        let (mut pieces, mut at) = (Vec::new(), 0);
+        for Mark { range, words } in &self.marks {
+            let (Some(before), Some(text)) = (self.text.get(at..range.start), self.text.get(range.clone())) else {
+                continue;
+            };
+            pieces.push(Piece { text: before, words: None });
+            pieces.push(Piece { text, words: Some(words) });
+            at = range.end;
+        }
+        pieces.push(Piece { text: self.text.get(at..).unwrap_or_default(), words: None });
+        pieces.retain(|piece| !piece.text.is_empty());
+        pieces
+    }
 }
 
 /// A passage that an answer was made from.
@@ -154,12 +194,16 @@ pub struct AnswerView {
     pub progress: Option<String>,
     /// The answer so far.
     pub sentences: Vec<SentenceView>,
+    /// Something was written and taken back, since the passages do not bear it out.
+    pub withdrawn: bool,
     /// What it was made from, or what came nearest when refused.
     pub sources: Vec<SourceView>,
     /// The highest label of the sources.
     pub label: Option<Label>,
     /// Name of the model that wrote it.
     pub model: String,
+    /// Name of the smaller model that wrote first, if another one took over.
+    pub took_over_from: Option<String>,
     /// The record id that a reader can quote.
     pub record: String,
     /// When it was asked, such as `14 March 2026, 09:41`.
@@ -243,6 +287,34 @@ pub struct AnswerPartial<'a> {
 pub struct SourcesPartial<'a> {
     /// The answer.
     pub answer: &'a AnswerView,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_is_divided_where_it_is_marked() {
+        let mark = |range: Range<usize>| Mark { range, words: "not there" };
+        let view = |marks| SentenceView {
+            text: "Über 30 Tage".to_owned(),
+            citations: Vec::new(),
+            support: Support::Partly,
+            marks,
+            starts_paragraph: false,
+            list_item: false,
+        };
+        let pieces = |marks| -> Vec<(String, bool)> {
+            view(marks).pieces().iter().map(|piece| (piece.text.to_owned(), piece.words.is_some())).collect()
+        };
+        let expected = [("Über ", false), ("30", true), (" Tage", false)].map(|(text, marked)| (text.to_owned(), marked));
+        assert_eq!(pieces(vec![mark(6..8)]), expected);
+        // Damaged records must not break a page: inside a letter, behind the end, twice the same.
+        for range in [1..3, 8..99] {
+            assert_eq!(pieces(vec![mark(range)]), [("Über 30 Tage".to_owned(), false)]);
+        }
+        assert_eq!(pieces(vec![mark(6..8), mark(6..8)]), expected);
+    }
 }
 
 #[cfg(test)]

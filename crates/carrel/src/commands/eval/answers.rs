@@ -1,185 +1,152 @@
 //! `carrel eval answers`
 
-use super::beir::lines;
+use super::answer_set::AnswerSet;
+use super::baseline::differences;
+use super::scratch;
+use super::tally::Tally;
 use crate::Outcome;
 use crate::commands::print_json;
 use crate::config::Configuration;
 use crate::progress::bar;
-use crate::site::Site;
+use crate::site::{Failure, Site};
 use ::audit::Actor;
-use answer::{Answer, Support};
-use serde::Deserialize;
+use answer::{Answer, Answering, Calibration, Probe};
+use domain::{AccessScope, User};
 use serde_json::json;
-use std::path::PathBuf;
-use storage::AnswerState;
+use std::collections::HashMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use tokio_util::sync::CancellationToken;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// JSONL: id, question, answer, document, page, answerable
-    #[arg(long, value_name = "FILE")]
+    /// JSONL with questions about the documents of this data directory; or a SQuAD file, or a folder with corpus.jsonl
+    /// and qa.jsonl, whose documents are imported into a data directory of their own
+    #[arg(long, value_name = "PATH")]
     dataset: PathBuf,
-    /// Whose eyes: the sign-in name of a user who may see the documents
+    /// Whose eyes: the sign-in name of a user who may see the documents; not needed if the set brings them
     #[arg(long)]
-    user: String,
+    user: Option<String>,
     /// Only retrieval and refusal, without the generation model
     #[arg(long)]
     retrieval_only: bool,
+    /// Which questions: all, those that calibrations are fitted on, or those that are held out
+    #[arg(long, value_enum, default_value_t = Part::All)]
+    part: Part,
+    /// Questions at most, taken evenly from the set
+    #[arg(long)]
+    limit: Option<usize>,
+    /// Of the documents that come with a set every Nth is left out, so that its questions have no answer; 0 for none
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    leave_out: usize,
+    /// Write what each question and its answer are judged by as JSONL, for 'carrel eval calibrate'; nothing is refused
+    #[arg(long, value_name = "FILE")]
+    features: Option<PathBuf>,
+    /// Print the differences from the figures in this file
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
 }
 
-/// One question with what is expected of its answer.
-#[derive(Deserialize)]
-struct Expected {
-    question: String,
-    #[serde(default)]
-    answer: String,
-    #[serde(default)]
-    document: String,
-    page: Option<u32>,
-    answerable: bool,
-}
-
-#[derive(Default)]
-struct Tally {
-    answerable: u32,
-    matched: u32,
-    refused_rightly: u32,
-    refused: u32,
-    unanswerable: u32,
-    cited: u32,
-    cited_rightly: u32,
-    source_cited: u32,
-    source_retrieved: u32,
-    sentences: u32,
-    supported: u32,
-    first_words: Vec<u64>,
-    confidences: Vec<(bool, f32)>,
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    All,
+    Fit,
+    HeldOut,
 }
 
 pub(crate) async fn run(arguments: Arguments, configuration: &Configuration) -> Outcome {
-    let site = Site::open(configuration).await?;
-    let expected: Vec<Expected> = lines(&arguments.dataset)?;
-    let (user, scope) = site.eyes_of(&arguments.user).await?;
-    let retrieval = site.own_retrieval().await?;
-    let generator = if arguments.retrieval_only { None } else { site.generator().await? };
-    let answering = site.answering(&retrieval, generator).await?;
-    let progress = bar(expected.len() as u64, "questions");
-    let mut tally = Tally::default();
-    for item in &expected {
-        if arguments.retrieval_only {
-            let found = answering.judged(&item.question, &scope).await?;
-            tally.retrieved(item, &found.0, found.1, configuration.answer.least_confidence);
-        } else {
-            let (actor, operation) = (Actor::console(), site.operation());
-            let question = answering.open(user.id, None, &item.question, scope.clone(), &actor, operation).await?;
-            let answer = answering.ask(&question, &CancellationToken::new(), |_| {}).await?;
-            tally.answered(item, &answer);
-        }
-        progress.inc(1);
+    let mut configuration = configuration.clone();
+    if arguments.features.is_some() {
+        configuration.answer.least_confidence = 0.0;
     }
-    progress.finish_and_clear();
-    let figures = tally.figures(expected.len(), arguments.retrieval_only);
+    let mut set = AnswerSet::read(&arguments.dataset, arguments.leave_out)?;
+    set.questions.retain(|question| arguments.part == Part::All || question.held_out == (arguments.part == Part::HeldOut));
+    if let Some(limit) = arguments.limit {
+        set.thin(limit);
+    }
+    let own = Site::open(&configuration).await?;
+    let folder = tempfile::tempdir()?;
+    let (site, user) = match (set.documents.is_empty(), &arguments.user) {
+        (false, _) => (scratch::site(&own, folder.path(), &set.documents).await?, scratch::READER.to_owned()),
+        (true, Some(user)) => (own, user.clone()),
+        (true, None) => return Err("name with --user whose eyes see the documents that the questions are about".into()),
+    };
+    let figures = measure(&arguments, &configuration, &site, &user, &set).await?;
     if arguments.json {
         print_json(&figures);
     } else {
         println!("{figures:#}");
     }
+    if let Some(file) = &arguments.baseline {
+        let name = arguments.dataset.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        eprintln!("{:34} {:>10} {:>10} {:>10}", "", "before", "now", "difference");
+        differences(file, &name, &figures)?.iter().for_each(|line| eprintln!("{line}"));
+    }
     Ok(())
 }
 
-impl Tally {
-    fn retrieved(&mut self, item: &Expected, sources: &[answer::Source], confidence: f32, least: f32) {
-        self.confidences.push((item.answerable, confidence));
-        self.count(item, confidence < least);
-        if item.answerable && sources.iter().any(|source| is_expected(item, source)) {
-            self.source_retrieved += 1;
+async fn measure(
+    arguments: &Arguments,
+    configuration: &Configuration,
+    site: &Site,
+    user: &str,
+    set: &AnswerSet,
+) -> Result<serde_json::Value, Failure> {
+    let retrieval = site.own_retrieval().await?;
+    let generator = if arguments.retrieval_only { None } else { site.generator().await? };
+    let model = generator.as_ref().map(|named| named.generator.info().sha256.clone()).unwrap_or_default();
+    let mut answering = site.answering(&retrieval, generator).await?;
+    let mut features = match &arguments.features {
+        Some(file) => {
+            answering = answering.judged_by(Calibration::default(), Probe::Always);
+            Some(create(file)?)
         }
-    }
-
-    fn answered(&mut self, item: &Expected, answer: &Answer) {
-        self.retrieved(item, &answer.sources, answer.confidence, -1.0);
-        let refused = answer.state == AnswerState::Refused;
-        if refused {
-            self.refused += 1;
-            self.refused_rightly += u32::from(!item.answerable);
-            return;
+        None => None,
+    };
+    let mut eyes: HashMap<&str, (User, AccessScope)> = HashMap::new();
+    let progress = bar(set.questions.len() as u64, "questions");
+    let mut tally = Tally::default();
+    for item in &set.questions {
+        let asker = item.asker.as_deref().unwrap_or(user);
+        if !eyes.contains_key(asker) {
+            eyes.insert(asker, site.eyes_of(asker).await?);
         }
-        self.first_words.extend(answer.timings.first_word.map(|time| time.as_millis() as u64));
-        self.sentences += answer.sentences.len() as u32;
-        self.supported += answer.sentences.iter().filter(|s| s.support == Support::Supported).count() as u32;
-        if !item.answerable {
-            return;
-        }
-        self.matched += u32::from(matches(&item.answer, &answer.text));
-        let cited = answer.sources.iter().filter(|s| answer.sentences.iter().any(|t| t.citations.contains(&s.rank)));
-        let cited: Vec<_> = cited.collect();
-        self.cited += cited.len() as u32;
-        let right = cited.iter().filter(|source| is_expected(item, source)).count() as u32;
-        self.cited_rightly += right;
-        self.source_cited += u32::from(right > 0);
-    }
-
-    fn count(&mut self, item: &Expected, refused: bool) {
-        if item.answerable {
-            self.answerable += 1;
+        let (user, scope) = &eyes[asker];
+        if arguments.retrieval_only {
+            let found = answering.judged(&item.question, scope).await?;
+            tally.retrieved(item, &found.0, found.1, configuration.answer.least_confidence);
         } else {
-            self.unanswerable += 1;
+            let answer = ask(&answering, site, &item.question, user, scope).await?;
+            if let Some(file) = &mut features {
+                let line = json!({
+                    "id": item.id, "answerable": item.answerable, "held_out": item.held_out, "model_sha256": model,
+                    "features": answer.judgement.features, "text": answer.text,
+                });
+                writeln!(file, "{line}")?;
+            }
+            tally.answered(item, &answer);
         }
-        self.refused += u32::from(refused);
-        self.refused_rightly += u32::from(refused && !item.answerable);
+        progress.inc(1);
     }
-
-    fn figures(mut self, questions: usize, retrieval_only: bool) -> serde_json::Value {
-        let share = |part: u32, whole: u32| (whole > 0).then(|| f64::from(part) / f64::from(whole));
-        self.first_words.sort_unstable();
-        let mut figures = json!({
-            "questions": questions,
-            "source_retrieved": share(self.source_retrieved, self.answerable),
-            "refusal_precision": share(self.refused_rightly, self.refused),
-            "refusal_recall": share(self.refused_rightly, self.unanswerable),
-        });
-        if retrieval_only {
-            let of = |answerable: bool| -> Vec<f32> {
-                let mut all: Vec<f32> =
-                    self.confidences.iter().filter(|(a, _)| *a == answerable).map(|(_, c)| *c).collect();
-                all.sort_by(f32::total_cmp);
-                all
-            };
-            figures["confidence_answerable"] = json!(of(true));
-            figures["confidence_unanswerable"] = json!(of(false));
-        } else {
-            figures["answer_match"] = json!(share(self.matched, self.answerable));
-            figures["citation_precision"] = json!(share(self.cited_rightly, self.cited));
-            figures["citation_recall"] = json!(share(self.source_cited, self.answerable));
-            figures["supported_sentences"] = json!(share(self.supported, self.sentences));
-            figures["ttft_ms"] = json!({ "p50": self.first_words.get(self.first_words.len() / 2) });
-        }
-        figures
-    }
+    progress.finish_and_clear();
+    Ok(tally.figures(arguments.retrieval_only))
 }
 
-fn is_expected(item: &Expected, source: &answer::Source) -> bool {
-    let same_document = source.document.source.rsplit('/').next() == item.document.rsplit('/').next();
-    let near = |expected: u32| source.passage.page.is_none_or(|page| page.abs_diff(expected) <= 1);
-    same_document && item.page.is_none_or(near)
+fn create(file: &Path) -> Result<std::fs::File, Failure> {
+    std::fs::File::create(file).map_err(|error| format!("{}: {error}", file.display()).into())
 }
 
-/// Every number of the expected answer stands in the given one, or, without numbers, most of its long words.
-fn matches(expected: &str, given: &str) -> bool {
-    let given = given.to_lowercase();
-    let words: Vec<String> = expected
-        .split(|c: char| !c.is_alphanumeric() && c != '.' && c != ',')
-        .map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase())
-        .filter(|word| !word.is_empty())
-        .collect();
-    let numbers: Vec<&String> = words.iter().filter(|word| word.starts_with(|c: char| c.is_ascii_digit())).collect();
-    if !numbers.is_empty() {
-        return numbers.iter().all(|number| given.contains(number.as_str()));
-    }
-    let long: Vec<&String> = words.iter().filter(|word| word.chars().count() > 3).collect();
-    let found = long.iter().filter(|word| given.contains(word.as_str())).count();
-    !long.is_empty() && found * 2 > long.len()
+async fn ask(
+    answering: &Answering,
+    site: &Site,
+    text: &str,
+    user: &User,
+    scope: &AccessScope,
+) -> Result<Answer, Failure> {
+    let (actor, operation) = (Actor::console(), site.operation());
+    let question = answering.open(user.id, None, text, scope.clone(), &actor, operation).await?;
+    Ok(answering.ask(&question, &CancellationToken::new(), |_| {}).await?)
 }

@@ -55,7 +55,14 @@ impl SourceView {
 
 fn sentence(text: &str, citations: &[u32], support: Support) -> SentenceView {
     let citations = citations.to_vec();
-    SentenceView { text: text.to_owned(), citations, support, starts_paragraph: false, list_item: false }
+    let marks = Vec::new();
+    SentenceView { text: text.to_owned(), citations, support, marks, starts_paragraph: false, list_item: false }
+}
+
+/// The sentence with `part` of it marked.
+fn marked(one: SentenceView, part: &str, words: &'static str) -> SentenceView {
+    let start = one.text.find(part).unwrap();
+    SentenceView { marks: vec![Mark { range: start..start + part.len(), words }], ..one }
 }
 
 impl AnswerView {
@@ -79,13 +86,19 @@ impl AnswerView {
                     Support::Supported,
                 ),
                 opening(sentence("Two things to keep in mind when you plan:", &[], Support::NotChecked)),
-                item(sentence(
-                    "For more than ten working days in a row, ask your head of section six weeks ahead.",
-                    &[3],
-                    Support::Partly,
+                item(marked(
+                    sentence(
+                        "For more than ten working days in a row, ask your head of section eight weeks ahead.",
+                        &[3],
+                        Support::Partly,
+                    ),
+                    "eight weeks",
+                    "this number does not stand in its source",
                 )),
                 item(sentence("Leave in August is usually granted only to parents.", &[1, 2], Support::NotFound)),
             ],
+            withdrawn: false,
+            took_over_from: None,
             sources: (1..=4).map(SourceView::sample).collect(),
             label: Some(Label::Confidential),
             model: "Qwen2.5 1.5B Q4_K_M".to_owned(),
@@ -117,6 +130,7 @@ impl AnswerView {
             AnswerState::Refused => {
                 answer.question = "Who won the regatta in 1987?".to_owned();
                 answer.sentences.clear();
+                answer.withdrawn = true;
                 answer.sources = vec![SourceView::sample(4)];
                 answer.label = Some(Label::Internal);
                 answer.seconds = Some("0.6 s".to_owned());

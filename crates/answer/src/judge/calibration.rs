@@ -1,0 +1,127 @@
+//! The coefficients by which features are weighed: what `carrel eval calibrate` writes, and a site may replace.
+
+use super::features::Features;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Written by `carrel eval calibrate --output crates/answer/src/judge/calibration.json`.
+const BUILT_IN: &str = include_str!("calibration.json");
+
+/// A logistic regression: p = 1 / (1 + exp(-(bias + Σ weight · feature))).
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Logistic {
+    /// Constant term.
+    pub bias: f32,
+    /// By the feature's name; a feature without a weight counts nothing.
+    pub weights: BTreeMap<String, f32>,
+    /// Below this probability the question is refused.
+    pub threshold: f32,
+}
+
+impl Logistic {
+    /// The probability that the question is answered, 0 to 1. A feature that is missing counts as 0.
+    #[must_use]
+    pub fn probability(&self, features: &Features) -> f32 {
+        let sum: f32 =
+            self.weights.iter().map(|(name, weight)| weight * features.get(name).copied().unwrap_or(0.0)).sum();
+        1.0 / (1.0 + (-(self.bias + sum)).exp())
+    }
+}
+
+/// One regression before anything is written, and one afterwards.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stages {
+    /// Refuses only what is all but certain: it spares the reader the wait.
+    pub before: Logistic,
+    /// Decides.
+    pub after: Logistic,
+}
+
+/// Everything that was fitted.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Calibration {
+    /// SHA-256 of the weights of the model that the answers were written with. A probe of another model means
+    /// something else, so for those [`Calibration::plain`] counts.
+    pub model_sha256: String,
+    /// With the probe; `None` if the engine could not be asked.
+    pub probed: Option<Stages>,
+    /// From the search and the check of the sentences alone; `None`: nothing is refused by a score.
+    pub plain: Option<Stages>,
+}
+
+/// Why a calibration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum CalibrationError {
+    /// The file cannot be read.
+    #[error("{file}: {reason}; name a file that 'carrel eval calibrate' wrote, or leave answer.calibration out")]
+    Unreadable {
+        /// The file.
+        file: String,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+impl Calibration {
+    /// The one that comes with the product.
+    #[must_use]
+    pub fn built_in() -> Self {
+        // A test parses it; should it be broken all the same, nothing is refused by a score.
+        serde_json::from_str(BUILT_IN).unwrap_or_default()
+    }
+
+    /// The one of a file.
+    ///
+    /// # Errors
+    /// [`CalibrationError`] if it cannot be read or is none.
+    pub fn read(file: &Path) -> Result<Self, CalibrationError> {
+        let unreadable = |reason: String| CalibrationError::Unreadable { file: file.display().to_string(), reason };
+        let text = std::fs::read_to_string(file).map_err(|error| unreadable(error.to_string()))?;
+        serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))
+    }
+
+    /// Whether a probe of this model would count.
+    #[must_use]
+    pub fn probes(&self, model_sha256: &str) -> bool {
+        self.probed.is_some() && self.model_sha256 == model_sha256
+    }
+
+    /// What these features of this model's answer are weighed by.
+    pub(crate) fn stages(&self, model_sha256: &str, features: &Features) -> Option<&Stages> {
+        let probed = self.probed.as_ref().filter(|_| self.model_sha256 == model_sha256 && features.contains_key("probe"));
+        probed.or(self.plain.as_ref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::features::names;
+    use super::*;
+
+    #[test]
+    fn the_built_in_one_is_whole_and_names_features_that_exist() {
+        let built_in: Calibration = serde_json::from_str(BUILT_IN).unwrap();
+        for (stages, probe) in [(built_in.probed.unwrap(), true), (built_in.plain.unwrap(), false)] {
+            for (logistic, after) in [(stages.before, false), (stages.after, true)] {
+                assert!(!logistic.weights.is_empty() && (0.0..1.0).contains(&logistic.threshold));
+                let known = names(after, probe);
+                assert!(logistic.weights.keys().all(|name| known.contains(&name.as_str())), "{logistic:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_probe_counts_only_for_the_model_it_was_fitted_with() {
+        let stages = |bias| Stages { before: Logistic { bias, ..Logistic::default() }, ..Stages::default() };
+        let calibration =
+            Calibration { model_sha256: "a".to_owned(), probed: Some(stages(1.0)), plain: Some(stages(2.0)) };
+        let probed = Features::from([("probe".to_owned(), 1.0)]);
+        assert_eq!(calibration.stages("a", &probed), calibration.probed.as_ref());
+        assert_eq!(calibration.stages("b", &probed), calibration.plain.as_ref());
+        assert_eq!(calibration.stages("a", &Features::new()), calibration.plain.as_ref());
+    }
+}
