@@ -2,7 +2,7 @@ use crate::world::World;
 use audit::export::Format;
 use audit::verify::{FaultKind, verify};
 use audit::{Action, Actor, Entry, EventHash, SigningKey};
-use domain::{DocumentId, PassageId};
+use domain::{DocumentId, Label, PassageId};
 use jiff::SignedDuration;
 use serde_json::json;
 use storage::{AuditFilter, StorageError, Store};
@@ -176,6 +176,17 @@ async fn the_log_is_searched_by_time_person_action_id_and_text() {
     assert_eq!(found(by_text("leave")).await, [4, 2]);
     assert_eq!(found(by_text("50% off_\"sale\"")).await, [3]);
     assert_eq!(found(by_text("50%sale")).await, [0; 0], "wildcards are taken as they are written");
+
+    let labelled = |label| AuditFilter { label: Some(label), ..AuditFilter::default() };
+    assert_eq!(found(labelled(Label::Secret)).await, [0; 0]);
+    let mut act = world.begin().await;
+    let detail = json!({"passages": [{"label": "internal"}, {"label": "secret"}]});
+    act.record(world.event(Action::PassagesShown).detail(detail)).await.unwrap();
+    act.record(world.event(Action::DocumentRelabelled).detail(json!({"before": "internal", "after": "public"})))
+        .await
+        .unwrap();
+    act.commit().await.unwrap();
+    assert_eq!((found(labelled(Label::Secret)).await, found(labelled(Label::Internal)).await), (vec![5], vec![6]));
 
     let filter = AuditFilter { actor: Some("anna".to_owned()), ..all };
     let refused = world.store.export_audit(Format::Jsonl, &filter, &key(&world), Vec::new()).await;
