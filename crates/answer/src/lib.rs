@@ -13,6 +13,7 @@ mod live;
 mod pack;
 mod prompt;
 mod record;
+pub mod replay;
 mod rerank;
 mod retrieve;
 mod rewrite;

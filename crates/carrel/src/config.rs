@@ -1,5 +1,9 @@
 //! The configuration: embedded defaults, then a TOML file, then `CARREL_*` variables, then the command line.
 
+mod audit;
+
+pub(crate) use audit::AuditLog;
+
 use answer::{RERANKED, Settings};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
@@ -40,6 +44,8 @@ pub(crate) struct Configuration {
     pub(crate) metrics: MetricsReaders,
     /// Watched folders.
     pub(crate) sources: Sources,
+    /// The audit log.
+    pub(crate) audit: AuditLog,
 }
 
 /// Which cross-encoder puts passages into order before the prompt.
@@ -218,6 +224,7 @@ impl Default for Configuration {
             models: ModelPlaces::default(),
             metrics: MetricsReaders::default(),
             sources: Sources::default(),
+            audit: AuditLog::default(),
         }
     }
 }

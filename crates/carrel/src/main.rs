@@ -10,6 +10,7 @@ mod progress;
 mod reading;
 mod site;
 mod sources;
+mod upkeep;
 
 use clap::{Parser, Subcommand};
 use config::Configuration;

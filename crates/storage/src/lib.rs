@@ -46,7 +46,8 @@ pub use sources::KnownSource;
 pub use store::Store;
 pub use tokens::ApiToken;
 pub use trail::{
-    ActionCount, AuditChecked, AuditFilter, Forwarding, LegalHold, Reading, RetentionClass, RetentionError, Usage,
+    ActionCount, AuditChecked, AuditFilter, Forwarding, LegalHold, Reading, RetentionClass, RetentionError,
+    SourceToday, Usage,
 };
 pub use versions::Version;
 

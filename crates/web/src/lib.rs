@@ -19,4 +19,4 @@ pub use app::{App, Site};
 pub use error::WebError;
 pub use metrics::Metrics;
 pub use network::Network;
-pub use routes::router;
+pub use routes::{Exports, router};

@@ -3,7 +3,7 @@
 use crate::Outcome;
 use crate::config::Configuration;
 use crate::site::{Failure, Site};
-use crate::sources;
+use crate::{sources, upkeep};
 use ::audit::{Action, Actor, Event};
 use answer::Live;
 use inference::Arithmetic;
@@ -75,6 +75,7 @@ pub(crate) async fn serve(site: &Site, configuration: &Configuration, ready: imp
         models: models.clone(),
         metrics: Metrics::new(site.store.environment().now()),
         watcher: watcher.clone(),
+        exports: web::Exports::default(),
         signing_key: Arc::new(site.signing_key()?),
         site: Arc::new(web::Site {
             organisation: organisation(site, configuration).await?,
@@ -99,6 +100,7 @@ pub(crate) async fn serve(site: &Site, configuration: &Configuration, ready: imp
         let stop = stop.clone();
         async move { watcher.run(stop).await }
     });
+    let upkeep = upkeep::start(site, &stop)?;
     let sweep = tokio::spawn(sources::sweep(site.store.clone(), site.content()?, stop.clone()));
     ready(address);
     let service = web::router(app).into_make_service_with_connect_info::<SocketAddr>();
@@ -110,7 +112,7 @@ pub(crate) async fn serve(site: &Site, configuration: &Configuration, ready: imp
     stop.cancel();
     let _ = tokio::time::timeout(Duration::from_secs(3), server).await;
     let _ = tokio::time::timeout(Duration::from_secs(10), ingest).await;
-    for rest in [follow, watch, sweep] {
+    for rest in [follow, watch, sweep].into_iter().chain(upkeep) {
         let _ = tokio::time::timeout(Duration::from_secs(1), rest).await;
     }
     let mut act = site.store.begin().await?;

@@ -4,6 +4,7 @@ use crate::rows::Columns;
 use crate::{Result, Store};
 use audit::Action;
 use jiff::Timestamp;
+use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
 /// Fewer people than this are never counted together: a count of few would tell about one of them.
@@ -58,7 +59,7 @@ impl Store {
                 .bind(to.as_millisecond())
                 .fetch_all(&self.reader)
                 .await?;
-        let count = |row| Ok(ActionCount { action: Columns::word(row, "action")?, count: row.number("count")? });
+        let count = |row: &SqliteRow| Ok(ActionCount { action: row.word("action")?, count: row.number("count")? });
         let mut counts = rows.iter().map(count).collect::<Result<Vec<_>>>()?;
         counts.sort_by_key(|count| count.action);
         Ok(counts)
@@ -80,9 +81,9 @@ impl Store {
         .bind(limit)
         .fetch_all(&self.reader)
         .await?;
-        let reading = |row| {
+        let reading = |row: &SqliteRow| {
             Ok(Reading {
-                person: Columns::plain(row, "person")?,
+                person: row.plain("person")?,
                 times: row.number("times")?,
                 first: row.time("first")?,
                 last: row.time("last")?,
@@ -111,8 +112,8 @@ impl Store {
         .bind(LEAST_PEOPLE)
         .fetch_all(&self.reader)
         .await?;
-        let usage = |row| {
-            let questions: u64 = Columns::number(row, "questions")?;
+        let usage = |row: &SqliteRow| {
+            let questions: u64 = row.number("questions")?;
             let questions = (questions + GRAIN / 2) / GRAIN * GRAIN;
             Ok(Usage { group: row.plain("name")?, people: row.number("people")?, questions })
         };

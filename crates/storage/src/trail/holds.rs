@@ -3,6 +3,7 @@
 use crate::rows::Columns;
 use crate::{Act, Result, StorageError, Store};
 use jiff::Timestamp;
+use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Sqlite};
 use uuid::Uuid;
 
@@ -48,9 +49,9 @@ impl Store {
         let rows = sqlx::query("SELECT * FROM legal_holds ORDER BY released_at IS NOT NULL, placed_at DESC, id")
             .fetch_all(&self.reader)
             .await?;
-        let hold = |row| {
+        let hold = |row: &SqliteRow| {
             Ok(LegalHold {
-                id: Columns::plain(row, "id")?,
+                id: row.plain("id")?,
                 name: row.plain("name")?,
                 person: row.plain("person")?,
                 document: row.plain("document")?,

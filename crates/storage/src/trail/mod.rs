@@ -5,6 +5,7 @@ mod counts;
 mod forwarding;
 mod holds;
 mod probe;
+mod replay;
 mod retention;
 mod verify;
 
@@ -12,6 +13,7 @@ pub use checkpoints::AuditChecked;
 pub use counts::{ActionCount, Reading, Usage};
 pub use forwarding::Forwarding;
 pub use holds::LegalHold;
+pub use replay::SourceToday;
 pub use retention::{RetentionClass, RetentionError};
 
 use crate::rows::Columns;
@@ -90,6 +92,14 @@ impl Store {
         sql.push(" ORDER BY sequence LIMIT ").push_bind(limit);
         let rows = sql.build().fetch_all(&self.reader).await?;
         rows.iter().map(|row| row.json("entry")).collect()
+    }
+
+    /// The first entries of `filter`, oldest first.
+    ///
+    /// # Errors
+    /// [`crate::StorageError`].
+    pub async fn audit_in_order(&self, filter: &AuditFilter, limit: u32) -> Result<Vec<Entry>> {
+        self.audit_page(filter, 1, limit).await
     }
 
     /// Entries before the sequence `before`, newest first.

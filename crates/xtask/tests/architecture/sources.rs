@@ -11,8 +11,8 @@ const SCOPE_MAKERS: &[&str] = &["crates/domain/", "crates/identity/", "crates/te
 /// Where `unsafe` may stand: memory maps and compute kernels, each block with its reason.
 const UNSAFE_MODULES: &[&str] = &["crates/inference/src/memory_map.rs", "crates/inference/src/kernels/"];
 
-/// The one module that may open a connection.
-const CONNECTING_MODULES: &[&str] = &["crates/inference/src/remote/"];
+/// The modules that may open a connection: to the engine and to the log collector that a site may configure.
+const CONNECTING_MODULES: &[&str] = &["crates/inference/src/remote/", "crates/forward/src/connection.rs"];
 
 /// Crates that are no part of the server.
 const DEVELOPER_CRATES: &[&str] = &["crates/testkit/", "crates/xtask/"];
@@ -74,12 +74,15 @@ fn connects(line: &str) -> bool {
 }
 
 #[test]
-fn only_the_remote_engine_opens_connections() {
+fn only_the_configured_engine_and_collector_are_connected_to() {
     let places: Vec<&str> = [CONNECTING_MODULES, DEVELOPER_CRATES].concat();
-    assert_none("a connection is opened outside the remote engine", &lines_where(&places, connects));
-    let does = sources().into_iter().filter(|path| starts_with_any(path, CONNECTING_MODULES));
-    let found = does.filter(|path| !is_test_file(path) && product_lines(&read(path)).any(|(_, line)| connects(line)));
-    assert_eq!(found.count(), 1, "one file connects; if it moved, the test above looks for nothing");
+    assert_none("a connection is opened outside the modules that may", &lines_where(&places, connects));
+    for module in CONNECTING_MODULES {
+        let does = sources().into_iter().filter(|path| starts_with_any(path, &[module]));
+        let found =
+            does.filter(|path| !is_test_file(path) && product_lines(&read(path)).any(|(_, line)| connects(line)));
+        assert_eq!(found.count(), 1, "one file of {module} connects; if it moved, the test above looks for nothing");
+    }
 }
 
 #[test]
