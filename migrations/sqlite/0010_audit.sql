@@ -15,15 +15,15 @@ UPDATE audit_events SET label = (
 -- An entry is never changed, but its content may go once and for all: what is left are its place and its hashes, and a
 -- later event says who did it and why. The record of purging, of keys and of holds itself always stays.
 CREATE TRIGGER audit_events_update BEFORE UPDATE ON audit_events
-WHEN NOT (
+WHEN (
     OLD.purged_by IS NULL AND NEW.purged_by > OLD.sequence
-    AND NEW.sequence = OLD.sequence AND NEW.at = OLD.at AND NEW.action = OLD.action AND NEW.label IS OLD.label
-    AND NEW.previous = OLD.previous AND NEW.hash = OLD.hash AND NEW.actor = ''
-    AND json_extract(NEW.entry, '$.purged') = 1 AND json_extract(NEW.entry, '$.hash') = lower(hex(OLD.hash))
+    AND NEW.sequence IS OLD.sequence AND NEW.at IS OLD.at AND NEW.action IS OLD.action AND NEW.label IS OLD.label
+    AND NEW.previous IS OLD.previous AND NEW.hash IS OLD.hash AND NEW.actor IS ''
+    AND json_extract(NEW.entry, '$.purged') IS 1 AND json_extract(NEW.entry, '$.hash') IS lower(hex(OLD.hash))
     AND json_extract(NEW.entry, '$.event') IS NULL
     AND OLD.action NOT IN ('audit.purged', 'audit.key_rotated', 'legal_hold.placed', 'legal_hold.released')
     AND EXISTS (SELECT 1 FROM audit_events AS p WHERE p.sequence = NEW.purged_by AND p.action = 'audit.purged')
-)
+) IS NOT 1
 BEGIN SELECT RAISE(ABORT, 'the audit log is never changed'); END;
 
 -- What a purged event named is no longer known, either.

@@ -7,11 +7,15 @@ use std::time::Duration;
 use storage::StorageError;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufWriter};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
+
+/// How long a reset may take to come after the collector's end: many times the way there and back within an enclave.
+const AFTER_THE_END: Duration = Duration::from_millis(100);
 
 /// Why the log is not passed on, in words for an admin.
 #[derive(Debug, thiserror::Error)]
@@ -131,8 +135,23 @@ fn client(tls: &Tls) -> Result<ClientConfig, ForwardError> {
     }
 }
 
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+/// A connection, with TLS or without.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {
+    /// What went wrong below, if anything did: of a reset that no read or write has told of.
+    fn error(&self) -> io::Result<Option<io::Error>>;
+}
+
+impl Stream for TcpStream {
+    fn error(&self) -> io::Result<Option<io::Error>> {
+        self.take_error()
+    }
+}
+
+impl Stream for TlsStream<TcpStream> {
+    fn error(&self) -> io::Result<Option<io::Error>> {
+        self.get_ref().0.take_error()
+    }
+}
 
 /// One connection, from its first message to the collector's close.
 pub(crate) struct Connection {
@@ -171,20 +190,23 @@ impl Connection {
     }
 
     /// Says that nothing more comes and waits for the collector's own end of the connection, which comes after it has read
-    /// everything. A reset means that it has not.
+    /// everything. A reset means that it has not; if it had closed before our last messages arrived, the reset comes after its
+    /// end, so that is waited for a moment.
     pub(crate) async fn close(mut self, patience: Duration) -> Result<(), ForwardError> {
         let finish = async {
             self.stream.shutdown().await?;
             let mut ignored = [0; 256];
             loop {
                 match self.stream.get_mut().read(&mut ignored).await {
-                    Ok(0) => return Ok(()),
+                    Ok(0) => break,
                     Ok(_) => {}
                     // Over TLS without a farewell: still the end, and in order.
-                    Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
+                    Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
                     Err(error) => return Err(error),
                 }
             }
+            sleep(AFTER_THE_END).await;
+            self.stream.get_ref().error()?.map_or(Ok(()), Err)
         };
         let done = timeout(patience, finish).await.map_err(|_| self.collector.slow("close the connection"))?;
         done.map_err(|error| self.collector.away(error))

@@ -6,7 +6,7 @@ use audit::{Action, Actor, Event};
 use domain::{Environment, OperationId};
 use forward::{Collector, Forwarder, Pace, Tls};
 use serde_json::json;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use storage::Store;
 use tempfile::TempDir;
@@ -60,14 +60,20 @@ fn sequence(message: &str) -> u64 {
     message.split("sequence=\"").nth(1).unwrap().split('"').next().unwrap().parse().unwrap()
 }
 
-/// Everything that the next connection brings, read to its end.
-async fn collect(listener: &TcpListener) -> Vec<u64> {
-    let (mut stream, _) = listener.accept().await.unwrap();
-    let mut taken = Vec::new();
-    while let Some(message) = frame(&mut stream).await {
-        taken.push(sequence(&message));
-    }
-    taken
+/// What a collector has taken in.
+type Taken = Arc<Mutex<Vec<u64>>>;
+
+/// Reads every connection to its end until it is aborted.
+fn collect(listener: TcpListener, taken: &Taken) -> tokio::task::JoinHandle<()> {
+    let taken = Arc::clone(taken);
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            while let Some(message) = frame(&mut stream).await {
+                taken.lock().unwrap().push(sequence(&message));
+            }
+        }
+    })
 }
 
 async fn cursor(store: &Store, address: &str) -> u64 {
@@ -96,7 +102,7 @@ async fn nothing_is_lost_while_the_collector_is_away() {
 
     // It takes a few and breaks off with the rest unread: nothing of this connection counts.
     let (mut stream, _) = listener.accept().await.unwrap();
-    let mut taken = vec![sequence(&frame(&mut stream).await.unwrap())];
+    let taken: Taken = Arc::new(Mutex::new(vec![sequence(&frame(&mut stream).await.unwrap())]));
     drop(stream);
     drop(listener);
     record(&store, 500).await;
@@ -104,23 +110,19 @@ async fn nothing_is_lost_while_the_collector_is_away() {
     until("the failure is noted", async || state().await.is_some_and(|state| state.problem.is_some())).await;
     assert_eq!(cursor(&store, &address).await, 0);
 
-    let listener = TcpListener::bind(&address).await.unwrap();
-    while cursor(&store, &address).await < 530 {
-        tokio::select! {
-            more = collect(&listener) => taken.extend(more),
-            () = tokio::time::sleep(Duration::from_millis(20)) => {}
-        }
-    }
+    let collector = collect(TcpListener::bind(&address).await.unwrap(), &taken);
+    until("all is taken in", async || cursor(&store, &address).await == 530).await;
     assert_eq!(state().await.unwrap().problem, None);
-    let mut seen = taken.clone();
+    let mut seen = taken.lock().unwrap().clone();
     seen.sort_unstable();
     seen.dedup();
     assert_eq!(seen, (1..=530).collect::<Vec<u64>>(), "each at least once");
 
     // And what comes later comes too, once.
+    taken.lock().unwrap().clear();
     record(&store, 3).await;
-    assert_eq!(collect(&listener).await, [531, 532, 533]);
     until("it is confirmed", async || cursor(&store, &address).await == 533).await;
+    assert_eq!(*taken.lock().unwrap(), [531, 532, 533]);
     stop.cancel();
     running.await.unwrap();
 
@@ -129,9 +131,11 @@ async fn nothing_is_lost_while_the_collector_is_away() {
     let stop = CancellationToken::new();
     let forwarder = Forwarder::new(store.clone(), Collector::new(&address, None).unwrap(), PACE);
     let running = tokio::spawn(forwarder.run(stop.clone()));
-    assert_eq!(collect(&listener).await, [534, 535]);
+    until("it is confirmed", async || cursor(&store, &address).await == 535).await;
+    assert_eq!(*taken.lock().unwrap(), [531, 532, 533, 534, 535]);
     stop.cancel();
     running.await.unwrap();
+    collector.abort();
 }
 
 #[tokio::test]

@@ -78,7 +78,7 @@ impl RetentionClass {
         sql.push("e.action IN (SELECT value FROM json_each(").push_bind(json(&self.actions)?).push("))");
         if !self.labels.is_empty() {
             let ranks: Vec<u8> = self.labels.iter().map(|label| label.rank()).collect();
-            sql.push(" AND e.label IN (SELECT value FROM json_each(").push_bind(json(&ranks)?).push("))");
+            sql.push(" AND coalesce(e.label, -1) IN (SELECT value FROM json_each(").push_bind(json(&ranks)?).push("))");
         }
         Ok(())
     }

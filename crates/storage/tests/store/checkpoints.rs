@@ -43,7 +43,11 @@ async fn checkpoints_are_made_by_count_and_by_time_and_hold_the_log_together() {
 
     // Cutting the end off shows against the checkpoint in the database, too.
     let mut raw = world.raw().await;
-    for statement in ["DROP TRIGGER audit_events_delete", "DELETE FROM audit_events WHERE sequence = 108"] {
+    for statement in [
+        "PRAGMA foreign_keys = OFF",
+        "DROP TRIGGER audit_events_delete",
+        "DELETE FROM audit_events WHERE sequence = 108",
+    ] {
         sqlx::query(statement).execute(&mut raw).await.unwrap();
     }
     let fault = world.store.check_audit(None).await.unwrap().unwrap_err();
@@ -94,7 +98,7 @@ async fn an_extract_since_a_checkpoint_is_complete_across_a_rotation() {
 
     let all = AuditFilter::default();
     let seen = std::sync::atomic::AtomicU64::new(0);
-    let progress = |done, of| {
+    let progress = |done: u64, of: u64| {
         assert_eq!(of, 10);
         seen.store(done, std::sync::atomic::Ordering::Relaxed);
     };

@@ -79,6 +79,7 @@ async fn the_database_itself_refuses_to_change_the_log() {
         world.commit(world.begin().await).await;
     }
     let mut raw = world.raw().await;
+    let columns = "sequence, at, action, actor, entry, previous, hash";
     let copy = "SELECT 2, at, action, 'mallory', entry, previous, hash FROM audit_events WHERE sequence = 2";
     for statement in [
         "UPDATE audit_events SET actor = 'mallory' WHERE sequence = 2".to_owned(),
@@ -86,9 +87,9 @@ async fn the_database_itself_refuses_to_change_the_log() {
         "DELETE FROM audit_events".to_owned(),
         "DELETE FROM audit_mentions".to_owned(),
         "UPDATE audit_mentions SET sequence = 1".to_owned(),
-        format!("INSERT OR REPLACE INTO audit_events {copy}"),
-        format!("INSERT INTO audit_events {}", copy.replacen('2', "9", 1)),
-        format!("INSERT INTO audit_events {}", copy.replacen('2', "4", 1)),
+        format!("INSERT OR REPLACE INTO audit_events ({columns}) {copy}"),
+        format!("INSERT INTO audit_events ({columns}) {}", copy.replacen('2', "9", 1)),
+        format!("INSERT INTO audit_events ({columns}) {}", copy.replacen('2', "4", 1)),
     ] {
         let error = sqlx::query(sqlx::AssertSqlSafe(statement.clone())).execute(&mut raw).await.unwrap_err();
         assert!(error.to_string().contains("the audit log"), "{statement}: {error}");
