@@ -76,11 +76,61 @@ fn from_an_empty_folder_to_a_verified_log() {
     std::fs::write(&key, done(&data, &["audit", "key"])).unwrap();
     let key = key.to_str().unwrap();
     assert!(done(&data, &["audit", "verify", export, "--key", key]).contains("intact"));
+    proofs_and_replay(&data, folder.path(), key, answer["record"].as_str().unwrap());
     let log = std::fs::read_to_string(export).unwrap();
     let cut: Vec<&str> = log.lines().filter(|line| !line.contains("question.asked")).collect();
     std::fs::write(export, cut.join("\n")).unwrap();
     let fault = refused(&data, &["audit", "verify", export, "--key", key]);
     assert!(fault.contains("line"), "{fault}");
+}
+
+/// What an auditor keeps and proves, across a change of the signing key; and the answer written again.
+fn proofs_and_replay(data: &Path, folder: &Path, key: &str, answer: &str) {
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let (kept, proof, consistency, since) = (path("kept"), path("proof"), path("consistency"), path("since.jsonl"));
+    done(data, &["audit", "checkpoint", "--output", &kept]);
+    done(data, &["audit", "prove", "2", "--output", &proof]);
+    assert!(done(data, &["audit", "verify-proof", &proof, "--key", key]).contains("proved: event 2 of the"));
+    let text = std::fs::read_to_string(&proof).unwrap();
+    std::fs::write(&proof, text.replacen("\"name\":\"console\"", "\"name\":\"someone\"", 1)).unwrap();
+    assert!(refused(data, &["audit", "verify-proof", &proof, "--key", key]).contains("edited"));
+
+    done(data, &["audit", "rotate-key"]);
+    let other = path("other.pem");
+    std::fs::write(&other, done(data, &["audit", "key"])).unwrap();
+    assert_ne!(std::fs::read(&other).unwrap(), std::fs::read(key).unwrap());
+    done(data, &["audit", "prove", "--since", &kept, "--output", &consistency]);
+    assert!(done(data, &["audit", "verify-proof", &consistency, "--key", &other]).contains("are the first of the"));
+    done(data, &["audit", "export", "--since", &kept, "--output", &since]);
+    let verified = done(data, &["audit", "verify", &since, "--key", key, "--head", &kept]);
+    assert!(verified.contains("complete: nothing is missing") && verified.contains("an extract"), "{verified}");
+    let whole = path("whole.jsonl");
+    done(data, &["audit", "export", "--output", &whole]);
+    assert!(done(data, &["audit", "verify", &whole, "--key", key]).contains("handed over"), "by the old key");
+    assert!(done(data, &["audit", "verify", &whole, "--key", &other, "--head", &kept]).contains("complete"));
+    let (csv, filtered) = (path("a.csv"), ["--format", "csv", "--action", "question.asked", "--person", "console"]);
+    done(data, &[&["audit", "export", "--output", csv.as_str()], &filtered[..]].concat());
+    assert_eq!(std::fs::read_to_string(&csv).unwrap().lines().count(), 2);
+
+    let replayed = done(data, &["audit", "replay", answer]);
+    assert!(replayed.contains("the same text was written again"), "{replayed}");
+    assert!(refused(data, &["audit", "replay", "nothing"]).contains("is no answer's record"));
+    let model = std::fs::read_dir(data.join("models")).unwrap().map(|entry| entry.unwrap().path());
+    let model = model.into_iter().find(|path| path.extension().is_some_and(|end| end == "gguf")).unwrap();
+    std::fs::rename(&model, model.with_extension("away")).unwrap();
+    let output = carrel(data, &["audit", "replay", answer]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains("no text was written again") && said.contains("is no longer here"), "{said}");
+    std::fs::rename(model.with_extension("away"), &model).unwrap();
+
+    done(data, &["audit", "hold", "place", "case 7", "--person", "ada"]);
+    assert!(done(data, &["audit", "hold", "list"]).contains("case 7  person ada"));
+    done(data, &["audit", "hold", "release", "case 7"]);
+    assert!(refused(data, &["audit", "hold", "release", "case 7"]).contains("does not exist"));
+    assert!(refused(data, &["audit", "purge"]).contains("no rules of retention are configured"));
+    let schema: serde_json::Value = serde_json::from_str(&done(data, &["audit", "schema"])).unwrap();
+    assert!(schema["$defs"]["entry"].is_object());
 }
 
 #[test]

@@ -26,6 +26,7 @@ mod sign_in;
 mod sources;
 mod story;
 mod tokens;
+mod trail;
 mod trespass;
 mod uploads;
 mod versions;

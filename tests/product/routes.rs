@@ -22,7 +22,7 @@ async fn every_page_as_every_role() {
     let delete_collection = format!("{collection}/delete");
     let people = ["ada", "ben", "clara", "dora", "emil"];
     // ada reads the handbook, clara manages it, nobody else has a grant.
-    let pages: [(&str, [Gets; 5]); 20] = [
+    let pages: [(&str, [Gets; 5]); 25] = [
         ("/ask", [Page; 5]),
         ("/search", [Page; 5]),
         ("/search?q=leave", [Page; 5]),
@@ -43,6 +43,11 @@ async fn every_page_as_every_role() {
         (&delete_collection, [Forbidden, Forbidden, Forbidden, Page, Forbidden]),
         ("/audit", [Forbidden, Forbidden, Forbidden, Forbidden, Page]),
         ("/audit/1", [Forbidden, Forbidden, Forbidden, Forbidden, Page]),
+        ("/audit/overview", [Forbidden, Forbidden, Forbidden, Forbidden, Page]),
+        ("/audit/readers", [Forbidden, Forbidden, Forbidden, Forbidden, Page]),
+        ("/audit/day", [Forbidden, Forbidden, Forbidden, Forbidden, Page]),
+        ("/audit/checkpoint", [Forbidden, Forbidden, Forbidden, Forbidden, Page]),
+        ("/admin/usage", [Forbidden, Forbidden, Forbidden, Page, Forbidden]),
     ];
     for (at, name) in people.into_iter().enumerate() {
         let mut browser = world.signed_in(name).await;
@@ -75,7 +80,7 @@ async fn every_act_as_every_role() {
     let hidden = StatusCode::NOT_FOUND;
     type Fields<'a> = &'a [(&'a str, &'a str)];
     let user: Fields<'_> = &[("name", "gus"), ("display_name", "Gus"), ("role", "staff"), ("clearance", "internal")];
-    let acts: [(&str, Fields<'_>, [StatusCode; 5]); 11] = [
+    let acts: [(&str, Fields<'_>, [StatusCode; 5]); 13] = [
         ("/people", user, [no, no, no, StatusCode::OK, no]),
         (
             &change,
@@ -95,6 +100,8 @@ async fn every_act_as_every_role() {
         ),
         ("/audit/verify", &[], [no, no, no, no, StatusCode::OK]),
         ("/audit/export", &[("format", "jsonl")], [no, no, no, no, StatusCode::OK]),
+        ("/audit/exports", &[("format", "jsonl")], [no, no, no, no, done]),
+        ("/audit/checkpoint", &[], [no, no, no, no, done]),
     ];
     for (at, name) in people.into_iter().enumerate() {
         let mut browser = world.signed_in(name).await;

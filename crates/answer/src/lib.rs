@@ -15,6 +15,7 @@ mod pack;
 mod prompt;
 mod prove;
 mod record;
+pub mod replay;
 mod rerank;
 mod retrieve;
 mod rewrite;

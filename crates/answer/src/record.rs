@@ -5,7 +5,7 @@ use crate::cite::Sentence;
 use crate::generate::SAMPLING;
 use crate::judge::Judgement;
 use crate::pack::Source;
-use crate::{Answering, Wishes};
+use crate::{Answering, Settings, Wishes};
 use audit::{Action, Actor, Event, Outcome};
 use domain::{AccessScope, AnswerId, ConversationId, Label, OperationId, UserId};
 use inference::{Message, TokenLogprob, ToolCall, Usage};
@@ -243,7 +243,7 @@ impl Answering {
         record.label = answer.label;
         record.model.clone_from(&answer.model);
         record.model_hash.clone_from(&answer.model_hash);
-        record.prompt = prompt_record(&answer.messages, &question.wishes).to_string();
+        record.prompt = prompt_record(answer, &question.wishes, &self.settings).to_string();
         record.timings = timings(answer);
         record.finished_at = Some(now);
         let (action, outcome) = match answer.state {
@@ -324,14 +324,18 @@ fn asked_detail(text: &str, conversation: ConversationId, wishes: &Wishes) -> Va
 }
 
 /// All that is needed to write the same text again.
-fn prompt_record(messages: &[Message], wishes: &Wishes) -> Value {
-    let mut record = json!({ "messages": messages, "sampling": wishes.sampling.unwrap_or(SAMPLING) });
-    let asked = [
-        ("max_new_tokens", json!(wishes.max_new_tokens)),
-        ("stop", json!(wishes.stop)),
-        ("schema", json!(wishes.schema)),
-        ("tools", json!(wishes.tools)),
-    ];
+fn prompt_record(answer: &Answer, wishes: &Wishes, settings: &Settings) -> Value {
+    let mut record = json!({
+        "messages": answer.messages,
+        "sampling": wishes.sampling.unwrap_or(SAMPLING),
+        "max_new_tokens": wishes.max_new_tokens.unwrap_or(settings.answer_tokens),
+        "query": answer.query,
+        "build": crate::replay::build(),
+    });
+    if settings.reuse_passages && !answer.sources.is_empty() {
+        record["reuse_passages"] = json!(true);
+    }
+    let asked = [("stop", json!(wishes.stop)), ("schema", json!(wishes.schema)), ("tools", json!(wishes.tools))];
     for (name, value) in asked {
         if !value.is_null() && value != json!([]) {
             record[name] = value;

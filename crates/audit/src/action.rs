@@ -10,11 +10,11 @@ use std::str::FromStr;
 pub struct UnknownAction(String);
 
 macro_rules! actions {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
+    ($($(#[doc = $doc:literal])* $variant:ident = $name:literal,)*) => {
         /// What happened. The names are stable: exports, filters and rules of log collectors depend on them.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
-        pub enum Action { $($(#[$doc])* $variant,)* }
+        pub enum Action { $($(#[doc = $doc])* $variant,)* }
 
         impl Action {
             /// All actions, in the order of the vocabulary.
@@ -24,6 +24,12 @@ macro_rules! actions {
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
+            }
+
+            /// What it means, in the words of this file.
+            #[must_use]
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($doc),*).trim_ascii(),)* }
             }
         }
 
@@ -142,6 +148,22 @@ actions! {
     BackupRestored = "backup.restored",
     /// The audit log was exported.
     AuditExported = "audit.exported",
+    /// An auditor looked through the log; the detail says what was looked for.
+    AuditRead = "audit.read",
+    /// The whole chain and its checkpoints were checked; the detail says what was found.
+    AuditVerified = "audit.verified",
+    /// Another key signs the log from now on; the detail has both public keys and the old key's signature over them.
+    AuditKeyRotated = "audit.key_rotated",
+    /// The content of old events was removed by the rules of retention; the detail says of which, and their hashes stay.
+    AuditPurged = "audit.purged",
+    /// A proof that the log holds an event, or that an older log is its beginning, was made.
+    AuditProved = "audit.proved",
+    /// An answer's record was read to write the answer again; the detail says what differs.
+    AnswerReplayed = "answer.replayed",
+    /// Events of a person, of a document or of a time were put under legal hold: nothing of them is purged.
+    LegalHoldPlaced = "legal_hold.placed",
+    /// A legal hold ended.
+    LegalHoldReleased = "legal_hold.released",
     /// A page or an act was refused for lack of rights.
     AccessDenied = "access.denied",
     /// The server started.

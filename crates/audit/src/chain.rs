@@ -1,79 +1,10 @@
 //! The hash chain.
 
-use crate::{Event, hex};
+use crate::{Event, EventHash};
 use jiff::Timestamp;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::fmt;
 use std::io::{self, Write};
-use std::str::FromStr;
-
-/// SHA-256 of an entry. Written as 64 lower-case hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct EventHash([u8; 32]);
-
-/// The text is not 64 lower-case hexadecimal digits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not an event hash of 64 hexadecimal digits")]
-pub struct ParseEventHashError;
-
-impl EventHash {
-    /// What the first entry names as the one before it: 32 zero bytes.
-    pub const GENESIS: Self = Self([0; 32]);
-
-    /// The hash's 32 bytes.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl From<[u8; 32]> for EventHash {
-    fn from(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-}
-
-impl TryFrom<&[u8]> for EventHash {
-    type Error = ParseEventHashError;
-
-    fn try_from(bytes: &[u8]) -> Result<Self, Self::Error> {
-        bytes.try_into().map(Self).map_err(|_| ParseEventHashError)
-    }
-}
-
-impl fmt::Display for EventHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        hex::write(&self.0, f)
-    }
-}
-
-impl fmt::Debug for EventHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "EventHash({self})")
-    }
-}
-
-impl FromStr for EventHash {
-    type Err = ParseEventHashError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        hex::read(text).map(Self).ok_or(ParseEventHashError)
-    }
-}
-
-impl Serialize for EventHash {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for EventHash {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
 
 /// One event in its place in the chain. Serialising gives canonical JSON (see [`crate::canonical`]).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -142,11 +73,42 @@ fn hash_of(sealed: &Sealed<'_>) -> EventHash {
     }
     let mut hashing = Hashing(Sha256::new());
     write_json(sealed, &mut hashing);
-    EventHash(hashing.0.finalize().into())
+    <[u8; 32]>::from(hashing.0.finalize()).into()
 }
 
 /// Writes to memory, which cannot fail: the types here have string keys and no fallible parts.
 fn write_json(value: &impl Serialize, out: &mut impl Write) {
     let written = serde_json::to_writer(out, value);
     debug_assert!(written.is_ok(), "an entry can always be written: {written:?}");
+}
+
+/// What is left of an entry whose content was purged: its place and the two hashes that bind it to its neighbours. Only an
+/// `audit.purged` event of the same chain makes such a line valid.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Purged {
+    /// The hash of the entry that stood here.
+    pub hash: EventHash,
+    /// The hash of the entry before.
+    pub previous: EventHash,
+    /// Always `true`: tells such a line from an entry.
+    pub purged: bool,
+    /// Its place in the chain.
+    pub sequence: u64,
+}
+
+impl Purged {
+    /// What stays of `entry`.
+    #[must_use]
+    pub const fn of(entry: &Entry) -> Self {
+        Self { hash: entry.hash, previous: entry.previous, purged: true, sequence: entry.sequence }
+    }
+
+    /// One line of canonical JSON, without the line break.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let mut line = Vec::with_capacity(200);
+        write_json(self, &mut line);
+        String::from_utf8(line).unwrap_or_default()
+    }
 }

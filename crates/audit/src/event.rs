@@ -3,7 +3,7 @@
 //! Fields stand in alphabetical order: serialisation keeps it, and canonical JSON wants it.
 
 use crate::{Action, canonical};
-use domain::{OperationId, SessionId, User, UserId};
+use domain::{Label, OperationId, SessionId, User, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
@@ -172,5 +172,26 @@ impl Event {
     pub fn detail(mut self, detail: Value) -> Self {
         self.detail = detail;
         self
+    }
+
+    /// The highest label that the detail names: of a passage shown, of an answer, before or after a change.
+    #[must_use]
+    pub fn label(&self) -> Option<Label> {
+        fn highest(value: &Value) -> Option<Label> {
+            match value {
+                Value::Array(items) => items.iter().filter_map(highest).max(),
+                Value::Object(members) => members
+                    .iter()
+                    .filter_map(|(name, value)| match value {
+                        Value::String(text) if matches!(name.as_str(), "label" | "before" | "after") => {
+                            text.parse().ok()
+                        }
+                        value => highest(value),
+                    })
+                    .max(),
+                _ => None,
+            }
+        }
+        highest(&self.detail)
     }
 }

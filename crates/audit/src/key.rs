@@ -50,7 +50,7 @@ impl SigningKey {
     pub fn load_or_create(path: &Path, environment: &Environment) -> Result<Self, KeyError> {
         match Self::load(path) {
             Err(KeyError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                let key = Self(ed25519_dalek::SigningKey::from_bytes(&environment.random_bytes()));
+                let key = Self::generate(environment);
                 match key.create(path, environment) {
                     Ok(()) => Ok(key),
                     // Another process made one at the same moment: that one counts.
@@ -62,7 +62,27 @@ impl SigningKey {
         }
     }
 
-    fn load(path: &Path) -> Result<Self, KeyError> {
+    /// A new key, in memory only.
+    #[must_use]
+    pub fn generate(environment: &Environment) -> Self {
+        Self(ed25519_dalek::SigningKey::from_bytes(&environment.random_bytes()))
+    }
+
+    /// Makes a new key at `path`, where none may be.
+    ///
+    /// # Errors
+    /// [`KeyError::File`], also if there is a file already.
+    pub fn create_at(path: &Path, environment: &Environment) -> Result<Self, KeyError> {
+        let key = Self::generate(environment);
+        key.create(path, environment).map_err(|source| KeyError::File { path: path.to_owned(), source })?;
+        Ok(key)
+    }
+
+    /// Reads the key at `path` (PEM, PKCS#8).
+    ///
+    /// # Errors
+    /// [`KeyError`] if the file can't be read, is open to others or is no such key.
+    pub fn load(path: &Path) -> Result<Self, KeyError> {
         let failed = |source| KeyError::File { path: path.to_owned(), source };
         let mut file = File::open(path).map_err(failed)?;
         if file.metadata().map_err(failed)?.permissions().mode() & 0o077 != 0 {
@@ -111,6 +131,12 @@ impl PublicKey {
     #[must_use]
     pub fn to_pem(&self) -> String {
         self.0.to_public_key_pem(LineEnding::LF).unwrap_or_default()
+    }
+
+    /// Reads the 64 hexadecimal digits that [`PublicKey`] is shown as.
+    #[must_use]
+    pub fn from_hex(digits: &str) -> Option<Self> {
+        hex::read(digits).and_then(Self::of_bytes)
     }
 
     pub(crate) fn of_bytes(bytes: [u8; 32]) -> Option<Self> {

@@ -1,5 +1,9 @@
 //! The configuration: embedded defaults, then a TOML file, then `CARREL_*` variables, then the command line.
 
+mod audit;
+
+pub(crate) use audit::AuditLog;
+
 use answer::{Calibration, CalibrationError, Probe, RERANKED, Settings};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
@@ -42,6 +46,8 @@ pub(crate) struct Configuration {
     pub(crate) sources: Sources,
     /// Backups.
     pub(crate) backup: Backups,
+    /// The audit log.
+    pub(crate) audit: AuditLog,
 }
 
 /// Where backups go and when.
@@ -245,6 +251,7 @@ impl Default for Configuration {
             metrics: MetricsReaders::default(),
             sources: Sources::default(),
             backup: Backups::default(),
+            audit: AuditLog::default(),
         }
     }
 }

@@ -11,6 +11,7 @@ mod progress;
 mod reading;
 mod site;
 mod sources;
+mod upkeep;
 
 use clap::{Parser, Subcommand};
 use config::Configuration;

@@ -3,7 +3,7 @@
 use crate::config::{Configuration, Engine};
 use crate::lock::IndexLock;
 use answer::{Answering, NamedGenerator};
-use audit::{Action, Actor, Event, SigningKey};
+use audit::{Action, Actor, Event, Rotation, SigningKey};
 use domain::{AccessScope, Environment, OperationId, User};
 use identity::{Identity, Policy};
 use index::{Index, IndexError};
@@ -11,7 +11,7 @@ use inference::{Embedder, EmbedderOptions, Generator, GeneratorOptions, ModelKin
 use ingest::{ContentStore, Publisher, Stage, Worker};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use storage::Store;
+use storage::{AuditFilter, Store};
 
 pub(crate) type Failure = Box<dyn std::error::Error>;
 
@@ -47,7 +47,9 @@ impl Site {
         private_directory(&data)?;
         let store = Store::open(&data.join("carrel.db"), Environment::system()).await?;
         let identity = Identity::new(store.clone(), Policy::default())?;
-        Ok(Self { data, store, identity, configuration: configuration.clone(), lender: None })
+        let site = Self { data, store, identity, configuration: configuration.clone(), lender: None };
+        site.finish_rotation().await?;
+        Ok(site)
     }
 
     /// A site in `data` that works with the models of this one.
@@ -70,6 +72,36 @@ impl Site {
         let keys = self.data.join("keys");
         private_directory(&keys)?;
         Ok(SigningKey::load_or_create(&keys.join("audit.pem"), self.store.environment())?)
+    }
+
+    /// Where the next signing key lies until the log names it.
+    pub(crate) fn next_key_path(&self) -> PathBuf {
+        self.data.join("keys").join("audit.next.pem")
+    }
+
+    /// Puts a key that the log names into its place, if a rotation was cut short there or has just been recorded.
+    pub(crate) async fn finish_rotation(&self) -> Result<(), Failure> {
+        let next = self.next_key_path();
+        if !next.exists() {
+            return Ok(());
+        }
+        let filter = AuditFilter { action: Some(Action::AuditKeyRotated), ..AuditFilter::default() };
+        let last = self.store.audit_entries(&filter, None, 1).await?.pop();
+        let named = last.and_then(|entry| Rotation::of(&entry.event));
+        if named.is_some_and(|named| SigningKey::load(&next).is_ok_and(|key| key.public() == named.to)) {
+            std::fs::rename(&next, self.data.join("keys").join("audit.pem"))?;
+        }
+        Ok(())
+    }
+
+    /// The configuration of the audit log.
+    pub(crate) const fn audit(&self) -> &crate::config::AuditLog {
+        &self.configuration.audit
+    }
+
+    /// What a model of this machine that writes may use.
+    pub(crate) fn engine_options(&self) -> GeneratorOptions {
+        self.generator_options()
     }
 
     pub(crate) fn content(&self) -> Result<ContentStore, Failure> {

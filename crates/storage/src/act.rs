@@ -46,7 +46,8 @@ impl Act {
         let entry = audit::seal(previous, sequence + 1, self.now(), event);
         let sequence = entry.sequence.cast_signed();
         sqlx::query(
-            "INSERT INTO audit_events (sequence, at, action, actor, entry, previous, hash) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO audit_events (sequence, at, action, actor, entry, previous, hash, label) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(sequence)
         .bind(entry.at.as_millisecond())
@@ -55,6 +56,7 @@ impl Act {
         .bind(entry.to_json())
         .bind(&entry.previous.as_bytes()[..])
         .bind(&entry.hash.as_bytes()[..])
+        .bind(entry.event.label().map(domain::Label::rank))
         .execute(self.connection())
         .await?;
         for id in mentioned(&entry.event) {
@@ -87,7 +89,8 @@ impl Act {
     }
 
     /// Commits without an event. The one exception, for what the appliance notes about its own work: leases and
-    /// heartbeats, when a session was last seen, sign-in counters, what the index has taken over, cached settings.
+    /// heartbeats, when a session was last seen, sign-in counters, what the index has taken over, cached settings, signed
+    /// checkpoints over the events, how far the log was forwarded.
     ///
     /// # Errors
     /// [`StorageError`].
@@ -106,7 +109,7 @@ pub(crate) fn found(result: &SqliteQueryResult, what: &'static str) -> Result<()
 }
 
 /// Every id that the event names: its operation, its object, and all in its detail.
-fn mentioned(event: &audit::Event) -> BTreeSet<Uuid> {
+pub(crate) fn mentioned(event: &audit::Event) -> BTreeSet<Uuid> {
     fn collect(value: &Value, ids: &mut BTreeSet<Uuid>) {
         match value {
             Value::String(text) => ids.extend(id(text)),

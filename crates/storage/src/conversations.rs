@@ -278,7 +278,7 @@ fn conversation_of(row: &SqliteRow) -> Result<Conversation> {
     })
 }
 
-fn answer_of(row: &SqliteRow) -> Result<AnswerRecord> {
+pub(crate) fn answer_of(row: &SqliteRow) -> Result<AnswerRecord> {
     Ok(AnswerRecord {
         id: row.id("id")?,
         conversation: row.id("conversation")?,

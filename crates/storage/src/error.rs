@@ -24,6 +24,9 @@ pub enum StorageError {
     /// No room on the disk.
     #[error("the disk is full; free some space and try again")]
     Full,
+    /// Nothing can be written, whatever the room.
+    #[error("the database cannot be written: its disk or its file is read-only")]
+    ReadOnly,
     /// Another process kept the database locked for too long.
     #[error("the database is busy; try again")]
     Busy,
@@ -63,6 +66,7 @@ impl From<sqlx::Error> for StorageError {
         // The low byte of an extended result code is the primary one (https://sqlite.org/rescode.html).
         match database.code().and_then(|code| code.parse::<u32>().ok()).map(|code| code & 0xff) {
             Some(5 | 6) => Self::Busy,
+            Some(8) => Self::ReadOnly,
             Some(11 | 26) => Self::Damaged { what: database.message().to_owned() },
             Some(13) => Self::Full,
             _ => Self::Other(error),

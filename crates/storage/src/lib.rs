@@ -48,7 +48,10 @@ pub use sessions::Session;
 pub use sources::KnownSource;
 pub use store::Store;
 pub use tokens::ApiToken;
-pub use trail::AuditFilter;
+pub use trail::{
+    ActionCount, AuditChecked, AuditFilter, Forwarding, LegalHold, Reading, RetentionClass, RetentionError,
+    SourceToday, Usage,
+};
 pub use versions::Version;
 
 /// Results of this crate.

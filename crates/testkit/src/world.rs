@@ -78,6 +78,7 @@ impl TestApp {
             index,
             models,
             metrics: Metrics::new(environment.now()),
+            exports: web::Exports::default(),
             signing_key: Arc::new(key),
             site: Arc::new(Site {
                 organisation: "Port Elsin".to_owned(),

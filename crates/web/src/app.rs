@@ -3,6 +3,7 @@
 use crate::metrics::Metrics;
 use crate::network::Network;
 use crate::openings::Openings;
+use crate::routes::Exports;
 use answer::{Answering, Live};
 use audit::SigningKey;
 use identity::Identity;
@@ -42,6 +43,8 @@ pub struct App {
     pub metrics: Metrics,
     /// Looks into watched folders.
     pub watcher: Watcher,
+    /// Exports of the audit log that are being written, or wait to be fetched.
+    pub exports: Exports,
     /// Signs the head of the audit log.
     pub signing_key: Arc<SigningKey>,
     /// What the site configured.

@@ -25,4 +25,4 @@ pub use error::WebError;
 pub use metrics::Metrics;
 pub use network::Network;
 pub use openings::Openings;
-pub use routes::router;
+pub use routes::{Exports, router};

@@ -9,6 +9,7 @@ use serde::Serialize;
 use std::fmt;
 use std::io::{self, Write};
 use std::str::FromStr;
+pub use syslog::message as syslog_message;
 
 /// How an export is written. Only [`Format::Jsonl`] can be verified; the others carry each entry's hash for reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -105,6 +106,19 @@ impl<W: Write> Exporter<W> {
             Format::Cef => cef::write(entry, &mut self.writer),
             Format::Syslog => syslog::write(entry, &mut self.writer),
         }
+    }
+
+    /// Writes one stored line, an entry or what is left of a purged one, as it stands: in JSONL only.
+    ///
+    /// # Errors
+    /// Those of the writer; `InvalidInput` in another format.
+    pub fn write_line(&mut self, line: &str) -> io::Result<()> {
+        if self.format != Format::Jsonl {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "only a jsonl export holds stored lines"));
+        }
+        self.begin()?;
+        self.writer.write_all(line.as_bytes())?;
+        self.writer.write_all(b"\n")
     }
 
     /// Ends the export with the signed head (in JSONL; the other formats have no place for it) and gives the flushed

@@ -10,6 +10,20 @@ const FACILITY: u8 = 13;
 const ELEMENT: &str = "carrel@32473";
 
 pub(super) fn write(entry: &Entry, out: &mut impl Write) -> io::Result<()> {
+    write_message(entry, out)?;
+    out.write_all(b"\n")
+}
+
+/// One message without a line break, as a frame of RFC 5425 or RFC 6587 carries it.
+#[must_use]
+pub fn message(entry: &Entry) -> Vec<u8> {
+    let mut message = Vec::with_capacity(1024);
+    // Memory does not fail.
+    let _ = write_message(entry, &mut message);
+    message
+}
+
+fn write_message(entry: &Entry, out: &mut impl Write) -> io::Result<()> {
     let event = &entry.event;
     let actor = &event.actor;
     let severity = match event.outcome {
@@ -42,8 +56,7 @@ pub(super) fn write(entry: &Entry, out: &mut impl Write) -> io::Result<()> {
     }
     parameter("hash", &entry.hash.to_string(), out)?;
     // The byte order mark says that the message is UTF-8 (section 6.4).
-    write!(out, "] \u{feff}{} by {}: {}", event.action, one_line(&actor.name), event.outcome)?;
-    out.write_all(b"\n")
+    write!(out, "] \u{feff}{} by {}: {}", event.action, one_line(&actor.name), event.outcome)
 }
 
 /// Quotation mark, backslash and closing bracket are escaped (section 6.3.3).

@@ -1,15 +1,17 @@
-//! The offline verifier: an exported JSONL file and, if at hand, the public key. Nothing else.
+//! The offline verifier: an exported JSONL file and, if at hand, the public key and a head that was kept from earlier.
+//! Nothing else.
 
+mod chain;
+mod lines;
 mod report;
 
 use crate::export::HeadLine;
-use crate::{Entry, EventHash, Head, HeadError, PublicKey};
+use crate::{Entry, Head, Kept, PublicKey};
+use chain::{Chain, Record};
 use jiff::Timestamp;
+use lines::Lines;
 use serde::Deserialize;
-use std::io::{BufRead, Read};
-
-/// No entry is longer, in bytes: so that a file without line breaks cannot fill the memory.
-const LONGEST_LINE: u64 = 64 << 20;
+use std::io::BufRead;
 
 /// What an intact export shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +31,12 @@ pub struct Verified {
     /// Whether the head was checked against a key from outside. If not, only integrity against the key inside the file
     /// was shown: whoever wrote the whole file anew with a key of their own would not be found.
     pub key_given: bool,
+    /// How many of the entries have only their hashes left, each named by an `audit.purged` event of the file.
+    pub purged: u64,
+    /// How often another key took over the signing, within the file.
+    pub rotations: u64,
+    /// The number of events at the kept head that the file was held against.
+    pub since: Option<u64>,
 }
 
 /// What is wrong.
@@ -54,6 +62,17 @@ pub enum FaultKind {
     BadSignature,
     /// The head was signed by another key than the given one.
     WrongKey,
+    /// The content of an entry is gone, and no event of purging in the file names it.
+    GoneWithoutRecord,
+    /// The file ends before the kept head: its end was cut off, or an older export was put in its place.
+    OlderThanKept {
+        /// How many events there were at the kept head.
+        size: u64,
+    },
+    /// The history up to the kept head is another one: this is another log, or one that was written anew.
+    Diverged,
+    /// What was kept is not signed by this appliance.
+    KeptIsForged,
     /// The file is not an audit export in JSONL.
     NotAnExport,
     /// The file could not be read.
@@ -73,13 +92,30 @@ pub struct Fault {
 
 impl std::error::Error for Fault {}
 
+/// What the verifier is given beside the file.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Known<'a> {
+    /// The appliance's public key; one from before a rotation will do, if the file holds the rotation.
+    pub key: Option<&'a PublicKey>,
+    /// A head or checkpoint that was kept from earlier: the file must contain it, or begin right after it.
+    pub kept: Option<&'a Kept>,
+}
+
 /// Checks a JSONL export to its end.
 ///
 /// # Errors
 /// The first [`Fault`].
 pub fn verify(reader: impl BufRead, key: Option<&PublicKey>) -> Result<Verified, Fault> {
-    let mut lines = Lines { reader, number: 0, line: Vec::new() };
-    let mut chain = Chain::default();
+    verify_against(reader, Known { key, kept: None })
+}
+
+/// As [`verify`], with all that is known from elsewhere: the file is then complete from what was kept to its own head.
+///
+/// # Errors
+/// The first [`Fault`].
+pub fn verify_against(reader: impl BufRead, known: Known<'_>) -> Result<Verified, Fault> {
+    let mut lines = Lines::new(reader);
+    let mut chain = Chain::new(known.kept);
     loop {
         if !lines.next()? {
             let kind = if lines.number == 0 { FaultKind::NotAnExport } else { FaultKind::CutOff };
@@ -88,27 +124,35 @@ pub fn verify(reader: impl BufRead, key: Option<&PublicKey>) -> Result<Verified,
         if lines.line.starts_with(br#"{"head":"#) {
             break;
         }
-        let entry = match intact(&lines.line) {
-            Some(entry) => entry,
-            None if lines.number == 1 && !lines.line.starts_with(br#"{"at":"#) => {
+        let record = match Record::read(&lines.line) {
+            Some(record) => record,
+            None if lines.number == 1
+                && ![&br#"{"at":"#[..], br#"{"hash":"#].iter().any(|start| lines.line.starts_with(start)) =>
+            {
                 return Err(lines.fault(None, FaultKind::NotAnExport));
             }
             None => return Err(lines.fault(chain.last.map(|last| last.sequence + 1), FaultKind::Edited)),
         };
-        chain.append(&entry, &mut lines)?;
+        chain.append(&record, &mut lines)?;
     }
     let head = head_of(&lines.line).ok_or_else(|| lines.fault(None, FaultKind::BadSignature))?;
-    head.verify(key).map_err(|error| {
-        let kind = match error {
-            HeadError::BadSignature => FaultKind::BadSignature,
-            HeadError::WrongKey => FaultKind::WrongKey,
-        };
-        lines.fault(None, kind)
-    })?;
+    let signer = signer(&head, known.key, &chain).map_err(|kind| lines.fault(None, kind))?;
     chain.leads_to(&head).map_err(|(sequence, kind)| {
         let at_the_start = matches!(kind, FaultKind::Missing { .. });
         Fault { line: if at_the_start { 1 } else { lines.number }, sequence, kind }
     })?;
+    if let Some(sequence) = chain.gone_without_record() {
+        let line = sequence - chain.first.map_or(1, |first| first.sequence) + 1;
+        return Err(Fault { line, sequence: Some(sequence), kind: FaultKind::GoneWithoutRecord });
+    }
+    if let Some(kept) = known.kept {
+        same_appliance(kept, &signer, known.key, &chain).map_err(|kind| lines.fault(None, kind))?;
+        if let Some(kind) = chain.missed(&head) {
+            let at_the_start = matches!(kind, FaultKind::Missing { .. });
+            let (line, first) = if at_the_start { (1, chain.first) } else { (lines.number, None) };
+            return Err(Fault { line, sequence: first.map(|first| first.sequence), kind });
+        }
+    }
     if lines.next()? {
         return Err(lines.fault(None, FaultKind::Inserted));
     }
@@ -116,15 +160,40 @@ pub fn verify(reader: impl BufRead, key: Option<&PublicKey>) -> Result<Verified,
         entries: chain.entries,
         first: chain.first.map(|first| first.sequence),
         last: chain.last.map(|last| last.sequence),
-        from: chain.first.map(|first| first.at),
-        to: chain.last.map(|last| last.at),
+        from: chain.times.map(|(from, _)| from),
+        to: chain.times.map(|(_, to)| to),
         head,
-        key_given: key.is_some(),
+        key_given: known.key.is_some(),
+        purged: chain.purged.count(),
+        rotations: chain.lineage.rotations(),
+        since: known.kept.map(Kept::size),
     })
 }
 
+/// Who signed the head, if that is the given key or one that it handed over to in this very file.
+fn signer(head: &Head, key: Option<&PublicKey>, chain: &Chain<'_>) -> Result<PublicKey, FaultKind> {
+    head.verify(None).map_err(|_| FaultKind::BadSignature)?;
+    let signer = PublicKey::from_hex(&head.public_key).ok_or(FaultKind::BadSignature)?;
+    match key {
+        Some(key) if !chain.lineage.leads(key, &signer) => Err(FaultKind::WrongKey),
+        _ => Ok(signer),
+    }
+}
+
+/// What was kept must be signed by a key of this appliance: the given one or the head's, or one that hands over to it.
+fn same_appliance(
+    kept: &Kept,
+    signer: &PublicKey,
+    key: Option<&PublicKey>,
+    chain: &Chain<'_>,
+) -> Result<(), FaultKind> {
+    let by = kept.signer().map_err(|_| FaultKind::KeptIsForged)?;
+    let ours = chain.lineage.leads(&by, signer) || key.is_some_and(|key| *key == by);
+    if ours { Ok(()) } else { Err(FaultKind::KeptIsForged) }
+}
+
 /// The entry, if the line is byte for byte what was sealed.
-fn intact(line: &[u8]) -> Option<Entry> {
+pub(crate) fn intact(line: &[u8]) -> Option<Entry> {
     let entry: Entry = serde_json::from_slice(line).ok()?;
     (entry.to_json().as_bytes() == line && entry.computed_hash() == entry.hash).then_some(entry)
 }
@@ -137,125 +206,6 @@ fn head_of(line: &[u8]) -> Option<Head> {
     let Owned { head } = serde_json::from_slice(line).ok()?;
     let text = HeadLine::text(&head).ok()?;
     (text.as_bytes() == line).then_some(head)
-}
-
-/// What the chain needs to remember of an entry.
-#[derive(Debug, Clone, Copy)]
-struct Link {
-    sequence: u64,
-    at: Timestamp,
-    hash: EventHash,
-}
-
-#[derive(Default)]
-struct Chain {
-    entries: u64,
-    first: Option<Link>,
-    last: Option<Link>,
-}
-
-impl Chain {
-    /// Takes an entry that is intact in itself.
-    fn append<R: BufRead>(&mut self, entry: &Entry, lines: &mut Lines<R>) -> Result<(), Fault> {
-        let link = Link { sequence: entry.sequence, at: entry.at, hash: entry.hash };
-        match (self.first, self.last) {
-            (Some(first), Some(last)) => {
-                let expected = last.sequence.saturating_add(1);
-                if entry.sequence > expected {
-                    let gap = lines.fault(Some(entry.sequence), FaultKind::Missing { from: expected });
-                    let comes_later = lines.hold(expected).unwrap_or(false);
-                    return Err(if comes_later { Fault { kind: FaultKind::Reordered, ..gap } } else { gap });
-                }
-                if entry.sequence < expected {
-                    let seen = entry.sequence >= first.sequence;
-                    let kind = if seen { FaultKind::Inserted } else { FaultKind::Reordered };
-                    return Err(lines.fault(Some(entry.sequence), kind));
-                }
-                if entry.previous != last.hash {
-                    // This entry was sealed after another one than the one that stands there now.
-                    let line = lines.number - 1;
-                    return Err(Fault { line, sequence: Some(last.sequence), kind: FaultKind::Edited });
-                }
-            }
-            _ => {
-                if entry.sequence == 0 || (entry.sequence == 1) != (entry.previous == EventHash::GENESIS) {
-                    return Err(lines.fault(Some(entry.sequence), FaultKind::Edited));
-                }
-                self.first = Some(link);
-            }
-        }
-        self.last = Some(link);
-        self.entries += 1;
-        Ok(())
-    }
-
-    /// Compares with a head whose signature holds.
-    fn leads_to(&self, head: &Head) -> Result<(), (Option<u64>, FaultKind)> {
-        let (Some(first), Some(last)) = (self.first, self.last) else {
-            return match head.count {
-                0 if head.hash == EventHash::GENESIS => Ok(()),
-                0 => Err((None, FaultKind::Resealed)),
-                _ => Err((Some(head.first), FaultKind::CutOff)),
-            };
-        };
-        if first.sequence > head.first {
-            return Err((Some(first.sequence), FaultKind::Missing { from: head.first }));
-        }
-        if first.sequence < head.first {
-            return Err((Some(first.sequence), FaultKind::Inserted));
-        }
-        match last.sequence.cmp(&head.count) {
-            std::cmp::Ordering::Less => Err((Some(last.sequence + 1), FaultKind::CutOff)),
-            std::cmp::Ordering::Greater => Err((Some(head.count + 1), FaultKind::Inserted)),
-            std::cmp::Ordering::Equal if last.hash != head.hash => Err((Some(last.sequence), FaultKind::Resealed)),
-            std::cmp::Ordering::Equal => Ok(()),
-        }
-    }
-}
-
-struct Lines<R> {
-    reader: R,
-    /// 1-based number of `line`.
-    number: u64,
-    /// The line without its break.
-    line: Vec<u8>,
-}
-
-impl<R: BufRead> Lines<R> {
-    /// Moves on; `false` at the end of the file. A last line without its break was cut off.
-    fn next(&mut self) -> Result<bool, Fault> {
-        self.line.clear();
-        let read = self.reader.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut self.line);
-        self.number += 1;
-        match read {
-            Ok(0) => {
-                self.number -= 1;
-                Ok(false)
-            }
-            Ok(_) if self.line.pop_if(|byte| *byte == b'\n').is_some() => Ok(true),
-            Ok(_) if self.line.starts_with(b"{") => Err(self.fault(None, FaultKind::CutOff)),
-            Ok(_) => Err(self.fault(None, if self.number == 1 { FaultKind::NotAnExport } else { FaultKind::CutOff })),
-            Err(error) => Err(self.fault(None, FaultKind::Unreadable(error.to_string()))),
-        }
-    }
-
-    /// Whether the rest of the file has an entry with this sequence.
-    fn hold(&mut self, sequence: u64) -> Result<bool, Fault> {
-        #[derive(Deserialize)]
-        struct Numbered {
-            sequence: u64,
-        }
-        while self.next()? {
-            if serde_json::from_slice::<Numbered>(&self.line).is_ok_and(|entry| entry.sequence == sequence) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    fn fault(&self, sequence: Option<u64>, kind: FaultKind) -> Fault {
-        Fault { line: self.number, sequence, kind }
-    }
 }
 
 #[cfg(test)]

@@ -15,6 +15,19 @@ impl fmt::Display for Verified {
         if let Some(first) = self.first.filter(|first| *first > 1) {
             write!(f, "; an extract: the {} entries before are not in this file", first - 1)?;
         }
+        if let Some(since) = self.since {
+            write!(f, "; complete from the kept head (after entry {since}) to its own")?;
+        }
+        if self.purged > 0 {
+            write!(
+                f,
+                "; of {} entries the content was purged by the rules of retention, their hashes are in place",
+                self.purged
+            )?;
+        }
+        if self.rotations > 0 {
+            write!(f, "; the signing key was changed {} times", self.rotations)?;
+        }
         write!(f, "; head signed {} with key {}", head.at, head.public_key)?;
         if self.key_given {
             f.write_str(", which is the given key")
@@ -46,6 +59,18 @@ impl fmt::Display for Fault {
             FaultKind::Resealed => f.write_str("sealed anew: the entries do not lead to the signed head"),
             FaultKind::BadSignature => f.write_str("bad signature: the head is not as it was signed"),
             FaultKind::WrongKey => f.write_str("wrong key: the head was signed with another key than the given one"),
+            FaultKind::GoneWithoutRecord => {
+                f.write_str("edited: its content is gone, and no event of purging names it")
+            }
+            FaultKind::OlderThanKept { size } => {
+                write!(f, "cut off, or an older file: the kept head knows {size} entries, this file ends before")
+            }
+            FaultKind::Diverged => {
+                f.write_str("another history: the entries up to the kept head are not the ones that it was signed over")
+            }
+            FaultKind::KeptIsForged => {
+                f.write_str("the kept head is not signed by this appliance, or the file is of another one")
+            }
             FaultKind::NotAnExport => f.write_str("not an audit export in jsonl form"),
             FaultKind::Unreadable(why) => write!(f, "the file could not be read: {why}"),
         }

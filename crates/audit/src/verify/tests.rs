@@ -1,6 +1,7 @@
 use super::*;
 use crate::export::{Exporter, Format};
-use crate::{Action, Actor, Event, SigningKey, seal};
+use crate::merkle::Frontier;
+use crate::{Action, Actor, Checkpoint, Event, EventHash, Purged, Rotation, SigningKey, purge_detail, seal};
 use domain::{Environment, OperationId};
 use proptest::prelude::*;
 use serde_json::json;
@@ -12,6 +13,9 @@ fn new_key() -> SigningKey {
 }
 
 static KEY: LazyLock<SigningKey> = LazyLock::new(new_key);
+
+mod kept;
+mod purged;
 
 fn chain(length: u64) -> Vec<Entry> {
     let operation = OperationId::new(&Environment::system());

@@ -3,7 +3,7 @@
 use crate::Outcome;
 use crate::config::Configuration;
 use crate::site::{Failure, Site};
-use crate::sources;
+use crate::{sources, upkeep};
 use ::audit::{Action, Actor, Event};
 use answer::Live;
 use inference::Arithmetic;
@@ -116,6 +116,7 @@ pub(crate) async fn serve(
         models: models.clone(),
         metrics: Metrics::new(site.store.environment().now()),
         watcher: watcher.clone(),
+        exports: web::Exports::default(),
         signing_key: Arc::new(site.signing_key()?),
         site: Arc::new(web::Site {
             organisation: organisation(site, configuration).await?,
@@ -146,6 +147,7 @@ pub(crate) async fn serve(
         let stop = stop.clone();
         async move { watcher.run(stop).await }
     });
+    let upkeep = upkeep::start(site, &stop)?;
     let sweep = tokio::spawn(sources::sweep(site.store.clone(), site.content()?, stop.clone()));
     let backups = tokio::spawn(crate::backups::run(site.clone(), configuration.backup.clone(), stop.clone()));
     let tidy = tokio::spawn(sources::tidy(pages, site.store.clone(), stop.clone()));
@@ -159,7 +161,7 @@ pub(crate) async fn serve(
     stop.cancel();
     let _ = tokio::time::timeout(Duration::from_secs(3), server).await;
     let _ = tokio::time::timeout(Duration::from_secs(10), ingest).await;
-    for rest in [follow, watch, sweep, backups, tidy] {
+    for rest in [follow, watch, sweep, backups, tidy].into_iter().chain(upkeep) {
         let _ = tokio::time::timeout(Duration::from_secs(1), rest).await;
     }
     let mut act = site.store.begin().await?;

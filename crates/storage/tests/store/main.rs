@@ -4,10 +4,12 @@
 
 mod acts;
 mod answers;
+mod checkpoints;
 mod directory;
 mod documents;
 mod jobs;
 mod models;
+mod retention;
 mod scopes;
 mod tokens;
 mod trail;

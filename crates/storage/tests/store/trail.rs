@@ -2,7 +2,7 @@ use crate::world::World;
 use audit::export::Format;
 use audit::verify::{FaultKind, verify};
 use audit::{Action, Actor, Entry, EventHash, SigningKey};
-use domain::{DocumentId, PassageId};
+use domain::{DocumentId, Label, PassageId};
 use jiff::SignedDuration;
 use serde_json::json;
 use storage::{AuditFilter, StorageError, Store};
@@ -79,6 +79,7 @@ async fn the_database_itself_refuses_to_change_the_log() {
         world.commit(world.begin().await).await;
     }
     let mut raw = world.raw().await;
+    let columns = "sequence, at, action, actor, entry, previous, hash";
     let copy = "SELECT 2, at, action, 'mallory', entry, previous, hash FROM audit_events WHERE sequence = 2";
     for statement in [
         "UPDATE audit_events SET actor = 'mallory' WHERE sequence = 2".to_owned(),
@@ -86,9 +87,9 @@ async fn the_database_itself_refuses_to_change_the_log() {
         "DELETE FROM audit_events".to_owned(),
         "DELETE FROM audit_mentions".to_owned(),
         "UPDATE audit_mentions SET sequence = 1".to_owned(),
-        format!("INSERT OR REPLACE INTO audit_events {copy}"),
-        format!("INSERT INTO audit_events {}", copy.replacen('2', "9", 1)),
-        format!("INSERT INTO audit_events {}", copy.replacen('2', "4", 1)),
+        format!("INSERT OR REPLACE INTO audit_events ({columns}) {copy}"),
+        format!("INSERT INTO audit_events ({columns}) {}", copy.replacen('2', "9", 1)),
+        format!("INSERT INTO audit_events ({columns}) {}", copy.replacen('2', "4", 1)),
     ] {
         let error = sqlx::query(sqlx::AssertSqlSafe(statement.clone())).execute(&mut raw).await.unwrap_err();
         assert!(error.to_string().contains("the audit log"), "{statement}: {error}");
@@ -176,6 +177,17 @@ async fn the_log_is_searched_by_time_person_action_id_and_text() {
     assert_eq!(found(by_text("leave")).await, [4, 2]);
     assert_eq!(found(by_text("50% off_\"sale\"")).await, [3]);
     assert_eq!(found(by_text("50%sale")).await, [0; 0], "wildcards are taken as they are written");
+
+    let labelled = |label| AuditFilter { label: Some(label), ..AuditFilter::default() };
+    assert_eq!(found(labelled(Label::Secret)).await, [0; 0]);
+    let mut act = world.begin().await;
+    let detail = json!({"passages": [{"label": "internal"}, {"label": "secret"}]});
+    act.record(world.event(Action::PassagesShown).detail(detail)).await.unwrap();
+    act.record(world.event(Action::DocumentRelabelled).detail(json!({"before": "internal", "after": "public"})))
+        .await
+        .unwrap();
+    act.commit().await.unwrap();
+    assert_eq!((found(labelled(Label::Secret)).await, found(labelled(Label::Internal)).await), (vec![5], vec![6]));
 
     let filter = AuditFilter { actor: Some("anna".to_owned()), ..all };
     let refused = world.store.export_audit(Format::Jsonl, &filter, &key(&world), Vec::new()).await;

@@ -84,9 +84,23 @@ pub(crate) async fn get(State(app): State<App>, reader: Reader) -> Result<Respon
         // The first two are about answers.
         cards.drain(..2);
     }
-    if let Some((count, hash)) = audited {
-        let detail = format!("head {}…", &hash.to_string()[..8]);
-        cards.push(card("Audit log", count.to_string(), "events", detail, HealthState::Good));
+    cards.push(match (app.store.audit_writable().await, audited) {
+        // Whatever would have to be recorded is refused until this is mended.
+        (Err(error), _) => {
+            let detail = format!("nothing is done that would have to be recorded: {error}");
+            card("Audit log", "not writable".to_owned(), "", detail, HealthState::Bad)
+        }
+        (Ok(()), Some((count, hash))) => {
+            let detail = format!("head {}…", &hash.to_string()[..8]);
+            card("Audit log", grouped(count), "events", detail, HealthState::Good)
+        }
+        (Ok(()), None) => card("Audit log", "0".to_owned(), "events", String::new(), HealthState::Good),
+    });
+    if let Some(forwarding) = app.store.last_forwarding().await? {
+        let behind = audited.map_or(0, |(count, _)| count).saturating_sub(forwarding.sequence);
+        let detail = forwarding.problem.clone().unwrap_or_else(|| format!("passed on to {}", forwarding.receiver));
+        let state = good_if(forwarding.problem.is_none());
+        cards.push(card("Log collector", grouped(behind), "events behind", detail, state));
     }
     // An engine elsewhere writes in place of the model that is promoted here.
     let elsewhere = app.models.elsewhere().is_some();

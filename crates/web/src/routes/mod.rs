@@ -24,6 +24,9 @@ mod search;
 mod sign_in;
 mod stream;
 mod upload;
+mod usage;
+
+pub use audit::Exports;
 
 use crate::app::App;
 use crate::error::WebError;
@@ -78,6 +81,7 @@ pub fn router(app: App) -> Router {
         .route("/groups", post(people::create_group))
         .route("/groups/{id}/members", post(people::change_members))
         .route("/admin", get(health::get))
+        .route("/admin/usage", get(usage::get))
         .route("/admin/collections", get(collections_admin::get))
         .route("/admin/models", get(models::get))
         .route("/admin/models/import", post(models::import))
@@ -90,6 +94,15 @@ pub fn router(app: App) -> Router {
         .route("/admin/models/remove", get(models::confirm_remove).post(models::remove))
         .route("/admin/models/compare", get(compare::get).post(compare::post))
         .route("/audit", get(audit::get))
+        .route("/audit/overview", get(audit::overview))
+        .route("/audit/readers", get(audit::readers))
+        .route("/audit/day", get(audit::persons_day))
+        .route("/audit/checkpoint", get(audit::checkpoint).post(audit::sign))
+        .route("/audit/checkpoint.json", get(audit::checkpoint_file))
+        .route("/audit/checkpoint.svg", get(audit::checkpoint_picture))
+        .route("/audit/exports", post(audit::begin_export))
+        .route("/audit/exports/{id}", get(audit::export_page))
+        .route("/audit/exports/{id}/file", get(audit::export_file))
         .route("/audit/{sequence}", get(audit::event))
         .route("/audit/export", post(audit::export))
         .route("/audit/verify", post(audit::verify))

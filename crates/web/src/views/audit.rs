@@ -13,6 +13,8 @@ pub struct AuditPage {
     pub filter: AuditFilter,
     /// Names of all actions.
     pub actions: Vec<String>,
+    /// Names of all labels.
+    pub labels: Vec<String>,
     /// The events found, newest first.
     pub entries: Vec<AuditRow>,
     /// Links to newer and older ones.
@@ -36,6 +38,10 @@ pub struct AuditFilter {
     pub person: String,
     /// Name of the action.
     pub action: String,
+    /// Id of a document, a passage or anything else.
+    pub document: String,
+    /// Name of the label.
+    pub label: String,
     /// Words anywhere in the event.
     pub text: String,
 }
@@ -44,7 +50,8 @@ impl AuditFilter {
     /// Whether anything is filtered.
     #[must_use]
     pub fn is_set(&self) -> bool {
-        [&self.from, &self.to, &self.person, &self.action, &self.text].into_iter().any(|field| !field.is_empty())
+        let Self { from, to, person, action, document, label, text } = self;
+        [from, to, person, action, document, label, text].into_iter().any(|field| !field.is_empty())
     }
 }
 
@@ -88,6 +95,10 @@ pub struct AuditRow {
     pub sequence: u64,
     /// When, such as `2026-03-14 09:41:07`.
     pub at: String,
+    /// The day of it, such as `2026-03-14`.
+    pub day: String,
+    /// The id of its object, if that is a document.
+    pub document: Option<String>,
     /// Who.
     pub person: String,
     /// From where.
@@ -151,10 +162,27 @@ pub struct Verification {
 pub struct AuditEventPage {
     /// The frame.
     pub chrome: Chrome,
-    /// The event.
-    pub entry: AuditRow,
+    /// Its place in the chain.
+    pub sequence: u64,
+    /// The event; `None` if its content was purged.
+    pub entry: Option<AuditRow>,
+    /// What is left of it, if its content was purged.
+    pub purged: Option<PurgedView>,
     /// The events just before and after it in the chain, oldest first, itself included.
     pub neighbours: Vec<AuditRow>,
+}
+
+/// What is known of an event whose content was purged.
+#[derive(Debug, Clone)]
+pub struct PurgedView {
+    /// Its place in the chain.
+    pub sequence: u64,
+    /// When it happened.
+    pub at: String,
+    /// What it was.
+    pub action: String,
+    /// The event that purged its content.
+    pub by: u64,
 }
 
 #[cfg(test)]
@@ -168,6 +196,8 @@ mod samples {
             Self {
                 sequence,
                 at: format!("2026-03-14 09:41:{:02}", sequence % 60),
+                day: "2026-03-14".to_owned(),
+                document: action.starts_with("document.").then(|| "0195a1c0de1".to_owned()),
                 person: person.to_owned(),
                 address: Some("10.0.4.17".to_owned()),
                 action: action.to_owned(),
@@ -181,7 +211,7 @@ mod samples {
             }
         }
 
-        fn samples() -> Vec<Self> {
+        pub(crate) fn samples() -> Vec<Self> {
             let shown = ShownPassage {
                 title: "Employee Handbook".to_owned(),
                 page: Some(12),
@@ -224,6 +254,7 @@ mod samples {
                 actions: ["sign_in.failed", "question.asked", "passages.shown", "document.opened", "document.refused"]
                     .map(str::to_owned)
                     .to_vec(),
+                labels: ["public", "internal", "confidential", "secret"].map(str::to_owned).to_vec(),
                 entries: AuditRow::samples(),
                 pager: Some(Pager {
                     summary: "5 events".to_owned(),
@@ -257,7 +288,15 @@ mod samples {
             let mut neighbours = AuditRow::samples();
             neighbours.reverse();
             let entry = neighbours[2].clone();
-            Self { chrome: Chrome::sample("Event 1,204", Nav::Audit, Role::Auditor), entry, neighbours }
+            let chrome = Chrome::sample("Event 1,204", Nav::Audit, Role::Auditor);
+            Self { chrome, sequence: 1_204, entry: Some(entry), purged: None, neighbours }
+        }
+
+        pub(crate) fn sample_purged() -> Self {
+            let mut page = Self::sample();
+            page.neighbours.remove(2);
+            let (at, action) = ("2026-03-14 09:41:04".to_owned(), "question.asked".to_owned());
+            Self { entry: None, purged: Some(PurgedView { sequence: 1_204, at, action, by: 9_876 }), ..page }
         }
     }
 }

@@ -8,6 +8,7 @@ mod answer;
 mod ask;
 mod audit;
 mod batches;
+mod checkpoint;
 mod collection;
 mod collections_admin;
 mod compare;
@@ -15,6 +16,7 @@ mod document;
 mod filters;
 mod folders;
 mod health;
+mod insight;
 mod jobs;
 mod layout;
 mod library;
@@ -33,9 +35,10 @@ pub use answer::{
 };
 pub use ask::{AskPage, CollectionChoice, ConversationGroup, ConversationLink};
 pub use audit::{
-    AuditEventPage, AuditFilter, AuditHead, AuditOutcome, AuditPage, AuditRow, ShownPassage, Verification,
+    AuditEventPage, AuditFilter, AuditHead, AuditOutcome, AuditPage, AuditRow, PurgedView, ShownPassage, Verification,
 };
 pub use batches::{BatchCounts, BatchPage, BatchView};
+pub use checkpoint::{CheckpointPage, CheckpointView, ExportPage, ExportState};
 pub use collection::{
     CollectionPage, DocumentRow, GrantRow, GrantsEditor, PrincipalChoice, PrincipalKind, UploadRules,
 };
@@ -44,6 +47,7 @@ pub use compare::{ComparePage, CompareSide};
 pub use document::{CitationNav, DocumentLink, DocumentPage, PassageView, VersionLink};
 pub use folders::{FolderRow, FoldersPage};
 pub use health::{EngineRow, EngineState, HealthCard, HealthPage, HealthState, ModelRow};
+pub use insight::{ActionBar, DayBar, DayPage, OverviewPage, ReaderRow, ReadersPage, UsagePage, UsageRow};
 pub use jobs::{JobFilter, JobRow, JobState, JobsPage, JobsPartial};
 pub use layout::{Chrome, Flash, FlashKind, Nav, NavItem, Pager, Person, Theme};
 pub use library::{CollectionCard, LibraryPage};

@@ -1,6 +1,6 @@
-//! What the server's whole dependency tree may not contain: code that could call out. One module of ours may, to the
-//! one engine that a site configures (`sources` tests that no other does); it brings its own connection, so that nothing
-//! below it needs to be able to make one.
+//! What the server's whole dependency tree may not contain: code that could call out. Two modules of ours may, to the
+//! engine and to the log collector that a site configures (`sources` tests that no other does); they bring their own
+//! connection, so that nothing below them needs to be able to make one.
 
 use crate::{assert_none, root};
 use std::process::Command;

@@ -4,7 +4,7 @@ use super::{Params, window};
 use crate::app::App;
 use crate::error::WebError;
 use crate::programs::Program;
-use crate::routes::audit::{Wanted, stored_filter};
+use crate::routes::audit::{Wanted, looked};
 use crate::session::require;
 use axum::Json;
 use axum::extract::State;
@@ -24,12 +24,16 @@ pub(super) struct Listed {
     #[serde(default)]
     action: String,
     #[serde(default)]
+    document: String,
+    #[serde(default)]
+    label: String,
+    #[serde(default)]
     text: String,
     before: Option<u64>,
     limit: Option<u32>,
 }
 
-/// `GET /api/v1/audit?from=&to=&person=&action=&text=&before=&limit=`, the latest first
+/// `GET /api/v1/audit?from=&to=&person=&action=&document=&label=&text=&before=&limit=`, the latest first
 pub(super) async fn list(
     State(app): State<App>,
     program: Program,
@@ -37,8 +41,10 @@ pub(super) async fn list(
 ) -> Result<Json<Value>, WebError> {
     require(&app, &program, &[Role::Auditor], "/api/v1/audit").await?;
     let page = window(listed.limit, None)?;
-    let Listed { from, to, person, action, text, before, .. } = listed;
-    let filter = stored_filter(&Wanted { from, to, person, action, text, before }).map_err(WebError::Invalid)?;
+    let Listed { from, to, person, action, document, label, text, before, .. } = listed;
+    let wanted = Wanted { from, to, person, action, document, label, text, before };
+    let filter = wanted.filter().map_err(WebError::Invalid)?;
+    looked(&app, &program, "/api/v1/audit", wanted.detail()).await?;
     let entries = app.store.audit_entries(&filter, before, page.limit).await?;
     // Before which sequence the next part ends, if there may be one.
     let more = entries.len() == page.limit as usize;
