@@ -176,7 +176,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Questions are about all topics, those that may not be seen as well. Every other one is about a document that is there.
     let about = |query: u64| {
         let documents = passages / TOGETHER;
-        if query % 2 == 0 { query * (documents / queries.max(1)) % documents } else { (1 << 30) + query }
+        if query.is_multiple_of(2) { query * (documents / queries.max(1)) % documents } else { (1 << 30) + query }
     };
     let questions: Vec<Vec<f32>> = (0..queries).map(|query| vector((1 << 50) + query, about(query))).collect();
     let truth = |scope: &Scope| -> Vec<Vec<PassageId>> {

@@ -251,5 +251,4 @@ impl Best {
 }
 
 #[cfg(test)]
-#[path = "dense_tests.rs"]
 mod tests;
