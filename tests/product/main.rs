@@ -22,6 +22,7 @@ mod routes;
 mod sign_in;
 mod sources;
 mod story;
+mod tls;
 mod tokens;
 mod trespass;
 mod uploads;

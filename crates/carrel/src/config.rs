@@ -40,6 +40,8 @@ pub(crate) struct Configuration {
     pub(crate) metrics: MetricsReaders,
     /// Watched folders.
     pub(crate) sources: Sources,
+    /// Encryption of what the server says and hears.
+    pub(crate) tls: crate::tls::Tls,
 }
 
 /// Which cross-encoder puts passages into order before the prompt.
@@ -218,6 +220,7 @@ impl Default for Configuration {
             models: ModelPlaces::default(),
             metrics: MetricsReaders::default(),
             sources: Sources::default(),
+            tls: crate::tls::Tls::default(),
         }
     }
 }
@@ -290,10 +293,6 @@ impl Configuration {
     pub(crate) fn settings(&self) -> Settings {
         let AnswerLimits { passages, passage_tokens, answer_tokens, least_confidence, reuse_passages } = self.answer;
         Settings { passages, passage_tokens, answer_tokens, least_confidence, reuse_passages, ..Settings::default() }
-    }
-
-    pub(crate) fn secure_cookies(&self) -> bool {
-        self.secure_cookies.unwrap_or(!self.listen.ip().is_loopback())
     }
 }
 

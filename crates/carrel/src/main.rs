@@ -5,11 +5,13 @@
 
 mod commands;
 mod config;
+mod door;
 mod lock;
 mod progress;
 mod reading;
 mod site;
 mod sources;
+mod tls;
 
 use clap::{Parser, Subcommand};
 use config::Configuration;
@@ -63,6 +65,9 @@ enum Command {
     /// The audit log
     #[command(subcommand)]
     Audit(commands::audit::Command),
+    /// The server's certificate
+    #[command(subcommand)]
+    Tls(commands::tls::Command),
     /// Measure retrieval and answers on a set of questions
     #[command(subcommand)]
     Eval(commands::eval::Command),
@@ -121,6 +126,7 @@ async fn run(command: Command, configuration: &Configuration) -> Outcome {
         Command::Model(arguments) => commands::model::run(arguments, configuration).await,
         Command::Index(command) => commands::index::run(command, configuration).await,
         Command::Audit(command) => commands::audit::run(command, configuration).await,
+        Command::Tls(command) => commands::tls::run(command, configuration),
         Command::Eval(command) => commands::eval::run(command, configuration).await,
         Command::Bench(command) => commands::bench::run(command, configuration).await,
         Command::Demo(arguments) => commands::demo::run(arguments, configuration).await,

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use storage::Store;
 use tempfile::TempDir;
-use web::{App, Metrics, Site};
+use web::{App, LabelWords, Metrics, Names, Site, Words};
 
 /// Everybody's password.
 pub const PASSWORD: &str = "quiet herons at noon";
@@ -78,7 +78,7 @@ impl TestApp {
             metrics: Metrics::new(environment.now()),
             signing_key: Arc::new(key),
             site: Arc::new(Site {
-                organisation: "Port Elsin".to_owned(),
+                names: Names::new(Words { organisation: "Port Elsin".to_owned(), labels: LabelWords::default() }),
                 secure_cookies: true,
                 data: data.path().to_owned(),
                 metrics_allow: Vec::new(),

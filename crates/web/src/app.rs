@@ -1,6 +1,7 @@
 //! What every handler may use.
 
 use crate::metrics::Metrics;
+use crate::names::Names;
 use crate::network::Network;
 use answer::{Answering, Live};
 use audit::SigningKey;
@@ -46,8 +47,8 @@ pub struct App {
 /// What a site configures of its pages.
 #[derive(Debug, Clone)]
 pub struct Site {
-    /// Name of the organisation.
-    pub organisation: String,
+    /// What the organisation and its labels are called.
+    pub names: Names,
     /// Whether cookies are sent over TLS only. Off only for an address on the loopback interface.
     pub secure_cookies: bool,
     /// The data directory, whose disk the health page watches.
@@ -58,4 +59,12 @@ pub struct Site {
     pub examples: Vec<(String, String)>,
     /// Folders in which the pages may have folders watched.
     pub watch_in: Vec<PathBuf>,
+}
+
+impl Site {
+    /// Name of the organisation, as of now.
+    #[must_use]
+    pub fn organisation(&self) -> String {
+        self.names.get().organisation.clone()
+    }
 }

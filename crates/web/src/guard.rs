@@ -3,6 +3,7 @@
 
 use crate::app::App;
 use crate::error::{Problem, WebError, retry_after};
+use crate::names;
 use crate::routes::openai;
 use crate::session::theme_of;
 use crate::views::{Chrome, ErrorPage, Nav};
@@ -53,7 +54,7 @@ pub(crate) async fn guard(State(app): State<App>, mut request: Request, next: Ne
     let answer = if !for_openai && foreign(request.method(), request.headers()) {
         WebError::Forged.into_response()
     } else {
-        next.run(request).await
+        names::with(app.site.names.get(), next.run(request)).await
     };
     let problem = answer.extensions().get::<Problem>().cloned();
     let mut response = match &problem {
@@ -128,7 +129,7 @@ fn render(
     let page = ErrorPage {
         chrome: Chrome {
             title: parts.status.canonical_reason().unwrap_or("Error").to_owned(),
-            organisation: app.site.organisation.clone(),
+            organisation: app.site.organisation(),
             active: Nav::None,
             person: None,
             csrf: String::new(),

@@ -91,7 +91,7 @@ impl Reader {
         let user = &self.who.principal.user;
         Chrome {
             title: title.to_owned(),
-            organisation: app.site.organisation.clone(),
+            organisation: app.site.organisation(),
             active,
             person: Some(Person { display_name: user.display_name.clone(), role: user.role }),
             csrf: self.who.session.csrf.clone(),

@@ -15,6 +15,7 @@ pub(crate) mod job;
 pub(crate) mod model;
 pub(crate) mod search;
 pub(crate) mod serve;
+pub(crate) mod tls;
 pub(crate) mod r#try;
 pub(crate) mod user;
 

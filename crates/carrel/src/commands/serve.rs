@@ -2,6 +2,7 @@
 
 use crate::Outcome;
 use crate::config::Configuration;
+use crate::door::Door;
 use crate::site::{Failure, Site};
 use crate::sources;
 use ::audit::{Action, Actor, Event};
@@ -12,7 +13,6 @@ use serde_json::json;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use web::{App, Metrics};
 
@@ -27,8 +27,11 @@ pub(crate) async fn run(arguments: Arguments, configuration: &Configuration) -> 
     let mut configuration = configuration.clone();
     configuration.listen = arguments.listen.unwrap_or(configuration.listen);
     let site = Site::open(&configuration).await?;
-    serve(&site, &configuration, |address| {
-        println!("Carrel is at http://{address}");
+    serve(&site, &configuration, |door| {
+        println!("Carrel is at {}", door.url());
+        if let Some(fingerprint) = door.fingerprint() {
+            println!("SHA-256 of its certificate: {fingerprint}");
+        }
         if let Some(warning) = Arithmetic::of_this_machine().warning() {
             println!("Note: {warning}");
         }
@@ -36,8 +39,8 @@ pub(crate) async fn run(arguments: Arguments, configuration: &Configuration) -> 
     .await
 }
 
-/// Serves until interrupted; `ready` is told the address once it answers.
-pub(crate) async fn serve(site: &Site, configuration: &Configuration, ready: impl FnOnce(SocketAddr)) -> Outcome {
+/// Serves until interrupted; `ready` is told where once it answers.
+pub(crate) async fn serve(site: &Site, configuration: &Configuration, ready: impl FnOnce(&Door)) -> Outcome {
     log_arithmetic(&Arithmetic::of_this_machine());
     let in_use = "another process works on this data directory; stop it first, or use another --data";
     let retrieval = site.retrieval().await?.ok_or(in_use)?;
@@ -55,10 +58,7 @@ pub(crate) async fn serve(site: &Site, configuration: &Configuration, ready: imp
     if let Some(reason) = failure {
         models.failed_at_start(&reason).await?;
     }
-    let listener = TcpListener::bind(configuration.listen)
-        .await
-        .map_err(|error| format!("cannot listen on {}: {error}", configuration.listen))?;
-    let address = listener.local_addr()?;
+    let door = Door::open(site, configuration).await?;
     record_start(site).await?;
     sources::watch_drop_folder(site).await?;
     let watcher = Watcher::new(site.stage()?);
@@ -77,8 +77,8 @@ pub(crate) async fn serve(site: &Site, configuration: &Configuration, ready: imp
         watcher: watcher.clone(),
         signing_key: Arc::new(site.signing_key()?),
         site: Arc::new(web::Site {
-            organisation: organisation(site, configuration).await?,
-            secure_cookies: configuration.secure_cookies(),
+            names: web::Names::new(words(site, configuration).await?),
+            secure_cookies: door.secure_cookies(),
             data: site.data.clone(),
             metrics_allow: configuration.metrics.allow.clone(),
             examples: examples(site).await?,
@@ -100,11 +100,9 @@ pub(crate) async fn serve(site: &Site, configuration: &Configuration, ready: imp
         async move { watcher.run(stop).await }
     });
     let sweep = tokio::spawn(sources::sweep(site.store.clone(), site.content()?, stop.clone()));
-    ready(address);
-    let service = web::router(app).into_make_service_with_connect_info::<SocketAddr>();
+    ready(&door);
     // An open event stream would keep a graceful end waiting: after a moment the rest is cut.
-    let server = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
-    let server = tokio::spawn(async move { server.await });
+    let server = tokio::spawn(door.serve(web::router(app), stop.clone()));
     interrupted().await;
     tracing::info!("stopping");
     stop.cancel();
@@ -137,10 +135,16 @@ async fn record_start(site: &Site) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn organisation(site: &Site, configuration: &Configuration) -> Result<String, Failure> {
+/// What the site calls itself and its labels: as it was set up, or else as the configuration has it.
+async fn words(site: &Site, configuration: &Configuration) -> Result<web::Words, Failure> {
     let named = site.store.setting("organisation").await?;
     let named = named.and_then(|value| value.as_str().map(str::to_owned));
-    Ok(named.unwrap_or_else(|| configuration.organisation.clone()))
+    let labels = site.store.setting("labels").await?;
+    let labels = labels.map(serde_json::from_value).transpose()?.map(web::LabelWords);
+    Ok(web::Words {
+        organisation: named.unwrap_or_else(|| configuration.organisation.clone()),
+        labels: labels.unwrap_or_default(),
+    })
 }
 
 /// Questions that people who have asked nothing yet are offered.

@@ -5,6 +5,7 @@ mod ask;
 mod audit;
 mod batch_report;
 mod batches;
+mod certificate;
 mod collection;
 mod collections_admin;
 mod compare;
@@ -41,6 +42,7 @@ pub fn router(app: App) -> Router {
     Router::new()
         .route("/", get(|| async { Redirect::to("/ask") }))
         .route("/sign-in", get(sign_in::get).post(sign_in::post))
+        .route("/sign-in/certificate", get(certificate::get).post(certificate::post))
         .route("/sign-out", post(sign_in::sign_out))
         .route("/ask", get(ask::get).post(ask::post))
         .route("/conversations/{id}", get(ask::conversation))

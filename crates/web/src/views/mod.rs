@@ -45,7 +45,7 @@ pub use health::{EngineRow, EngineState, HealthCard, HealthPage, HealthState, Mo
 pub use jobs::{JobFilter, JobRow, JobState, JobsPage, JobsPartial};
 pub use layout::{Chrome, Flash, FlashKind, Nav, NavItem, Pager, Person, Theme};
 pub use library::{CollectionCard, LibraryPage};
-pub use messages::{ConfirmPage, ErrorPage, SignInPage};
+pub use messages::{CertificatePage, ConfirmPage, ErrorPage, SignInPage};
 pub use models::{ElsewhereView, InboxRow, MemoryView, ModelDone, ModelStanding, ModelView, ModelWork, ModelsPage};
 pub use people::{GroupCard, Member, NewPassword, PeoplePage, UserRow};
 pub use place::{Part, Place};
