@@ -3,6 +3,7 @@
 use crate::metrics::Metrics;
 use crate::names::Names;
 use crate::network::Network;
+use crate::setup::Setup;
 use answer::{Answering, Live};
 use audit::SigningKey;
 use identity::Identity;
@@ -40,6 +41,8 @@ pub struct App {
     pub watcher: Watcher,
     /// Signs the head of the audit log.
     pub signing_key: Arc<SigningKey>,
+    /// Whether the site waits for its first people.
+    pub setup: Setup,
     /// What the site configured.
     pub site: Arc<Site>,
 }

@@ -13,6 +13,7 @@ mod names;
 mod network;
 mod routes;
 mod session;
+mod setup;
 mod show;
 pub mod views;
 
@@ -22,3 +23,4 @@ pub use metrics::Metrics;
 pub use names::{LabelWords, Names, Words};
 pub use network::Network;
 pub use routes::router;
+pub use setup::Setup;

@@ -63,7 +63,15 @@ pub(crate) async fn serve(site: &Site, configuration: &Configuration, ready: imp
     sources::watch_drop_folder(site).await?;
     let watcher = Watcher::new(site.stage()?);
 
+    let (setup, code) = match site.identity.is_empty().await? {
+        true => {
+            let (setup, code) = web::Setup::waiting(site.store.environment());
+            (setup, Some(code))
+        }
+        false => (web::Setup::done(), None),
+    };
     let app = App {
+        setup,
         store: site.store.clone(),
         identity: site.identity.clone(),
         answering,
@@ -101,6 +109,9 @@ pub(crate) async fn serve(site: &Site, configuration: &Configuration, ready: imp
     });
     let sweep = tokio::spawn(sources::sweep(site.store.clone(), site.content()?, stop.clone()));
     ready(&door);
+    if let Some(code) = code {
+        println!("Nobody has an account yet. Open {}/setup and give this code: {code}", door.url());
+    }
     // An open event stream would keep a graceful end waiting: after a moment the rest is cut.
     let server = tokio::spawn(door.serve(web::router(app), stop.clone()));
     interrupted().await;

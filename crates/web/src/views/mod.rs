@@ -23,6 +23,7 @@ mod models;
 mod people;
 mod place;
 mod search;
+mod setup;
 mod upload;
 
 pub use account::{AccountPage, NewSecret, SessionRow, TokenRow};
@@ -50,6 +51,7 @@ pub use models::{ElsewhereView, InboxRow, MemoryView, ModelDone, ModelStanding, 
 pub use people::{GroupCard, Member, NewPassword, PeoplePage, UserRow};
 pub use place::{Part, Place};
 pub use search::{Choice, Facet, Narrowing, SearchPage, SearchResult};
+pub use setup::{SetupCollection, SetupFields, SetupPage};
 pub use upload::{FileOutcome, UploadedPage};
 
 #[cfg(test)]
