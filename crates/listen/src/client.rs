@@ -3,7 +3,12 @@
 
 use crate::identity::fingerprint;
 use std::str::FromStr;
-use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+use x509_cert::Certificate;
+use x509_cert::der::asn1::{PrintableStringRef, TeletexStringRef, Utf8StringRef};
+use x509_cert::der::oid::ObjectIdentifier;
+use x509_cert::der::{Any, Decode};
+use x509_cert::ext::pkix::SubjectAltName;
+use x509_cert::ext::pkix::name::GeneralName;
 
 /// Which of a certificate's names is the sign-in name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -31,7 +36,9 @@ impl FromStr for NameField {
 }
 
 /// szOID_NT_PRINCIPAL_NAME, by which Windows marks a user principal name.
-const PRINCIPAL_NAME: &str = "1.3.6.1.4.1.311.20.2.3";
+const PRINCIPAL_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.20.2.3");
+/// id-at-commonName (RFC 5280, appendix A.1).
+const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 
 /// What a certificate says of the person who showed it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +56,7 @@ impl ClientCertificate {
     #[must_use]
     pub fn read(der: &[u8], field: NameField) -> Self {
         let fingerprint = fingerprint(der);
-        let Ok((_, certificate)) = X509Certificate::from_der(der) else {
+        let Ok(certificate) = Certificate::from_der(der) else {
             return Self { subject: String::new(), name: None, fingerprint };
         };
         let names = names(&certificate, field);
@@ -58,39 +65,38 @@ impl ClientCertificate {
             [one] if !one.is_empty() => Some(one.clone()),
             _ => None,
         };
-        Self { subject: certificate.subject().to_string(), name, fingerprint }
+        Self { subject: certificate.tbs_certificate.subject.to_string(), name, fingerprint }
     }
 }
 
-fn names(certificate: &X509Certificate<'_>, field: NameField) -> Vec<String> {
+fn names(certificate: &Certificate, field: NameField) -> Vec<String> {
+    let certificate = &certificate.tbs_certificate;
     if field == NameField::CommonName {
-        let names = certificate.subject().iter_common_name();
-        return names.filter_map(|name| name.as_str().ok()).map(str::to_owned).collect();
+        let attributes = certificate.subject.0.iter().flat_map(|name| name.0.iter());
+        return attributes.filter(|it| it.oid == COMMON_NAME).filter_map(|it| text(&it.value)).collect();
     }
-    let Ok(Some(extension)) = certificate.subject_alternative_name() else { return Vec::new() };
-    let alternative = extension.value.general_names.iter();
-    let wanted = alternative.filter_map(|name| match (name, field) {
-        (GeneralName::RFC822Name(mail), NameField::Email) => Some((*mail).to_owned()),
-        (GeneralName::OtherName(kind, value), NameField::PrincipalName) if kind.to_id_string() == PRINCIPAL_NAME => {
-            principal_name(value)
+    let Ok(Some((_, SubjectAltName(alternative)))) = certificate.get::<SubjectAltName>() else { return Vec::new() };
+    let wanted = alternative.iter().filter_map(|name| match (name, field) {
+        (GeneralName::Rfc822Name(mail), NameField::Email) => Some(mail.to_string()),
+        (GeneralName::OtherName(other), NameField::PrincipalName) if other.type_id == PRINCIPAL_NAME => {
+            explicit(&other.value)
         }
         _ => None,
     });
     wanted.collect()
 }
 
-/// The text of an otherName's value: `[0] EXPLICIT UTF8String` (RFC 5280, 4.2.1.6), of fewer than 128 bytes.
-fn principal_name(value: &[u8]) -> Option<String> {
-    let inner = match value {
-        [0xa0, length, inner @ ..] if usize::from(*length) == inner.len() => inner,
-        inner => inner,
-    };
-    match inner {
-        [0x0c, length, text @ ..] if *length < 0x80 && usize::from(*length) == text.len() => {
-            std::str::from_utf8(text).ok().map(str::to_owned)
-        }
-        _ => None,
-    }
+/// A DirectoryString (RFC 5280, 4.1.2.4) of the kinds that are in use.
+fn text(value: &Any) -> Option<String> {
+    let utf8 = value.decode_as::<Utf8StringRef<'_>>().map(|text| text.as_str().to_owned());
+    let printable = || value.decode_as::<PrintableStringRef<'_>>().map(|text| text.as_str().to_owned());
+    let teletex = || value.decode_as::<TeletexStringRef<'_>>().map(|text| text.as_str().to_owned());
+    utf8.or_else(|_| printable()).or_else(|_| teletex()).ok()
+}
+
+/// What an otherName holds (RFC 5280, 4.2.1.6): a text, with or without the tag that says that it is one.
+fn explicit(value: &Any) -> Option<String> {
+    text(value).or_else(|| Any::from_der(value.value()).ok().as_ref().and_then(text))
 }
 
 #[cfg(test)]

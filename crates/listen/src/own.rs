@@ -17,12 +17,15 @@ use std::io::Write;
 use std::net::IpAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+use x509_cert::Certificate;
+use x509_cert::der::Decode;
+use x509_cert::ext::pkix::SubjectAltName;
+use x509_cert::ext::pkix::name::GeneralName;
 
 /// Longest that browsers accept of a certificate that was added by hand.
 const VALID_DAYS: i64 = 800;
 /// How long before its end it is made anew.
-const RENEW_DAYS: i64 = 30;
+const RENEW_SECONDS: u64 = 30 * 86_400;
 
 /// Where it lies and what it is for.
 #[derive(Debug, Clone)]
@@ -136,13 +139,14 @@ impl OwnCertificate {
     fn outdated(&self, certificate: &Path, now: Timestamp) -> Result<Option<&'static str>, TlsError> {
         let chain = certificates(certificate)?;
         let leaf = chain.first().map(AsRef::as_ref).unwrap_or_default();
-        let (_, parsed) = X509Certificate::from_der(leaf).map_err(|error| TlsError::unusable(certificate, error))?;
-        let left = parsed.validity().not_after.timestamp() - now.as_second();
-        if left < RENEW_DAYS * 86_400 {
+        let parsed =
+            Certificate::from_der(leaf).map_err(|error| TlsError::unusable(certificate, error))?.tbs_certificate;
+        let end = parsed.validity.not_after.to_unix_duration().as_secs();
+        if end < now.as_second().unsigned_abs() + RENEW_SECONDS {
             return Ok(Some("near its end"));
         }
-        let mut names: Vec<String> = match parsed.subject_alternative_name() {
-            Ok(Some(extension)) => extension.value.general_names.iter().filter_map(name).collect(),
+        let mut names: Vec<String> = match parsed.get::<SubjectAltName>() {
+            Ok(Some((_, alternative))) => alternative.0.iter().filter_map(name).collect(),
             _ => Vec::new(),
         };
         let mut wanted = self.names.clone();
@@ -152,12 +156,13 @@ impl OwnCertificate {
     }
 }
 
-fn name(general: &GeneralName<'_>) -> Option<String> {
+fn name(general: &GeneralName) -> Option<String> {
     match general {
-        GeneralName::DNSName(name) => Some((*name).to_owned()),
-        GeneralName::IPAddress(bytes) => {
-            let v4 = <[u8; 4]>::try_from(*bytes).map(IpAddr::from);
-            v4.or_else(|_| <[u8; 16]>::try_from(*bytes).map(IpAddr::from)).ok().map(|address| address.to_string())
+        GeneralName::DnsName(name) => Some(name.to_string()),
+        GeneralName::IpAddress(address) => {
+            let bytes = address.as_bytes();
+            let v4 = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+            v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok().map(|address| address.to_string())
         }
         _ => None,
     }
