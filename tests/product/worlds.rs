@@ -304,11 +304,11 @@ impl World {
         let counted = format!("Search the {readable} passage");
         assert!(start.contains(&counted), "{name} may see {readable}: {start}");
         // Kinds to narrow a search to are those of one's own documents.
-        assert_eq!(start.contains("value=\"text/plain\""), readable > 0, "{name}: {start}");
+        assert_eq!(found.contains("value=\"text/plain\""), readable > 0, "{name}: {found}");
         for (at, expected) in of_collection.into_iter().enumerate() {
             let (id, granted) = (self.collections[at].id, self.permission(person, at).is_some());
             assert_eq!(library.contains(&format!("Shelf {at}")), granted, "{name}");
-            assert_eq!(start.contains(&format!("Shelf {at}")), granted, "facets of {name}");
+            assert_eq!(found.contains(&format!("<span>Shelf {at}</span>")), granted, "facets of {name}");
             let page = self.browsers[person].get(&format!("/collections/{id}")).await;
             assert_eq!(page.status == StatusCode::OK, granted, "{name}");
             if granted {

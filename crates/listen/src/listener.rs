@@ -9,7 +9,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
@@ -98,6 +98,9 @@ async fn shake_hands(mut stream: Plain, acceptor: TlsAcceptor) -> io::Result<Tls
     let mut first = [0];
     if stream.peek(&mut first).await? == 1 && first[0].is_ascii_alphabetic() && first[0] != HANDSHAKE {
         stream.write_all(SPEAK_TLS).await?;
+        stream.shutdown().await?;
+        // What was sent has to be read, or the answer is lost in a reset (RFC 9112, section 9.6).
+        tokio::io::copy(&mut stream.take(8192), &mut tokio::io::sink()).await?;
         return Err(io::Error::other("spoke plain HTTP"));
     }
     acceptor.accept(stream).await

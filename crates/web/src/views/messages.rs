@@ -102,13 +102,13 @@ mod samples {
                 name: String::new(),
                 error: None,
                 next: "/conversations/0195a1aaaa".to_owned(),
-                certificate: true,
+                certificate: false,
             }
         }
 
         pub(crate) fn sample_refused() -> Self {
             let error = Some("Name and password do not match. Passwords are case-sensitive.".to_owned());
-            Self { name: "ada".to_owned(), error, ..Self::sample() }
+            Self { name: "ada".to_owned(), error, certificate: true, ..Self::sample() }
         }
     }
 
