@@ -40,7 +40,7 @@
     for (const banner of all("[data-banner]")) {
       banner.hidden = !highest;
       banner.dataset.label = highest || "";
-      one("b", banner).textContent = highest || "";
+      one("b", banner).textContent = highest ? banner.dataset.words.split("|")[LABELS.indexOf(highest)] : "";
     }
   }
 

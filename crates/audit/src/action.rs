@@ -172,6 +172,12 @@ actions! {
     ServerStopped = "server.stopped",
     /// A setting changed.
     ConfigurationChanged = "configuration.changed",
+    /// The server made itself a certificate; the detail has its fingerprint and why.
+    CertificateMade = "tls.certificate_made",
+    /// The first admin and the first auditor were made in a browser, with the code of the console.
+    SetupFinished = "setup.finished",
+    /// Somebody gave a wrong setup code.
+    SetupRefused = "setup.refused",
     /// A conversation was deleted by its owner.
     ConversationDeleted = "conversation.deleted",
 }

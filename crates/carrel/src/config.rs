@@ -48,6 +48,8 @@ pub(crate) struct Configuration {
     pub(crate) backup: Backups,
     /// The audit log.
     pub(crate) audit: AuditLog,
+    /// Encryption of what the server says and hears.
+    pub(crate) tls: crate::tls::Tls,
 }
 
 /// Where backups go and when.
@@ -252,6 +254,7 @@ impl Default for Configuration {
             sources: Sources::default(),
             backup: Backups::default(),
             audit: AuditLog::default(),
+            tls: crate::tls::Tls::default(),
         }
     }
 }
@@ -332,10 +335,6 @@ impl Configuration {
         let probe = if self.answer.probe { Probe::Calibrated } else { Probe::Never };
         let settings = Settings { passages, passage_tokens, answer_tokens, least_confidence, ..Settings::default() };
         Ok(Settings { reuse_passages, calibration, probe, ..settings })
-    }
-
-    pub(crate) fn secure_cookies(&self) -> bool {
-        self.secure_cookies.unwrap_or(!self.listen.ip().is_loopback())
     }
 }
 

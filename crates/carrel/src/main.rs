@@ -6,11 +6,13 @@
 mod backups;
 mod commands;
 mod config;
+mod door;
 mod lock;
 mod progress;
 mod reading;
 mod site;
 mod sources;
+mod tls;
 mod upkeep;
 
 use clap::{Parser, Subcommand};
@@ -72,6 +74,9 @@ enum Command {
     Backup(commands::backup::Command),
     /// Give a backup back, into an empty data directory
     Restore(commands::backup::Restore),
+    /// The server's certificate
+    #[command(subcommand)]
+    Tls(commands::tls::Command),
     /// Measure retrieval and answers on a set of questions
     #[command(subcommand)]
     Eval(commands::eval::Command),
@@ -133,6 +138,7 @@ async fn run(command: Command, configuration: &Configuration) -> Outcome {
         Command::Audit(command) => commands::audit::run(command, configuration).await,
         Command::Backup(command) => commands::backup::run(command, configuration).await,
         Command::Restore(arguments) => commands::backup::restore(arguments, configuration).await,
+        Command::Tls(command) => commands::tls::run(command, configuration),
         Command::Eval(command) => commands::eval::run(command, configuration).await,
         Command::Bench(command) => commands::bench::run(command, configuration).await,
         Command::Demo(arguments) => commands::demo::run(arguments, configuration).await,

@@ -68,10 +68,15 @@ impl Site {
         OperationId::new(self.store.environment())
     }
 
-    pub(crate) fn signing_key(&self) -> Result<SigningKey, Failure> {
+    /// The folder with the keys, made if it is not there.
+    pub(crate) fn keys(&self) -> Result<PathBuf, Failure> {
         let keys = self.data.join("keys");
         private_directory(&keys)?;
-        Ok(SigningKey::load_or_create(&keys.join("audit.pem"), self.store.environment())?)
+        Ok(keys)
+    }
+
+    pub(crate) fn signing_key(&self) -> Result<SigningKey, Failure> {
+        Ok(SigningKey::load_or_create(&self.keys()?.join("audit.pem"), self.store.environment())?)
     }
 
     /// Where the next signing key lies until the log names it.

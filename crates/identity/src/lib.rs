@@ -4,14 +4,18 @@
 //! Knows nothing of HTTP: the web crate passes in what the client sent and sets the cookie.
 
 mod accounts;
+mod certificate;
 mod password;
 mod scope;
+mod setup;
 mod sign_in;
 mod tokens;
 
 pub use accounts::{NewUser, UserChange};
+pub use certificate::PresentedCertificate;
 pub use password::{MINIMUM_PASSWORD_CHARACTERS, PasswordCost, PasswordError, random_password};
 pub use scope::scope_of_evaluation;
+pub use setup::{EVERYBODY, FirstCollection, FirstPerson, FirstReaders, FirstSite};
 pub use sign_in::{Authenticated, Client, SignInError, SignedIn};
 pub use tokens::{IssuedToken, LONGEST_TOKEN_DAYS, NewToken, TokenBearer, TokenScope};
 

@@ -122,7 +122,7 @@ impl Act {
 }
 
 impl Act {
-    async fn insert_principal(&mut self, id: PrincipalId, kind: PrincipalKind) -> Result<()> {
+    pub(crate) async fn insert_principal(&mut self, id: PrincipalId, kind: PrincipalKind) -> Result<()> {
         sqlx::query("INSERT INTO principals (id, kind) VALUES (?, ?)")
             .bind(id.uuid())
             .bind(kind.as_str())

@@ -25,6 +25,7 @@ mod rows;
 mod scope;
 mod sessions;
 mod settings;
+mod setup;
 mod sources;
 mod store;
 mod tokens;

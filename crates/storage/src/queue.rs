@@ -445,11 +445,11 @@ impl Store {
         row.as_ref().map(|row| row.bytes("content")).transpose()
     }
 
-    /// How many jobs have not come to their end, of these collections or all: those in quarantine and paused as well.
+    /// How many jobs that `reader` may read of have not ended, of these collections or all: paused and held ones too.
     ///
     /// # Errors
     /// [`crate::StorageError`].
-    pub async fn unended_jobs(&self, collections: Option<&[CollectionId]>) -> Result<u64> {
+    pub async fn unended_jobs(&self, collections: Option<&[CollectionId]>, reader: &JobReader) -> Result<u64> {
         let mut sql = QueryBuilder::<Sqlite>::new(
             "SELECT count(*) FROM jobs WHERE state IN ('waiting', 'running', 'paused', 'held')",
         );
@@ -458,6 +458,7 @@ impl Store {
                 .push_bind(id_list(collections.iter().map(|id| id.uuid())))
                 .push("))");
         }
+        push_job_condition(sql.push(" AND "), reader);
         Ok(count(sql.build_query_scalar().fetch_one(&self.reader).await?))
     }
 

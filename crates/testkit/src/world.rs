@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use storage::Store;
 use tempfile::TempDir;
-use web::{App, Metrics, Openings, Site};
+use web::{App, LabelWords, Metrics, Names, Openings, Setup, Site, Words};
 
 /// Everybody's password.
 pub const PASSWORD: &str = "quiet herons at noon";
@@ -37,6 +37,27 @@ pub struct TestApp {
 impl TestApp {
     /// A fresh one, with the small models.
     pub async fn new() -> Self {
+        let world = Self::with_setup(Setup::done()).await;
+        let people = [
+            ("ada", Role::Staff),
+            ("ben", Role::Staff),
+            ("clara", Role::Curator),
+            ("dora", Role::Admin),
+            ("emil", Role::Auditor),
+        ];
+        for (name, role) in people {
+            world.user(name, role, Label::Internal).await;
+        }
+        world
+    }
+
+    /// One in which nobody has an account yet, and the code that its console printed.
+    pub async fn not_set_up() -> (Self, String) {
+        let (setup, code) = Setup::waiting(&Environment::system());
+        (Self::with_setup(setup).await, code)
+    }
+
+    async fn with_setup(setup: Setup) -> Self {
         let data = tempfile::tempdir().expect("a temporary directory");
         let shares = tempfile::tempdir().expect("a temporary directory");
         let environment = Environment::system();
@@ -80,8 +101,9 @@ impl TestApp {
             metrics: Metrics::new(environment.now()),
             exports: web::Exports::default(),
             signing_key: Arc::new(key),
+            setup,
             site: Arc::new(Site {
-                organisation: "Port Elsin".to_owned(),
+                names: Names::new(Words { organisation: "Port Elsin".to_owned(), labels: LabelWords::default() }),
                 secure_cookies: true,
                 data: data.path().to_owned(),
                 metrics_allow: Vec::new(),
@@ -90,18 +112,7 @@ impl TestApp {
                 watch_in: vec![shares.path().to_owned()],
             }),
         };
-        let world = Self { app, worker, data, shares };
-        let people = [
-            ("ada", Role::Staff),
-            ("ben", Role::Staff),
-            ("clara", Role::Curator),
-            ("dora", Role::Admin),
-            ("emil", Role::Auditor),
-        ];
-        for (name, role) in people {
-            world.user(name, role, Label::Internal).await;
-        }
-        world
+        Self { app, worker, data, shares }
     }
 
     /// Where it keeps everything.
@@ -222,7 +233,9 @@ impl TestApp {
         }
     }
 
-    fn operation(&self) -> OperationId {
+    /// A new operation, as the console begins one.
+    #[must_use]
+    pub fn operation(&self) -> OperationId {
         OperationId::new(self.app.store.environment())
     }
 

@@ -1,9 +1,11 @@
 //! What every handler may use.
 
 use crate::metrics::Metrics;
+use crate::names::Names;
 use crate::network::Network;
 use crate::openings::Openings;
 use crate::routes::Exports;
+use crate::setup::Setup;
 use answer::{Answering, Live};
 use audit::SigningKey;
 use identity::Identity;
@@ -47,6 +49,8 @@ pub struct App {
     pub exports: Exports,
     /// Signs the head of the audit log.
     pub signing_key: Arc<SigningKey>,
+    /// Whether the site waits for its first people.
+    pub setup: Setup,
     /// What the site configured.
     pub site: Arc<Site>,
 }
@@ -54,8 +58,8 @@ pub struct App {
 /// What a site configures of its pages.
 #[derive(Debug, Clone)]
 pub struct Site {
-    /// Name of the organisation.
-    pub organisation: String,
+    /// What the organisation and its labels are called.
+    pub names: Names,
     /// Whether cookies are sent over TLS only. Off only for an address on the loopback interface.
     pub secure_cookies: bool,
     /// The data directory, whose disk the health page watches.
@@ -68,4 +72,12 @@ pub struct Site {
     pub answers: bool,
     /// Folders in which the pages may have folders watched.
     pub watch_in: Vec<PathBuf>,
+}
+
+impl Site {
+    /// Name of the organisation, as of now.
+    #[must_use]
+    pub fn organisation(&self) -> String {
+        self.names.get().organisation.clone()
+    }
 }

@@ -3,6 +3,7 @@
 
 use crate::app::App;
 use crate::error::{Problem, WebError, retry_after};
+use crate::names;
 use crate::routes::{api, openai};
 use crate::session::theme_of;
 use crate::views::{Chrome, ErrorPage, Nav};
@@ -54,7 +55,7 @@ pub(crate) async fn guard(State(app): State<App>, mut request: Request, next: Ne
     let answer = if !for_openai && !for_program && foreign(request.method(), request.headers()) {
         WebError::Forged.into_response()
     } else {
-        next.run(request).await
+        names::with(app.site.names.get(), next.run(request)).await
     };
     let problem = answer.extensions().get::<Problem>().cloned();
     let mut response = match &problem {
@@ -133,7 +134,7 @@ fn render(
     let page = ErrorPage {
         chrome: Chrome {
             title: parts.status.canonical_reason().unwrap_or("Error").to_owned(),
-            organisation: app.site.organisation.clone(),
+            organisation: app.site.organisation(),
             active: Nav::None,
             person: None,
             csrf: String::new(),

@@ -136,7 +136,7 @@ impl Reader {
         let user = &self.who.principal.user;
         Chrome {
             title: title.to_owned(),
-            organisation: app.site.organisation.clone(),
+            organisation: app.site.organisation(),
             active,
             person: Some(Person { display_name: user.display_name.clone(), role: user.role }),
             csrf: self.who.session.csrf.clone(),
@@ -239,7 +239,7 @@ pub(crate) fn cookie(app: &App, name: &str, value: &str, max_age: Option<u32>) -
 
 /// What a page says after something was done. The address carries only the code, so that nobody can put words
 /// into our mouth with a link.
-const SAID: [(&str, FlashKind, &str); 24] = [
+const SAID: [(&str, FlashKind, &str); 25] = [
     ("saved", FlashKind::Done, "Saved."),
     ("created", FlashKind::Done, "Created."),
     ("deleted", FlashKind::Done, "Deleted. The next question no longer finds it."),
@@ -259,6 +259,7 @@ const SAID: [(&str, FlashKind, &str); 24] = [
     ("too-late", FlashKind::Notice, "Too late: the job is no longer in that state."),
     ("password", FlashKind::Done, "Your password was changed. Sign in with the new one."),
     ("token-revoked", FlashKind::Done, "The token is gone: the next request with it is refused."),
+    ("set-up", FlashKind::Done, "Everything is set up. The admin can sign in now."),
     ("signed-out", FlashKind::Done, "You are signed out."),
     ("folder-added", FlashKind::Done, "The folder is watched. The first look at it begins now."),
     ("folder-removed", FlashKind::Done, "The folder is no longer watched. Its documents stay."),

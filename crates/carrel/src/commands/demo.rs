@@ -116,8 +116,8 @@ pub(crate) async fn run(arguments: Arguments, configuration: &Configuration) -> 
     if arguments.load_only {
         return Ok(());
     }
-    super::serve::serve(&site, &configuration, &super::serve::Listen::Address, |address| {
-        println!("\nCarrel is at http://{address}\n");
+    super::serve::serve(&site, &configuration, false, |door| {
+        println!("\nCarrel is at {}\n", door.url());
         println!("  {:10} {:28} {:8} who", "name", "password", "role");
         for account in &accounts.account {
             let Account { name, password, role, display_name } = account;

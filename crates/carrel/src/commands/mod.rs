@@ -17,6 +17,7 @@ pub(crate) mod model;
 pub(crate) mod search;
 pub(crate) mod selftest;
 pub(crate) mod serve;
+pub(crate) mod tls;
 pub(crate) mod r#try;
 pub(crate) mod user;
 

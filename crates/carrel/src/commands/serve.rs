@@ -2,6 +2,7 @@
 
 use crate::Outcome;
 use crate::config::Configuration;
+use crate::door::Door;
 use crate::site::{Failure, Site};
 use crate::{sources, upkeep};
 use ::audit::{Action, Actor, Event};
@@ -10,10 +11,8 @@ use inference::Arithmetic;
 use ingest::Watcher;
 use serde_json::json;
 use std::net::SocketAddr;
-use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use web::{App, Metrics, Openings};
 
@@ -27,37 +26,15 @@ pub(crate) struct Arguments {
     on_stdin: bool,
 }
 
-/// Where connections come from.
-pub(crate) enum Listen {
-    /// The configured address.
-    Address,
-    /// A listening socket that the process was started with, as standard input: it needs no network of its own.
-    Stdin,
-}
-
-impl Listen {
-    async fn listener(&self, configuration: &Configuration) -> Result<TcpListener, Failure> {
-        match self {
-            Self::Address => TcpListener::bind(configuration.listen)
-                .await
-                .map_err(|error| format!("cannot listen on {}: {error}", configuration.listen).into()),
-            Self::Stdin => {
-                let listener = std::net::TcpListener::from(std::io::stdin().as_fd().try_clone_to_owned()?);
-                let unfit = |error| format!("standard input is no listening socket: {error}");
-                listener.set_nonblocking(true).and_then(|()| listener.local_addr()).map_err(unfit)?;
-                Ok(TcpListener::from_std(listener)?)
-            }
-        }
-    }
-}
-
 pub(crate) async fn run(arguments: Arguments, configuration: &Configuration) -> Outcome {
     let mut configuration = configuration.clone();
     configuration.listen = arguments.listen.unwrap_or(configuration.listen);
     let site = Site::open(&configuration).await?;
-    let listen = if arguments.on_stdin { Listen::Stdin } else { Listen::Address };
-    serve(&site, &configuration, &listen, |address| {
-        println!("Carrel is at http://{address}");
+    serve(&site, &configuration, arguments.on_stdin, |door| {
+        println!("Carrel is at {}", door.url());
+        if let Some(fingerprint) = door.fingerprint() {
+            println!("SHA-256 of its certificate: {fingerprint}");
+        }
         if let Some(warning) = Arithmetic::of_this_machine().warning() {
             println!("Note: {warning}");
         }
@@ -65,12 +42,13 @@ pub(crate) async fn run(arguments: Arguments, configuration: &Configuration) -> 
     .await
 }
 
-/// Serves until interrupted; `ready` is told the address once it answers.
+/// Serves until interrupted; `ready` is told where once it answers. With `on_stdin`, standard input is the listening
+/// socket: such a process needs no network of its own.
 pub(crate) async fn serve(
     site: &Site,
     configuration: &Configuration,
-    listen: &Listen,
-    ready: impl FnOnce(SocketAddr),
+    on_stdin: bool,
+    ready: impl FnOnce(&Door),
 ) -> Outcome {
     log_arithmetic(&Arithmetic::of_this_machine());
     let in_use = "another process works on this data directory; stop it first, or use another --data";
@@ -95,14 +73,21 @@ pub(crate) async fn serve(
     if let Some(reason) = failure {
         models.failed_at_start(&reason).await?;
     }
-    let listener = listen.listener(configuration).await?;
-    let address = listener.local_addr()?;
+    let door = Door::open(site, configuration, on_stdin).await?;
     record_start(site).await?;
     sources::watch_drop_folder(site).await?;
     let watcher = Watcher::new(site.stage()?);
     let pages = crate::reading::pages(site.content()?);
 
+    let (setup, code) = match site.identity.is_empty().await? {
+        true => {
+            let (setup, code) = web::Setup::waiting(site.store.environment());
+            (setup, Some(code))
+        }
+        false => (web::Setup::done(), None),
+    };
     let app = App {
+        setup,
         store: site.store.clone(),
         identity: site.identity.clone(),
         answering,
@@ -119,8 +104,8 @@ pub(crate) async fn serve(
         exports: web::Exports::default(),
         signing_key: Arc::new(site.signing_key()?),
         site: Arc::new(web::Site {
-            organisation: organisation(site, configuration).await?,
-            secure_cookies: configuration.secure_cookies(),
+            names: web::Names::new(words(site, configuration).await?),
+            secure_cookies: door.secure_cookies(),
             data: site.data.clone(),
             metrics_allow: configuration.metrics.allow.clone(),
             examples: examples(site).await?,
@@ -151,11 +136,12 @@ pub(crate) async fn serve(
     let sweep = tokio::spawn(sources::sweep(site.store.clone(), site.content()?, stop.clone()));
     let backups = tokio::spawn(crate::backups::run(site.clone(), configuration.backup.clone(), stop.clone()));
     let tidy = tokio::spawn(sources::tidy(pages, site.store.clone(), stop.clone()));
-    ready(address);
-    let service = web::router(app).into_make_service_with_connect_info::<SocketAddr>();
+    ready(&door);
+    if let Some(code) = code {
+        println!("Nobody has an account yet. Open {}/setup and give this code: {code}", door.url());
+    }
     // An open event stream would keep a graceful end waiting: after a moment the rest is cut.
-    let server = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
-    let server = tokio::spawn(async move { server.await });
+    let server = tokio::spawn(door.serve(web::router(app), stop.clone()));
     interrupted().await;
     tracing::info!("stopping");
     stop.cancel();
@@ -188,10 +174,16 @@ async fn record_start(site: &Site) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn organisation(site: &Site, configuration: &Configuration) -> Result<String, Failure> {
+/// What the site calls itself and its labels: as it was set up, or else as the configuration has it.
+async fn words(site: &Site, configuration: &Configuration) -> Result<web::Words, Failure> {
     let named = site.store.setting("organisation").await?;
     let named = named.and_then(|value| value.as_str().map(str::to_owned));
-    Ok(named.unwrap_or_else(|| configuration.organisation.clone()))
+    let labels = site.store.setting("labels").await?;
+    let labels = labels.map(serde_json::from_value).transpose()?.map(web::LabelWords);
+    Ok(web::Words {
+        organisation: named.unwrap_or_else(|| configuration.organisation.clone()),
+        labels: labels.unwrap_or_default(),
+    })
 }
 
 /// Questions that people who have asked nothing yet are offered.

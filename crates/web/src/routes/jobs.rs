@@ -60,7 +60,7 @@ pub(crate) async fn get(
         chrome: reader.chrome(&app, "Jobs", Nav::Jobs),
         jobs: rows.collect(),
         filter,
-        open: app.store.unended_jobs(collections.as_deref()).await?,
+        open: app.store.unended_jobs(collections.as_deref(), &allowed).await?,
         unembedded: batches.iter().map(|batch| batch.unembedded).sum(),
         batches,
     })

@@ -6,6 +6,7 @@ mod ask;
 mod audit;
 mod batch_report;
 mod batches;
+mod certificate;
 mod collection;
 mod collections_admin;
 mod compare;
@@ -21,6 +22,7 @@ pub(crate) mod narrowing;
 pub(crate) mod openai;
 mod people;
 mod search;
+mod setup;
 mod sign_in;
 mod stream;
 mod upload;
@@ -44,7 +46,9 @@ use tower_http::catch_panic::CatchPanicLayer;
 pub fn router(app: App) -> Router {
     Router::new()
         .route("/", get(home))
+        .route("/setup", get(setup::get).post(setup::post))
         .route("/sign-in", get(sign_in::get).post(sign_in::post))
+        .route("/sign-in/certificate", get(certificate::get).post(certificate::post))
         .route("/sign-out", post(sign_in::sign_out))
         .route("/ask", get(ask::get).post(ask::post))
         .route("/conversations/{id}", get(ask::conversation))
@@ -120,6 +124,7 @@ pub fn router(app: App) -> Router {
         .route("/static/{name}", get(assets::get))
         .fallback(|| async { WebError::NotFound })
         .method_not_allowed_fallback(|| async { WebError::NotFound })
+        .layer(from_fn_with_state(app.clone(), crate::setup::lead))
         .layer(CatchPanicLayer::custom(|panic: Box<dyn Any + Send>| {
             let what = panic.downcast_ref::<&str>().copied().map(str::to_owned);
             let what = what.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();

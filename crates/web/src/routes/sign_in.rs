@@ -37,6 +37,7 @@ pub(crate) async fn get(
     request: Request,
 ) -> Result<Response, WebError> {
     let mut form = form(&app, &jar, String::new(), local(&wanted.next).to_owned(), None);
+    form.certificate = request.extensions().get::<identity::PresentedCertificate>().is_some();
     form.chrome.flash = request.uri().query().and_then(flash);
     shown(&app, &form, StatusCode::OK)
 }
@@ -86,7 +87,7 @@ fn form(app: &App, jar: &CookieJar, name: String, next: String, error: Option<St
     let token: String = app.store.environment().random_bytes::<16>().iter().map(|byte| format!("{byte:02x}")).collect();
     let chrome = Chrome {
         title: "Sign in".to_owned(),
-        organisation: app.site.organisation.clone(),
+        organisation: app.site.organisation(),
         active: Nav::None,
         person: None,
         csrf: token,
@@ -95,7 +96,7 @@ fn form(app: &App, jar: &CookieJar, name: String, next: String, error: Option<St
         theme: theme_of(jar),
         asking: app.site.answers,
     };
-    SignInPage { chrome, name, error, next }
+    SignInPage { chrome, name, error, next, certificate: false }
 }
 
 fn shown(app: &App, form: &SignInPage, status: StatusCode) -> Result<Response, WebError> {
@@ -104,7 +105,7 @@ fn shown(app: &App, form: &SignInPage, status: StatusCode) -> Result<Response, W
 }
 
 /// Only a path of ours: a link must not lead elsewhere after sign-in.
-fn local(next: &str) -> &str {
+pub(crate) fn local(next: &str) -> &str {
     let ours = next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\n', '\r']);
     if ours { next } else { "/" }
 }

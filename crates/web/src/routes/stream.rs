@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::error::WebError;
+use crate::names;
 use crate::session::{Posted, Reader};
 use crate::show::{moment, seconds};
 use crate::views::{AnswerPartial, AnswerState, AnswerView, Mark, Place, SentenceView, SourceView, SourcesPartial, Support};
@@ -132,8 +133,10 @@ impl Follower {
         let scope = self.reader.scope(&self.app).await?;
         let answer = answer_view(&self.app, &record, &scope).await?;
         let html = match name {
-            "sources" => SourcesPartial { answer: &answer }.render()?,
-            _ => AnswerPartial { answer: &answer, csrf: &self.csrf }.render()?,
+            "sources" => names::rendering(self.app.site.names.get(), || SourcesPartial { answer: &answer }.render())?,
+            _ => names::rendering(self.app.site.names.get(), || {
+                AnswerPartial { answer: &answer, csrf: &self.csrf }.render()
+            })?,
         };
         Ok(sse::Event::default().event(name).data(html))
     }

@@ -15,6 +15,24 @@ pub struct SignInPage {
     pub error: Option<String>,
     /// Where to go afterwards; empty means the first page.
     pub next: String,
+    /// Whether the browser showed a certificate that may be signed in with.
+    pub certificate: bool,
+}
+
+/// Signing in with a certificate that the browser showed.
+#[derive(Debug, Clone, Template)]
+#[template(path = "sign_in_certificate.html")]
+pub struct CertificatePage {
+    /// The frame; nobody is signed in.
+    pub chrome: Chrome,
+    /// The sign-in name that the certificate stands for.
+    pub name: Option<String>,
+    /// Its subject.
+    pub subject: String,
+    /// Where to go afterwards.
+    pub next: String,
+    /// Why the person was not signed in.
+    pub error: Option<String>,
 }
 
 /// Something could not be shown or done.
@@ -84,12 +102,31 @@ mod samples {
                 name: String::new(),
                 error: None,
                 next: "/conversations/0195a1aaaa".to_owned(),
+                certificate: false,
             }
         }
 
         pub(crate) fn sample_refused() -> Self {
             let error = Some("Name and password do not match. Passwords are case-sensitive.".to_owned());
-            Self { name: "ada".to_owned(), error, ..Self::sample() }
+            Self { name: "ada".to_owned(), error, certificate: true, ..Self::sample() }
+        }
+    }
+
+    impl CertificatePage {
+        pub(crate) fn sample() -> Self {
+            let chrome = Chrome::sample("Sign in with a certificate", Nav::None, Role::Staff);
+            Self {
+                chrome: Chrome { person: None, banner: None, ..chrome },
+                name: Some("ada.moreau".to_owned()),
+                subject: "CN=Ada Moreau, OU=Crane operations, O=Port Elsin".to_owned(),
+                next: "/ask".to_owned(),
+                error: None,
+            }
+        }
+
+        pub(crate) fn sample_refused() -> Self {
+            let error = Some("There is no account for this certificate.".to_owned());
+            Self { name: None, error, ..Self::sample() }
         }
     }
 

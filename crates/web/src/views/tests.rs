@@ -12,6 +12,10 @@ fn pages() -> Vec<(&'static str, String)> {
     let rendered: Vec<(&'static str, askama::Result<String>)> = vec![
         ("sign_in", SignInPage::sample().render()),
         ("sign_in_refused", SignInPage::sample_refused().render()),
+        ("setup", SetupPage::sample().render()),
+        ("setup_refused", SetupPage::sample_refused().render()),
+        ("sign_in_certificate", CertificatePage::sample().render()),
+        ("sign_in_certificate_refused", CertificatePage::sample_refused().render()),
         ("ask", AskPage::sample().render()),
         ("ask_first_visit", AskPage::sample_first_visit().render()),
         ("ask_without_collections", AskPage::sample_without_collections().render()),
