@@ -11,6 +11,7 @@ mod browser;
 mod cli;
 mod documents;
 mod filters;
+mod injection;
 mod killed;
 mod metrics;
 mod models;

@@ -40,6 +40,16 @@ pub(crate) struct Configuration {
     pub(crate) metrics: MetricsReaders,
     /// Watched folders.
     pub(crate) sources: Sources,
+    /// Searching.
+    pub(crate) search: Search,
+}
+
+/// How documents are searched.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Search {
+    /// File of expressions that mean the same (docs/configuration.md); `None`: there is none.
+    pub(crate) glossary: Option<PathBuf>,
 }
 
 /// Which cross-encoder puts passages into order before the prompt.
@@ -222,6 +232,7 @@ impl Default for Configuration {
             models: ModelPlaces::default(),
             metrics: MetricsReaders::default(),
             sources: Sources::default(),
+            search: Search::default(),
         }
     }
 }
@@ -294,7 +305,8 @@ impl Configuration {
 
     /// How answers are made, or what is wrong with a file that the configuration names.
     pub(crate) fn settings(&self) -> Result<Settings, CalibrationError> {
-        let AnswerLimits { passages, passage_tokens, answer_tokens, least_confidence, reuse_passages, .. } = self.answer;
+        let AnswerLimits { passages, passage_tokens, answer_tokens, least_confidence, reuse_passages, .. } =
+            self.answer;
         let calibration = match &self.answer.calibration {
             Some(file) => Calibration::read(file)?,
             None => Calibration::built_in(),

@@ -5,6 +5,7 @@
 
 mod commands;
 mod config;
+mod glossary;
 mod lock;
 mod progress;
 mod reading;

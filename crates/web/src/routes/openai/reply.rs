@@ -122,9 +122,7 @@ impl Reply {
 fn sentence(sentence: &Sentence) -> Value {
     let mut told = json!({ "text": sentence.text, "citations": sentence.citations, "support": sentence.support });
     if !sentence.unfounded.is_empty() {
-        let part = |part: &Unfounded| {
-            json!({ "text": sentence.text.get(part.start..part.end), "kind": part.kind, "in_question": part.asked })
-        };
+        let part = |part: &Unfounded| json!({ "text": sentence.text.get(part.start..part.end), "kind": part.kind, "in_question": part.asked });
         told["unfounded"] = sentence.unfounded.iter().map(part).collect();
     }
     told
