@@ -14,6 +14,7 @@ mod documents;
 mod every_route;
 mod facets;
 mod filters;
+mod injection;
 mod killed;
 mod metrics;
 mod models;

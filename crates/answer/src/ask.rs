@@ -223,7 +223,8 @@ impl Answering {
         }
         answer.judgement.features.clone_from(&found.features);
         let messages = prompt::messages(&question.text, &found.sources, &question.wishes);
-        if question.wishes.tools.is_empty() && self.refuses_before(question, named, &messages, &mut answer, stop, report).await
+        if question.wishes.tools.is_empty()
+            && self.refuses_before(question, named, &messages, &mut answer, stop, report).await
         {
             answer.timings.total = begin.elapsed();
             return Ok(answer);
@@ -356,10 +357,15 @@ impl Answering {
         let answers = self.store.answers(question.conversation).await?;
         let before = answers.into_iter().take_while(|answer| answer.id != question.id);
         let told = question.wishes.messages.iter().filter(|message| message.role == MessageRole::User);
-        let told: Vec<Turn> = told.map(|message| Turn { question: message.content.clone() }).collect();
+        let told: Vec<Turn> =
+            told.map(|message| Turn { question: message.content.clone(), answer: String::new() }).collect();
         // The last of them is the question itself.
         let told = told.into_iter().rev().skip(1).collect::<Vec<_>>().into_iter().rev();
-        Ok(before.map(|answer| Turn { question: answer.question }).chain(told).collect())
+        let turn = |answer: storage::AnswerRecord| {
+            let said = if answer.state == AnswerState::Finished { answer.text } else { String::new() };
+            Turn { question: answer.question, answer: said }
+        };
+        Ok(before.map(turn).chain(told).collect())
     }
 }
 

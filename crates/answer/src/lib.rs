@@ -9,6 +9,7 @@ mod calls;
 mod cite;
 mod compare;
 mod generate;
+mod glossary;
 mod judge;
 mod live;
 mod pack;
@@ -25,7 +26,10 @@ mod wishes;
 pub use ask::{AskError, Event, Question, Status};
 pub use cite::{FactKind, Sentence, Support, Unfounded};
 pub use compare::Comparison;
-pub use judge::{AFTER, BEFORE, Calibration, CalibrationError, Features, Judgement, Logistic, Observation, Probe, Stages, fit};
+pub use glossary::{Glossary, GlossaryError};
+pub use judge::{
+    AFTER, BEFORE, Calibration, CalibrationError, Features, Judgement, Logistic, Observation, Probe, Stages, fit,
+};
 pub use live::{Live, Subscription};
 pub use models::NamedGenerator;
 pub use pack::Source;
@@ -61,6 +65,8 @@ pub struct Settings {
     pub calibration: Calibration,
     /// Whether the model is asked first if the passages answer at all: a few tokens more before the first word.
     pub probe: Probe,
+    /// What the site calls by several names.
+    pub glossary: Glossary,
     /// Whether the model reads a passage once for all prompts that quote it: less is computed before the first word, and
     /// passages don't see each other (docs/adr/0008).
     pub reuse_passages: bool,
@@ -76,6 +82,7 @@ impl Default for Settings {
             least_confidence: judge::LEAST_CONFIDENCE,
             calibration: Calibration::built_in(),
             probe: Probe::Calibrated,
+            glossary: Glossary::default(),
             reuse_passages: false,
         }
     }

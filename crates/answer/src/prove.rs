@@ -11,12 +11,7 @@ impl Answering {
     ///
     /// # Errors
     /// A failing embedder or database.
-    pub(crate) async fn prove(
-        &self,
-        question: &str,
-        text: &str,
-        sources: &[Source],
-    ) -> Result<Vec<Checked>, AskError> {
+    pub(crate) async fn prove(&self, question: &str, text: &str, sources: &[Source]) -> Result<Vec<Checked>, AskError> {
         let ids: Vec<_> = sources.iter().map(|source| source.passage.id).collect();
         let mut vectors = self.store.vectors(&ids).await?;
         let vectors: Vec<Option<Vec<f32>>> = ids.iter().map(|id| vectors.remove(id)).collect();

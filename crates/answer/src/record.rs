@@ -3,7 +3,7 @@
 use crate::ask::{AskError, Question};
 use crate::cite::Sentence;
 use crate::generate::SAMPLING;
-use crate::judge::Judgement;
+use crate::judge::{Judgement, declines};
 use crate::pack::Source;
 use crate::{Answering, Settings, Wishes};
 use audit::{Action, Actor, Event, Outcome};
@@ -69,6 +69,13 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// Whether something was written and taken back: not that the documents say nothing, but that they say something else.
+    #[must_use]
+    pub fn taken_back(&self) -> bool {
+        let first = self.sentences.first();
+        self.state == AnswerState::Refused && first.is_some_and(|sentence| !declines(&sentence.text))
+    }
+
     pub(crate) fn empty(question: &Question, state: AnswerState) -> Self {
         Self {
             id: question.id,
@@ -354,6 +361,7 @@ fn timings(answer: &Answer) -> Value {
         "confidence": answer.confidence,
         "answerable_before": answer.judgement.before,
         "answerable": answer.judgement.after,
+        "taken_back": answer.taken_back(),
         "prompt_tokens": answer.usage.as_ref().map(|usage| usage.prompt_tokens),
         "reused_tokens": answer.usage.as_ref().map(|usage| usage.reused_tokens),
         "new_tokens": answer.usage.as_ref().map(|usage| usage.new_tokens),

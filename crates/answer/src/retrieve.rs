@@ -68,13 +68,14 @@ impl Answering {
         }
         let (index, embedder) = (Arc::clone(&self.index), Arc::clone(&self.embedder));
         let (query, within) = (text.to_owned(), scope.clone());
+        let words = self.settings.glossary.expand(text);
         let hits = tokio::task::spawn_blocking(move || -> Result<Vec<Hit>, AskError> {
             let vector = match mode {
                 Mode::Lexical => None,
                 Mode::Dense | Mode::Hybrid => embedder.embed_queries(&[&query])?.pop(),
             };
             let (vector, documents) = (vector.as_deref(), documents.as_ref());
-            let query = Query { text: &query, vector, mode, within: documents, limit };
+            let query = Query { text: &words, vector, mode, within: documents, limit };
             Ok(index.search(&query, &within)?)
         })
         .await

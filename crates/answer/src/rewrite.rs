@@ -1,47 +1,156 @@
 //! Rewrite: a follow-up question becomes one that can be searched on its own.
+//!
+//! In two steps, each of them plain: does the question lean on what was said before? Only then it is lent words, what
+//! the last turns were about. No model is asked: the words are for the search, the prompt keeps the question as it is.
+
+use crate::cite::names;
 
 /// An earlier question of the conversation with its answer's text.
 #[derive(Debug, Clone)]
 pub(crate) struct Turn {
     pub(crate) question: String,
+    /// Empty if there was none, or if it was refused.
+    pub(crate) answer: String,
 }
 
-/// A question that leans on what was said before names little itself: it is short, or points back with a word like
-/// "it" or "that". Then the question before lends its words.
+/// Words lent at most.
+const LENT: usize = 12;
+
+/// The question, behind what the earlier ones were about if it leans on them.
 pub(crate) fn standalone(question: &str, history: &[Turn]) -> String {
-    let Some(before) = history.last() else { return question.to_owned() };
-    let words: Vec<String> = question
-        .split_whitespace()
-        .map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase())
-        .filter(|word| !word.is_empty())
-        .collect();
-    const POINTING: [&str; 26] = [
-        "it", "its", "they", "them", "their", "that", "this", "those", "these", "he", "she", "there", "then", "same",
-        "also", "too", "and", "es", "sie", "das", "diese", "dieser", "dieses", "dort", "auch", "und",
-    ];
-    let opens_as_addition = words.first().is_some_and(|word| matches!(word.as_str(), "and" | "und" | "what" | "was"));
-    let points_back = words.iter().any(|word| POINTING.contains(&word.as_str()));
-    if (points_back && words.len() <= 10) || (opens_as_addition && words.len() <= 4) || words.len() <= 2 {
-        format!("{} {question}", before.question)
-    } else {
-        question.to_owned()
+    let own = words(question);
+    let Some(last) = history.last().filter(|_| leans(question)) else { return question.to_owned() };
+    let mut lent = subject(history);
+    // "Who is she?" asks about somebody whom the answer named.
+    if own.iter().any(|word| PERSONS.contains(&word.as_str())) {
+        lent.extend(names(&last.answer));
+    }
+    let mut kept: Vec<String> = Vec::new();
+    for word in lent {
+        let known = |other: &String| other.eq_ignore_ascii_case(&word);
+        if !kept.iter().any(known) && !own.iter().any(known) {
+            kept.push(word);
+        }
+    }
+    kept.truncate(LENT);
+    match kept.is_empty() {
+        true => question.to_owned(),
+        false => format!("{} {question}", kept.join(" ")),
     }
 }
+
+/// What a conversation is about: the words of its last question, and of the one before as long as that leans back too.
+fn subject(history: &[Turn]) -> Vec<String> {
+    let Some((last, before)) = history.split_last() else { return Vec::new() };
+    let mut found = if leans(&last.question) { subject(before) } else { Vec::new() };
+    let kept = |word: &&str| {
+        let folded = word.to_lowercase();
+        !EMPTY.contains(&folded.as_str()) && !POINTING.contains(&folded.as_str())
+    };
+    found.extend(split(&last.question).filter(kept).map(str::to_owned));
+    found
+}
+
+/// Whether a question cannot be understood alone: a short one that points back, one that begins as an addition, or one
+/// that names hardly anything.
+fn leans(question: &str) -> bool {
+    let words = words(question);
+    let is_in = |list: &[&str], word: &String| list.contains(&word.as_str());
+    let opens_as_addition =
+        words.first().is_some_and(|word| is_in(&["and", "und", "or", "oder", "also", "auch"], word));
+    let what_about = matches!(words.first().zip(words.get(1)), Some((a, b)) if a == "what" && b == "about" || a == "was" && b == "ist" && words.get(2).is_some_and(|c| c == "mit"));
+    let points_back = words.iter().any(|word| is_in(&POINTING, word));
+    let says = words.iter().filter(|word| !is_in(&EMPTY, word) && !is_in(&POINTING, word)).count();
+    (points_back && words.len() <= 10)
+        || (opens_as_addition && words.len() <= 12)
+        || what_about
+        || says <= 1 && words.len() <= 3
+}
+
+fn split(text: &str) -> impl Iterator<Item = &str> {
+    text.split_whitespace()
+        .map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()))
+        .filter(|word| !word.is_empty())
+}
+
+fn words(text: &str) -> Vec<String> {
+    split(text).map(str::to_lowercase).collect()
+}
+
+/// Words that stand for something said before.
+const POINTING: [&str; 27] = [
+    "it", "its", "they", "them", "their", "that", "those", "these", "he", "she", "him", "her", "his", "there", "then",
+    "same", "too", "es", "sie", "er", "diese", "dieser", "dieses", "dort", "dafür", "davon", "dann",
+];
+
+/// Those of them that stand for people.
+const PERSONS: [&str; 7] = ["he", "she", "him", "her", "his", "sie", "er"];
+
+/// Words that say nothing of what a question is about.
+const EMPTY: [&str; 70] = [
+    "a", "an", "the", "and", "or", "also", "of", "to", "in", "on", "at", "for", "from", "by", "with", "is", "are",
+    "was", "were", "be", "do", "does", "did", "can", "may", "must", "should", "have", "has", "i", "my", "me", "we",
+    "our", "you", "your", "what", "who", "whom", "when", "where", "why", "which", "how", "about", "much", "many", "if",
+    "get", "der", "die", "das", "und", "oder", "ist", "sind", "ich", "wir", "was", "wer", "wann", "wo", "wie",
+    "welche", "viel", "viele", "muss", "darf", "kann", "mit",
+];
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn turn(question: &str, answer: &str) -> Turn {
+        Turn { question: question.to_owned(), answer: answer.to_owned() }
+    }
+
     #[test]
-    fn only_a_question_that_points_back_borrows_words() {
-        let history = [Turn { question: "How long is the notice period?".to_owned() }];
-        assert_eq!(
-            standalone("And in the first year?", &history),
-            "How long is the notice period? And in the first year?"
-        );
-        assert_eq!(standalone("Who approves it?", &history), "How long is the notice period? Who approves it?");
-        let own = "Which password rules apply to administrator accounts?";
-        assert_eq!(standalone(own, &history), own);
+    fn only_a_question_that_leans_back_is_lent_words() {
+        let history = [turn("How long is the notice period?", "")];
+        for (question, rewritten) in [
+            ("And in the first year?", "long notice period And in the first year?"),
+            ("Who approves it?", "long notice period Who approves it?"),
+            ("What about trainees?", "long notice period What about trainees?"),
+            ("Why?", "long notice period Why?"),
+            ("Is the notice period the same there?", "long Is the notice period the same there?"),
+        ] {
+            assert_eq!(standalone(question, &history), rewritten);
+        }
+        for own in [
+            "Which password rules apply to administrator accounts?",
+            "What is the annual leave?",
+            "How high is the tide?",
+        ] {
+            assert_eq!(standalone(own, &history), own);
+        }
         assert_eq!(standalone("Who approves it?", &[]), "Who approves it?");
+    }
+
+    #[test]
+    fn a_chain_of_follow_ups_keeps_its_subject() {
+        let history = [turn("How much leave does roster K receive?", ""), turn("And in the first year?", "")];
+        assert_eq!(standalone("Who approves it?", &history), "leave roster K receive first year Who approves it?");
+        let changed = [turn("How much leave is there?", ""), turn("Where is the canteen?", "")];
+        assert_eq!(standalone("When does it open?", &changed), "canteen When does it open?");
+    }
+
+    #[test]
+    fn people_of_the_answer_are_meant_by_she() {
+        let history = [turn("Which head owns the safety rules?", "The owner is Ruth Adeyemi.")];
+        assert_eq!(
+            standalone("How can I reach her?", &history),
+            "head owns safety rules Ruth Adeyemi How can I reach her?"
+        );
+    }
+
+    #[test]
+    fn german_follow_ups_lean_too() {
+        let history = [turn("Wie hoch ist die Pauschale von Tiedeholm?", "")];
+        assert_eq!(standalone("Und ab wann?", &history), "hoch Pauschale von Tiedeholm Und ab wann?");
+    }
+
+    #[test]
+    fn what_is_lent_has_an_end() {
+        let history = [turn(&(0..50).map(|at| format!("word{at} ")).collect::<String>(), "")];
+        assert_eq!(standalone("Who approves it?", &history).split_whitespace().count(), LENT + 3);
     }
 }

@@ -50,6 +50,8 @@ pub(crate) struct Configuration {
     pub(crate) audit: AuditLog,
     /// Encryption of what the server says and hears.
     pub(crate) tls: crate::tls::Tls,
+    /// Searching.
+    pub(crate) search: Search,
 }
 
 /// Where backups go and when.
@@ -68,6 +70,14 @@ impl Default for Backups {
     fn default() -> Self {
         Self { to: None, every_hours: 24, keep: 14 }
     }
+}
+
+/// How documents are searched.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Search {
+    /// File of expressions that mean the same (docs/configuration.md); `None`: there is none.
+    pub(crate) glossary: Option<PathBuf>,
 }
 
 /// Which cross-encoder puts passages into order before the prompt.
@@ -255,6 +265,7 @@ impl Default for Configuration {
             backup: Backups::default(),
             audit: AuditLog::default(),
             tls: crate::tls::Tls::default(),
+            search: Search::default(),
         }
     }
 }
@@ -327,7 +338,8 @@ impl Configuration {
 
     /// How answers are made, or what is wrong with a file that the configuration names.
     pub(crate) fn settings(&self) -> Result<Settings, CalibrationError> {
-        let AnswerLimits { passages, passage_tokens, answer_tokens, least_confidence, reuse_passages, .. } = self.answer;
+        let AnswerLimits { passages, passage_tokens, answer_tokens, least_confidence, reuse_passages, .. } =
+            self.answer;
         let calibration = match &self.answer.calibration {
             Some(file) => Calibration::read(file)?,
             None => Calibration::built_in(),

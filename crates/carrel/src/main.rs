@@ -7,6 +7,7 @@ mod backups;
 mod commands;
 mod config;
 mod door;
+mod glossary;
 mod lock;
 mod progress;
 mod reading;

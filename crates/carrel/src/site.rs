@@ -241,6 +241,12 @@ impl Site {
         }
     }
 
+    /// How answers are made, with the files that the configuration names.
+    fn answer_settings(&self) -> Result<answer::Settings, Failure> {
+        let glossary = self.configuration.search.glossary.as_deref().map(crate::glossary::read).transpose()?;
+        Ok(answer::Settings { glossary: glossary.unwrap_or_default(), ..self.configuration.settings()? })
+    }
+
     pub(crate) async fn answering(
         &self,
         retrieval: &Retrieval,
@@ -251,7 +257,7 @@ impl Site {
             Arc::clone(&retrieval.index),
             Arc::clone(&retrieval.embedder),
             generator,
-            self.configuration.settings()?,
+            self.answer_settings()?,
         );
         Ok(match self.reranker().await? {
             Some(reranker) => answering.with_reranker(reranker, self.configuration.rerank.candidates),

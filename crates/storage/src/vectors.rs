@@ -22,8 +22,6 @@ impl Store {
             let (numbers, _) = bytes.as_chunks();
             numbers.iter().map(|number| f32::from_le_bytes(*number)).collect()
         };
-        rows.iter()
-            .map(|row| Ok((row.id("passage")?, vector(row.plain::<&[u8]>("vector")?))))
-            .collect()
+        rows.iter().map(|row| Ok((row.id("passage")?, vector(row.plain::<&[u8]>("vector")?)))).collect()
     }
 }

@@ -31,7 +31,10 @@ pub(crate) struct Fact {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Value {
     /// What the digits may mean, without separators, and in what.
-    Number { readings: Vec<String>, unit: Option<&'static str> },
+    Number {
+        readings: Vec<String>,
+        unit: Option<&'static str>,
+    },
     /// `8:30`
     Time(String),
     Date(Date),
@@ -75,6 +78,14 @@ pub(crate) fn facts(text: &str) -> Vec<Fact> {
         at += used;
     }
     found
+}
+
+/// The words of the names and codes in `text`.
+pub(crate) fn names(text: &str) -> Vec<String> {
+    let named = facts(text).into_iter().filter(|fact| fact.kind() == FactKind::Name);
+    named
+        .flat_map(|fact| text[fact.start..fact.end].split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+        .collect()
 }
 
 /// A date, a time or a number that begins at a token, and how many tokens it takes.
@@ -190,7 +201,9 @@ impl Stock {
                         stock.numbers.entry(reading).or_default().insert(unit);
                     }
                 }
-                Value::Time(time) => drop(stock.times.insert(time)),
+                Value::Time(time) => {
+                    stock.times.insert(time);
+                }
                 Value::Date(date) => {
                     // "By the 31st", "in 2026": parts of a date may be told alone.
                     for part in [Some(date.day), date.year].into_iter().flatten() {
@@ -247,7 +260,10 @@ mod tests {
         for other in ["24 months", "25 days", "1501 euros", "1.67 euros", "three hours"] {
             assert_eq!(missing(&format!("It is {other}."), passage).len(), 1, "{other}");
         }
-        assert!(missing("It is 24 days.", "| First year | 24 | 2.0 |").is_empty(), "a table may have its unit elsewhere");
+        assert!(
+            missing("It is 24 days.", "| First year | 24 | 2.0 |").is_empty(),
+            "a table may have its unit elsewhere"
+        );
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod sentences;
 mod words;
 
 pub use facts::FactKind;
-pub(crate) use facts::{Fact, facts};
+pub(crate) use facts::{Fact, facts, names};
 
 use crate::pack::Source;
 use evidence::Evidence;
@@ -120,10 +120,14 @@ pub(crate) fn cite(text: &str, ground: &Ground<'_>) -> Result<Vec<Checked>, Mode
     let passages: Vec<Evidence<'_>> =
         ground.passages.iter().map(|passage| Evidence::of_passage(ground.index, passage)).collect();
     let question = Stock::of(ground.question);
-    Ok(raw.into_iter().enumerate().map(|(at, raw)| {
-        let vector = vectors.get(at).map(Vec::as_slice);
-        tie(ground.index, raw, vector, &passages, &question)
-    }).collect())
+    Ok(raw
+        .into_iter()
+        .enumerate()
+        .map(|(at, raw)| {
+            let vector = vectors.get(at).map(Vec::as_slice);
+            tie(ground.index, raw, vector, &passages, &question)
+        })
+        .collect())
 }
 
 /// One vector a sentence, in one batch; none if there is nothing to compare them with.

@@ -150,9 +150,7 @@ pub(super) fn unit(word: &str) -> Option<&'static str> {
 pub(super) fn time(text: &str) -> Option<String> {
     let mut parts = text.split(':');
     let (hour, minute) = (parts.next()?, parts.next()?);
-    let number = |part: &str, below: u32| {
-        part.parse::<u32>().ok().filter(|number| *number < below && part.len() <= 2)
-    };
+    let number = |part: &str, below: u32| part.parse::<u32>().ok().filter(|number| *number < below && part.len() <= 2);
     let (hour, minute) = (number(hour, 25)?, number(minute, 60)?);
     parts.next().is_none_or(|second| number(second, 60).is_some()).then(|| format!("{hour}:{minute:02}"))
 }

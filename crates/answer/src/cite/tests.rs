@@ -10,7 +10,8 @@ fn checked(question: &str, answer: &str) -> Vec<Sentence> {
     let folder = tempfile::tempdir().unwrap();
     let index = Index::open(folder.path(), 1).unwrap();
     let passages = [LEAVE, CRANES].into_iter().zip(1..);
-    let passages = passages.map(|(text, rank)| Passage { rank, text: text.to_owned(), language: Some("en"), vector: None });
+    let passages =
+        passages.map(|(text, rank)| Passage { rank, text: text.to_owned(), language: Some("en"), vector: None });
     let ground = Ground { index: &index, embedder: None, question, passages: passages.collect() };
     cite(answer, &ground).unwrap().into_iter().map(|checked| checked.sentence).collect()
 }

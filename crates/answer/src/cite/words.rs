@@ -60,17 +60,18 @@ pub(super) fn has_code_shape(word: &str) -> bool {
     let capitals = word.chars().filter(|c| c.is_uppercase()).count();
     let digits = word.chars().any(|c| c.is_ascii_digit());
     let letters = word.starts_with(char::is_alphabetic);
-    letters && (capitals >= 2 && !word.chars().any(char::is_lowercase) || capitals >= 1 && digits)
+    letters
+        && (capitals >= 2 && !word.chars().any(char::is_lowercase) || capitals >= 1 && digits)
         && super::quantities::unit(word).is_none()
 }
 
 /// Words that are capitalised for where they stand, not for what they are.
 pub(super) fn is_function_word(word: &str) -> bool {
     const WORDS: [&str; 61] = [
-        "i", "the", "a", "an", "it", "its", "if", "you", "your", "yes", "no", "not", "in", "on", "at", "by", "of", "for",
-        "to", "from", "this", "that", "these", "those", "there", "they", "their", "he", "she", "we", "our", "and", "or",
-        "but", "when", "after", "before", "sie", "ihr", "ihre", "ihnen", "er", "es", "der", "die", "das", "den", "dem",
-        "ein", "eine", "im", "am", "ja", "nein", "und", "oder", "nach", "vor", "bei", "wenn", "passage",
+        "i", "the", "a", "an", "it", "its", "if", "you", "your", "yes", "no", "not", "in", "on", "at", "by", "of",
+        "for", "to", "from", "this", "that", "these", "those", "there", "they", "their", "he", "she", "we", "our",
+        "and", "or", "but", "when", "after", "before", "sie", "ihr", "ihre", "ihnen", "er", "es", "der", "die", "das",
+        "den", "dem", "ein", "eine", "im", "am", "ja", "nein", "und", "oder", "nach", "vor", "bei", "wenn", "passage",
     ];
     WORDS.contains(&word.to_lowercase().as_str())
 }
@@ -78,8 +79,8 @@ pub(super) fn is_function_word(word: &str) -> bool {
 /// Whether the words are German, where every noun has a capital.
 pub(super) fn is_german(tokens: &[Token<'_>]) -> bool {
     const WORDS: [&str; 24] = [
-        "der", "die", "das", "den", "dem", "des", "und", "ist", "sind", "ein", "eine", "einer", "nicht", "mit", "für", "auf",
-        "von", "zu", "wird", "werden", "nach", "bei", "im", "es",
+        "der", "die", "das", "den", "dem", "des", "und", "ist", "sind", "ein", "eine", "einer", "nicht", "mit", "für",
+        "auf", "von", "zu", "wird", "werden", "nach", "bei", "im", "es",
     ];
     let count = tokens.iter().filter(|token| WORDS.contains(&token.text.to_lowercase().as_str())).count();
     count >= 2 || (count == 1 && tokens.len() <= 6)

@@ -92,7 +92,8 @@ impl Calibration {
 
     /// What these features of this model's answer are weighed by.
     pub(crate) fn stages(&self, model_sha256: &str, features: &Features) -> Option<&Stages> {
-        let probed = self.probed.as_ref().filter(|_| self.model_sha256 == model_sha256 && features.contains_key("probe"));
+        let probed =
+            self.probed.as_ref().filter(|_| self.model_sha256 == model_sha256 && features.contains_key("probe"));
         probed.or(self.plain.as_ref())
     }
 }

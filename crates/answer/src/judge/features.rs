@@ -15,9 +15,8 @@ use unicode_segmentation::UnicodeSegmentation;
 pub type Features = BTreeMap<String, f32>;
 
 /// Those that are known before anything is written; `probe` only where the model was asked.
-pub const BEFORE: [&str; 9] = [
-    "confidence", "cosine", "gap", "coverage", "single_coverage", "unknown_words", "focus", "met", "probe",
-];
+pub const BEFORE: [&str; 9] =
+    ["confidence", "cosine", "gap", "coverage", "single_coverage", "unknown_words", "focus", "met", "probe"];
 /// Those that are known afterwards.
 pub const AFTER: [&str; 7] =
     ["support", "supported", "unfounded_figures", "unfounded_names", "declines", "answer_met", "likelihood"];
@@ -55,7 +54,9 @@ impl Wanted {
     fn share(&self, has: impl Fn(&String) -> bool) -> f32 {
         match self.weights.is_empty() {
             true => 1.0,
-            false => self.weights.iter().filter(|(term, _)| has(term)).map(|(_, weight)| weight).sum::<f32>() / self.sum,
+            false => {
+                self.weights.iter().filter(|(term, _)| has(term)).map(|(_, weight)| weight).sum::<f32>() / self.sum
+            }
         }
     }
 }

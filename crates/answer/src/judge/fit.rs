@@ -76,7 +76,11 @@ fn refusals(predictions: &[(f32, bool)], threshold: f32) -> (f32, f32, f32) {
     })
 }
 
-#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a few hundred questions; weights are f32")]
+#[allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "a few hundred questions; weights are f32"
+)]
 fn regression(observations: &[Observation], names: &[&str], penalty: f64) -> Option<Logistic> {
     let positive = observations.iter().filter(|one| one.answerable).count();
     let negative = observations.len() - positive;
@@ -134,7 +138,9 @@ fn standardised(observations: &[Observation], names: &[&str]) -> (Vec<Vec<f64>>,
     let deviations: Vec<f64> = names.iter().zip(&means).map(deviation).collect();
     let row = |one: &Observation| {
         let scaled = names.iter().zip(means.iter().zip(&deviations));
-        std::iter::once(1.0).chain(scaled.map(|(name, (mean, deviation))| (value(one, name) - mean) / deviation)).collect()
+        std::iter::once(1.0)
+            .chain(scaled.map(|(name, (mean, deviation))| (value(one, name) - mean) / deviation))
+            .collect()
     };
     (observations.iter().map(row).collect(), means, deviations)
 }
@@ -185,15 +191,20 @@ mod tests {
         let fitted = fit(&questions(), false, false, 1.0).unwrap();
         assert!(fitted.weights["coverage"] > 5.0 * fitted.weights["gap"].abs(), "{fitted:?}");
         assert!(fitted.weights["focus"].abs() < 1e-6, "what is always the same tells nothing");
-        let right = questions().iter().filter(|one| (fitted.probability(&one.features) >= 0.5) == one.answerable).count();
+        let right =
+            questions().iter().filter(|one| (fitted.probability(&one.features) >= 0.5) == one.answerable).count();
         assert!(right >= 50, "{right} of 60");
     }
 
     #[test]
     fn the_first_stage_refuses_only_what_is_certain() {
-        let (before, after) = (fit(&questions(), false, false, 1.0).unwrap(), fit(&questions(), true, false, 1.0).unwrap());
+        let (before, after) =
+            (fit(&questions(), false, false, 1.0).unwrap(), fit(&questions(), true, false, 1.0).unwrap());
         let refused = |fitted: &Logistic| {
-            questions().into_iter().filter(|one| fitted.probability(&one.features) < fitted.threshold).collect::<Vec<_>>()
+            questions()
+                .into_iter()
+                .filter(|one| fitted.probability(&one.features) < fitted.threshold)
+                .collect::<Vec<_>>()
         };
         assert!(refused(&before).iter().all(|one| !one.answerable));
         assert!(refused(&after).len() >= refused(&before).len() && !refused(&after).is_empty());

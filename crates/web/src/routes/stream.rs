@@ -5,7 +5,9 @@ use crate::error::WebError;
 use crate::names;
 use crate::session::{Posted, Reader};
 use crate::show::{moment, seconds};
-use crate::views::{AnswerPartial, AnswerState, AnswerView, Mark, Place, SentenceView, SourceView, SourcesPartial, Support};
+use crate::views::{
+    AnswerPartial, AnswerState, AnswerView, Mark, Place, SentenceView, SourceView, SourcesPartial, Support,
+};
 use answer::{Event, FactKind, Sentence, Status, Subscription, Unfounded};
 use askama::Template;
 use axum::extract::{Path, State};
@@ -184,7 +186,7 @@ pub(crate) async fn answer_view(app: &App, record: &AnswerRecord, scope: &Access
         storage::AnswerState::Stopped => AnswerState::Stopped,
         storage::AnswerState::Failed => AnswerState::Failed,
     };
-    let withdrawn_text = state == AnswerState::Refused && !record.text.trim().is_empty();
+    let taken_back = record.timings.get("taken_back").and_then(serde_json::Value::as_bool).unwrap_or(false);
     let sentences: Vec<Sentence> = serde_json::from_value(record.sentences.clone()).unwrap_or_default();
     let sentences = if state == AnswerState::Refused { Vec::new() } else { sentences };
     let sentences = sentences.into_iter().map(|sentence| shown_sentence(sentence, &sources, withdrawn)).collect();
@@ -195,8 +197,7 @@ pub(crate) async fn answer_view(app: &App, record: &AnswerRecord, scope: &Access
         state,
         progress: None,
         sentences,
-        withdrawn: withdrawn_text,
-        took_over_from: record.timings.get("took_over_from").and_then(|name| name.as_str()).map(str::to_owned),
+        withdrawn: taken_back,
         label: sources.iter().map(|source| source.label).max(),
         sources,
         model: record.model.clone(),

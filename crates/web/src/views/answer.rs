@@ -202,8 +202,6 @@ pub struct AnswerView {
     pub label: Option<Label>,
     /// Name of the model that wrote it.
     pub model: String,
-    /// Name of the smaller model that wrote first, if another one took over.
-    pub took_over_from: Option<String>,
     /// The record id that a reader can quote.
     pub record: String,
     /// When it was asked, such as `14 March 2026, 09:41`.
@@ -307,7 +305,8 @@ mod tests {
         let pieces = |marks| -> Vec<(String, bool)> {
             view(marks).pieces().iter().map(|piece| (piece.text.to_owned(), piece.words.is_some())).collect()
         };
-        let expected = [("Über ", false), ("30", true), (" Tage", false)].map(|(text, marked)| (text.to_owned(), marked));
+        let expected =
+            [("Über ", false), ("30", true), (" Tage", false)].map(|(text, marked)| (text.to_owned(), marked));
         assert_eq!(pieces(vec![mark(6..8)]), expected);
         // Damaged records must not break a page: inside a letter, behind the end, twice the same.
         for range in [1..3, 8..99] {

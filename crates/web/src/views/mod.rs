@@ -32,7 +32,8 @@ mod viewer;
 
 pub use account::{AccountPage, NewSecret, SessionRow, TokenRow};
 pub use answer::{
-    AnswerPartial, AnswerState, AnswerView, SentenceGroup, SentenceView, SourceView, SourcesPartial, Support,
+    AnswerPartial, AnswerState, AnswerView, Mark, Piece, SentenceGroup, SentenceView, SourceView, SourcesPartial,
+    Support,
 };
 pub use ask::{AskPage, CollectionChoice, ConversationGroup, ConversationLink};
 pub use audit::{

@@ -63,7 +63,8 @@ pub(crate) async fn run(arguments: Arguments, configuration: &Configuration) -> 
         configuration.answer.least_confidence = 0.0;
     }
     let mut set = AnswerSet::read(&arguments.dataset, arguments.leave_out)?;
-    set.questions.retain(|question| arguments.part == Part::All || question.held_out == (arguments.part == Part::HeldOut));
+    set.questions
+        .retain(|question| arguments.part == Part::All || question.held_out == (arguments.part == Part::HeldOut));
     if let Some(limit) = arguments.limit {
         set.thin(limit);
     }

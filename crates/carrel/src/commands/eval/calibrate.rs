@@ -38,7 +38,8 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
     for file in &arguments.features {
         questions.extend(lines::<Line>(file)?);
     }
-    let first = questions.first().ok_or("there are no questions in these files; run 'carrel eval answers --features'")?;
+    let first =
+        questions.first().ok_or("there are no questions in these files; run 'carrel eval answers --features'")?;
     let model_sha256 = first.model_sha256.clone();
     if questions.iter().any(|line| line.model_sha256 != model_sha256) {
         return Err("the files were written with different models; take those of one model".into());

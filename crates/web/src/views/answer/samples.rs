@@ -98,7 +98,6 @@ impl AnswerView {
                 item(sentence("Leave in August is usually granted only to parents.", &[1, 2], Support::NotFound)),
             ],
             withdrawn: false,
-            took_over_from: None,
             sources: (1..=4).map(SourceView::sample).collect(),
             label: Some(Label::Confidential),
             model: "Qwen2.5 1.5B Q4_K_M".to_owned(),
