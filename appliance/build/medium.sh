@@ -8,8 +8,8 @@ out=$1
 : "${SYSTEM:?}" "${ROOTFS:?}" "${PUBLIC_KEY:?}" "${VERSION:?}" "${WORK:?}" "${SOURCE_DATE_EPOCH:?}"
 export SOURCE_DATE_EPOCH
 tree=$WORK/medium
-rm -rf "$tree" "$WORK/boot"
-mkdir -p "$tree/boot/grub/i386-pc" "$tree/carrel" "$tree/.disk" "$WORK/boot"
+rm -rf "${tree:?}" "${WORK:?}/boot"
+mkdir -p "$tree/boot/grub/i386-pc" "$tree/carrel" "$tree/.disk" "${WORK:?}/boot"
 
 # Hard links: the image is written from the one copy there is.
 cp -al "$SYSTEM" "$tree/carrel/system"
@@ -36,7 +36,7 @@ menuentry "Install Carrel $VERSION" --unrestricted {
 G
 
 # The loaders are those of the appliance's own Debian, not of the machine that builds.
-tar -C "$WORK/boot" -xf "$ROOTFS" ./usr/lib/grub ./usr/lib/shim
+tar -C "${WORK:?}/boot" -xf "$ROOTFS" ./usr/lib/grub ./usr/lib/shim
 grub=$WORK/boot/usr/lib/grub
 cp "$grub"/i386-pc/*.mod "$grub"/i386-pc/*.lst "$tree/boot/grub/i386-pc/"
 grub-mkimage -d "$grub/i386-pc" -O i386-pc-eltorito -p /boot/grub -o "$tree/boot/grub/eltorito.img" \
@@ -62,4 +62,4 @@ xorriso -as mkisofs -quiet -r -J -joliet-long -V CARREL_INSTALL -iso-level 3 -o 
 	-append_partition 2 0xef "$efi" -appended_part_as_gpt -iso_mbr_part_type a2a0d0ebe5b9334487c068b6b72699c7 \
 	-c boot/boot.cat -b boot/grub/eltorito.img -no-emul-boot -boot-load-size 4 -boot-info-table --grub2-boot-info \
 	-eltorito-alt-boot -e '--interval:appended_partition_2:all::' -no-emul-boot "$tree"
-rm -rf "$tree" "$WORK/boot" "$efi"
+rm -rf "${tree:?}" "${WORK:?}/boot" "$efi"

@@ -84,7 +84,7 @@ mv "$root/boot/initrd.carrel" "$out/initrd.img"
 cp "$root/boot/vmlinuz-$kernel" "$out/vmlinuz"
 
 # What differs from build to build, or says what was built when, or is of no use in a system that cannot be changed.
-rm -rf "$root"/boot/* "$root"/var/cache/* "$root"/var/log/* "$root"/tmp/* "$root"/var/lib/dpkg/*-old \
+rm -rf "${root:?}"/boot/* "$root"/var/cache/* "$root"/var/log/* "$root"/tmp/* "$root"/var/lib/dpkg/*-old \
 	"$root"/var/lib/dbus/machine-id "$root"/var/lib/systemd/random-seed "$root"/etc/ssh/ssh_host_* \
 	"$root"/etc/passwd- "$root"/etc/group- "$root"/etc/shadow- "$root"/etc/gshadow- "$root"/etc/.pwd.lock
 find "$root" -xdev -newermt "@$SOURCE_DATE_EPOCH" -print0 | xargs -0r touch -h -d "@$SOURCE_DATE_EPOCH"

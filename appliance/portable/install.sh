@@ -6,7 +6,7 @@
 # Places: /opt/carrel (program), /etc/carrel/carrel.toml (configuration), /var/lib/carrel (data), two systemd units.
 # Run again, it brings a newer version in; data and configuration stay.
 set -eu
-root= port=443 start=yes
+root='' port=443 start=yes
 while [ $# -gt 0 ]; do
 	case "$1" in
 	--root) root=$2; start=no; shift 2 ;;

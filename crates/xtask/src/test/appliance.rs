@@ -46,6 +46,10 @@ pub fn check(workspace: &Workspace) -> Result<String> {
         Some(_) => quiet(Command::new("nft").args(["--check", "--file"]).arg(folder.join("root/etc/nftables.conf")))?,
         None => skipped.push("nft (needs root)"),
     }
+    match on_path("systemd-analyze").filter(|_| may_ask_the_kernel()) {
+        Some(_) => install_portable(workspace, &folder)?,
+        None => skipped.push("root for the portable variant"),
+    }
     let done = format!("{} scripts, the units and the firewall rules are sound", scripts.len());
     Ok(if skipped.is_empty() { done } else { format!("{done}; not checked, for lack of {}", skipped.join(", ")) })
 }
@@ -90,6 +94,29 @@ fn verify_units(folder: &Path) -> Result<()> {
     } else {
         Err(Failure::new(format!("units of the appliance:\n{}", faults.join("\n"))))
     }
+}
+
+/// Runs the portable variant's install.sh into an empty root, twice, and looks at what it made of the units.
+fn install_portable(workspace: &Workspace, folder: &Path) -> Result<()> {
+    let scratch = workspace.scratch("test-portable");
+    let script = r#"
+        rm -rf "$1"; mkdir -p "$1/tree/systemd" "$1/tree/doc" "$1/tree/licences" "$1/root/etc"
+        cp "$2"/portable/* "$1/tree/"
+        cp "$2"/root/usr/lib/systemd/system/carrel.service "$2"/root/usr/lib/systemd/system/carrel.socket "$1/tree/systemd/"
+        printf '#!/bin/sh\necho carrel 1.2.3\n' >"$1/tree/carrel"; chmod 755 "$1/tree/carrel"
+        echo 1.2.3 >"$1/tree/version"; echo '{}' >"$1/tree/bill.json"; : >"$1/root/etc/passwd"
+        "$1/tree/install.sh" --root "$1/root" --port 8443
+        echo '# of the site' >>"$1/root/etc/carrel/carrel.toml"
+        "$1/tree/install.sh" --root "$1/root" --port 8443
+        grep -q 'of the site' "$1/root/etc/carrel/carrel.toml"
+        grep -qx 'ListenStream=8443' "$1/root/etc/systemd/system/carrel.socket"
+        [ "$(stat -c '%a %u' "$1/root/var/lib/carrel")" = '700 900' ]
+        [ "$(grep -c '^carrel:' "$1/root/etc/passwd")" = 1 ]
+        if grep -E '/data|carrel-prepare|/usr/bin/carrel' "$1/root/etc/systemd/system/carrel.service"; then exit 1; fi
+        systemd-analyze security --offline=true --no-pager --threshold=10 "$1/root/etc/systemd/system/carrel.service"
+        rm -rf "$1"
+    "#;
+    quiet(Command::new("sh").args(["-ec", script, "sh"]).arg(&scratch).arg(folder))
 }
 
 /// Runs a command whose output matters only when it fails.

@@ -153,15 +153,6 @@ impl Machine {
     pub fn seconds(&self) -> f64 {
         self.started.elapsed().as_secs_f64()
     }
-
-    /// Everything that came on the serial line and was not looked at yet.
-    pub fn rest(&mut self) -> &str {
-        while let Ok(bytes) = self.output.try_recv() {
-            let _ = self.log.write_all(&bytes);
-            self.seen += &String::from_utf8_lossy(&bytes);
-        }
-        &self.seen
-    }
 }
 
 impl Drop for Machine {
