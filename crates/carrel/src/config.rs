@@ -1,5 +1,6 @@
 //! The configuration: embedded defaults, then a TOML file, then `CARREL_*` variables, then the command line.
 
+use crate::sign_in::SignIn;
 use answer::{RERANKED, Settings};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
@@ -40,6 +41,8 @@ pub(crate) struct Configuration {
     pub(crate) metrics: MetricsReaders,
     /// Watched folders.
     pub(crate) sources: Sources,
+    /// How people sign in.
+    pub(crate) sign_in: SignIn,
 }
 
 /// Which cross-encoder puts passages into order before the prompt.
@@ -218,6 +221,7 @@ impl Default for Configuration {
             models: ModelPlaces::default(),
             metrics: MetricsReaders::default(),
             sources: Sources::default(),
+            sign_in: SignIn::default(),
         }
     }
 }

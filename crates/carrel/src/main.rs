@@ -8,6 +8,7 @@ mod config;
 mod lock;
 mod progress;
 mod reading;
+mod sign_in;
 mod site;
 mod sources;
 

@@ -2,7 +2,7 @@
 
 use crate::Outcome;
 use crate::config::Configuration;
-use crate::site::{Failure, Site};
+use crate::site::{Failure, Site, organisation_of};
 use crate::sources;
 use ::audit::{Action, Actor, Event};
 use answer::Live;
@@ -77,7 +77,7 @@ pub(crate) async fn serve(site: &Site, configuration: &Configuration, ready: imp
         watcher: watcher.clone(),
         signing_key: Arc::new(site.signing_key()?),
         site: Arc::new(web::Site {
-            organisation: organisation(site, configuration).await?,
+            organisation: organisation_of(&site.store, configuration).await?,
             secure_cookies: configuration.secure_cookies(),
             data: site.data.clone(),
             metrics_allow: configuration.metrics.allow.clone(),
@@ -135,12 +135,6 @@ async fn record_start(site: &Site) -> Result<(), Failure> {
     act.record(Event::new(Action::ServerStarted, &Actor::system(), site.operation()).detail(detail)).await?;
     act.commit().await?;
     Ok(())
-}
-
-async fn organisation(site: &Site, configuration: &Configuration) -> Result<String, Failure> {
-    let named = site.store.setting("organisation").await?;
-    let named = named.and_then(|value| value.as_str().map(str::to_owned));
-    Ok(named.unwrap_or_else(|| configuration.organisation.clone()))
 }
 
 /// Questions that people who have asked nothing yet are offered.

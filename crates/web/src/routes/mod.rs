@@ -20,7 +20,9 @@ mod narrowing;
 pub(crate) mod openai;
 mod people;
 mod search;
+mod second_factor;
 mod sign_in;
+mod steps;
 mod stream;
 mod upload;
 
@@ -41,6 +43,12 @@ pub fn router(app: App) -> Router {
     Router::new()
         .route("/", get(|| async { Redirect::to("/ask") }))
         .route("/sign-in", get(sign_in::get).post(sign_in::post))
+        .route("/sign-in/code", get(steps::code).post(steps::enter_code))
+        .route("/sign-in/password", get(steps::password).post(steps::choose_password))
+        .route("/second-factor", get(second_factor::get).post(second_factor::enrol))
+        .route("/second-factor/picture.svg", get(second_factor::picture))
+        .route("/second-factor/codes", post(second_factor::new_codes))
+        .route("/second-factor/remove", post(second_factor::remove))
         .route("/sign-out", post(sign_in::sign_out))
         .route("/ask", get(ask::get).post(ask::post))
         .route("/conversations/{id}", get(ask::conversation))
@@ -93,6 +101,8 @@ pub fn router(app: App) -> Router {
         .route("/audit/verify", post(audit::verify))
         .route("/account", get(account::get))
         .route("/account/password", post(account::password))
+        .route("/account/sessions/end-others", post(account::end_other_sessions))
+        .route("/account/sessions/{id}/end", post(account::end_session))
         .route("/account/theme", post(account::theme))
         .route("/account/tokens", post(account::make_token))
         .route("/account/tokens/{id}/revoke", post(account::revoke_token))

@@ -23,9 +23,10 @@ mod models;
 mod people;
 mod place;
 mod search;
+mod steps;
 mod upload;
 
-pub use account::{AccountPage, NewSecret, SessionRow, TokenRow};
+pub use account::{AccountPage, FactorView, NewSecret, SessionRow, TokenRow};
 pub use answer::{
     AnswerPartial, AnswerState, AnswerView, SentenceGroup, SentenceView, SourceView, SourcesPartial, Support,
 };
@@ -50,6 +51,7 @@ pub use models::{ElsewhereView, InboxRow, MemoryView, ModelDone, ModelStanding, 
 pub use people::{GroupCard, Member, NewPassword, PeoplePage, UserRow};
 pub use place::{Part, Place};
 pub use search::{Choice, Facet, Narrowing, SearchPage, SearchResult};
+pub use steps::{ChoosePasswordPage, CodePage, EnrolPage, RecoveryCodesPage};
 pub use upload::{FileOutcome, UploadedPage};
 
 #[cfg(test)]
