@@ -6,9 +6,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod access;
+mod approvals;
 mod batches;
 mod browser;
 mod cli;
+mod directory;
 mod documents;
 mod filters;
 mod killed;

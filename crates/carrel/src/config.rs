@@ -1,6 +1,7 @@
 //! The configuration: embedded defaults, then a TOML file, then `CARREL_*` variables, then the command line.
 
-use crate::sign_in::SignIn;
+use crate::directory::DirectoryOptions;
+use crate::sign_in::{Approvals, SignIn};
 use answer::{RERANKED, Settings};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
@@ -43,6 +44,10 @@ pub(crate) struct Configuration {
     pub(crate) sources: Sources,
     /// How people sign in.
     pub(crate) sign_in: SignIn,
+    /// Acts that need a second person.
+    pub(crate) approvals: Approvals,
+    /// The directory of the organisation.
+    pub(crate) directory: DirectoryOptions,
 }
 
 /// Which cross-encoder puts passages into order before the prompt.
@@ -222,6 +227,8 @@ impl Default for Configuration {
             metrics: MetricsReaders::default(),
             sources: Sources::default(),
             sign_in: SignIn::default(),
+            approvals: Approvals::default(),
+            directory: DirectoryOptions::default(),
         }
     }
 }

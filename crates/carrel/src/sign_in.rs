@@ -2,7 +2,9 @@
 
 use crate::config::Configuration;
 use crate::site::Failure;
-use identity::{PasswordCost, Policy, SealingKey, SecondFactorRule};
+use domain::Label;
+use identity::{ApprovalRules, PasswordCost, Policy, SealingKey, SecondFactorRule};
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -32,6 +34,24 @@ pub(crate) enum SecondFactor {
     Admins,
     /// Everybody.
     All,
+}
+
+/// `[approvals]`: acts that need a second person.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Approvals {
+    /// Exports of the audit log from its page.
+    pub(crate) audit_export: bool,
+    /// Wider grants on collections that hold documents of this label or a higher one.
+    pub(crate) grants_from: Option<Label>,
+    /// How long a request stands.
+    pub(crate) expiry_hours: u32,
+}
+
+impl Default for Approvals {
+    fn default() -> Self {
+        Self { audit_export: false, grants_from: None, expiry_hours: 72 }
+    }
 }
 
 impl Default for SignIn {
@@ -69,6 +89,12 @@ impl Configuration {
                 SecondFactor::Off => SecondFactorRule::Off,
                 SecondFactor::Admins => SecondFactorRule::Admins,
                 SecondFactor::All => SecondFactorRule::All,
+            },
+            directory: self.directory()?,
+            approvals: ApprovalRules {
+                audit_export: self.approvals.audit_export,
+                grants_from: self.approvals.grants_from,
+                expiry: SignedDuration::from_hours(self.approvals.expiry_hours.into()),
             },
             seal: Some(seal),
             ..Policy::default()

@@ -338,7 +338,7 @@ pub(crate) fn created(user: &User, actor: &Actor, operation: OperationId) -> Eve
 }
 
 /// A name of 1 to 64 letters, digits, `.`, `_`, `-` or `@`, in lower case.
-fn valid_name(name: &str) -> Result<String, IdentityError> {
+pub(crate) fn valid_name(name: &str) -> Result<String, IdentityError> {
     let name = canonical_name(name);
     let fits = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '@');
     if name.is_empty() || name.chars().count() > 64 || !name.chars().all(fits) {

@@ -4,6 +4,7 @@
 //! Knows nothing of HTTP: the web crate passes in what the client sent and sets the cookie.
 
 mod accounts;
+mod approvals;
 mod directory;
 mod password;
 mod scope;
@@ -15,6 +16,8 @@ mod throttle;
 mod tokens;
 
 pub use accounts::{NewUser, UserChange};
+pub use approvals::{ApprovalRules, Wish};
+pub use directory::{Directory, DirectorySettings, GroupRule, Synchronised};
 pub use password::{
     MINIMUM_PASSWORD_CHARACTERS, MINIMUM_WITH_SECOND_FACTOR, PasswordCost, PasswordError, random_password,
 };
@@ -49,6 +52,10 @@ pub struct Policy {
     pub organisation: String,
     /// Who has to have a second factor.
     pub second_factor: SecondFactorRule,
+    /// The directory of the organisation, if there is one.
+    pub directory: Option<Arc<Directory>>,
+    /// Which acts need a second person.
+    pub approvals: ApprovalRules,
     /// Seals the secrets of second factors; without it nobody can set one up.
     pub seal: Option<SealingKey>,
     /// Cost of argon2id.
@@ -65,6 +72,8 @@ impl Default for Policy {
             crowd: 100,
             organisation: String::new(),
             second_factor: SecondFactorRule::Off,
+            directory: None,
+            approvals: ApprovalRules::default(),
             seal: None,
             cost: PasswordCost::default(),
         }

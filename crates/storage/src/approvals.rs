@@ -3,7 +3,7 @@
 use crate::error::naming;
 use crate::rows::{Columns, json};
 use crate::{Act, Result, Store};
-use domain::{ApprovalId, UserId};
+use domain::{ApprovalId, CollectionId, Label, UserId};
 use jiff::Timestamp;
 use serde_json::Value;
 use sqlx::sqlite::SqliteRow;
@@ -146,6 +146,18 @@ impl Store {
         let row =
             sqlx::query("SELECT * FROM approvals WHERE id = ?").bind(id.uuid()).fetch_optional(&self.reader).await?;
         row.as_ref().map(approval_of).transpose()
+    }
+
+    /// The highest label of a collection's documents, if it has any.
+    ///
+    /// # Errors
+    /// [`crate::StorageError`].
+    pub async fn highest_label(&self, collection: CollectionId) -> Result<Option<Label>> {
+        let rank: Option<i64> = sqlx::query_scalar("SELECT max(label) FROM documents WHERE collection = ?")
+            .bind(collection.uuid())
+            .fetch_one(&self.reader)
+            .await?;
+        Ok(rank.map(|rank| Label::of_rank(u8::try_from(rank).unwrap_or(u8::MAX))))
     }
 
     /// The latest requests, the newest first.

@@ -307,7 +307,7 @@ pub(crate) fn cookie(app: &App, name: &str, value: &str, max_age: Option<u32>) -
 
 /// What a page says after something was done. The address carries only the code, so that nobody can put words
 /// into our mouth with a link.
-const SAID: [(&str, FlashKind, &str); 29] = [
+const SAID: [(&str, FlashKind, &str); 33] = [
     ("saved", FlashKind::Done, "Saved."),
     ("created", FlashKind::Done, "Created."),
     ("deleted", FlashKind::Done, "Deleted. The next question no longer finds it."),
@@ -332,6 +332,10 @@ const SAID: [(&str, FlashKind, &str); 29] = [
     ("factor-removed", FlashKind::Done, "The second factor is gone, and all sessions with it. Sign in again."),
     ("factor-reset", FlashKind::Done, "The second factor is gone. The person can set up a new one."),
     ("new-password", FlashKind::Done, "Your new password holds."),
+    ("asked", FlashKind::Notice, "This needs a second person. It stands here until somebody agrees."),
+    ("approved", FlashKind::Done, "Agreed."),
+    ("refused", FlashKind::Done, "Refused. Nothing was done."),
+    ("withdrawn", FlashKind::Done, "Taken back."),
     ("signed-out", FlashKind::Done, "You are signed out."),
     ("folder-added", FlashKind::Done, "The folder is watched. The first look at it begins now."),
     ("folder-removed", FlashKind::Done, "The folder is no longer watched. Its documents stay."),

@@ -5,6 +5,7 @@ pub(crate) mod audit;
 pub(crate) mod bench;
 pub(crate) mod collection;
 pub(crate) mod demo;
+pub(crate) mod directory;
 pub(crate) mod eval;
 mod failures;
 pub(crate) mod folder;

@@ -99,6 +99,10 @@ pub(crate) async fn serve(site: &Site, configuration: &Configuration, ready: imp
         let stop = stop.clone();
         async move { watcher.run(stop).await }
     });
+    let nights = configuration.directory()?.map(|_| {
+        let environment = site.store.environment().clone();
+        tokio::spawn(crate::directory::nightly(site.identity.clone(), environment, stop.clone()))
+    });
     let sweep = tokio::spawn(sources::sweep(site.store.clone(), site.content()?, stop.clone()));
     ready(address);
     let service = web::router(app).into_make_service_with_connect_info::<SocketAddr>();
@@ -110,7 +114,7 @@ pub(crate) async fn serve(site: &Site, configuration: &Configuration, ready: imp
     stop.cancel();
     let _ = tokio::time::timeout(Duration::from_secs(3), server).await;
     let _ = tokio::time::timeout(Duration::from_secs(10), ingest).await;
-    for rest in [follow, watch, sweep] {
+    for rest in [Some(follow), Some(watch), Some(sweep), nights].into_iter().flatten() {
         let _ = tokio::time::timeout(Duration::from_secs(1), rest).await;
     }
     let mut act = site.store.begin().await?;

@@ -3,6 +3,7 @@
 
 use crate::app::App;
 use crate::error::WebError;
+use crate::routes::approvals;
 use crate::session::{Posted, Reader};
 use crate::show::{page, second};
 use crate::views::{
@@ -85,6 +86,9 @@ pub(crate) async fn export(State(app): State<App>, posted: Posted) -> Result<Res
     let Posted { reader, fields } = posted;
     reader.require(&app, &[Role::Auditor], "/audit").await?;
     let format: Format = fields.parse("format")?;
+    if let Some(led) = approvals::before_export(&app, &reader, &fields).await? {
+        return Ok(led);
+    }
     // A file that can be verified holds every event; the other formats hold what was looked for.
     let wanted = match format {
         Format::Jsonl => Wanted::default(),

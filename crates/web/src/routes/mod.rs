@@ -1,6 +1,7 @@
 //! The routes, one file for each kind of thing.
 
 mod account;
+mod approvals;
 mod ask;
 mod audit;
 mod batch_report;
@@ -99,6 +100,8 @@ pub fn router(app: App) -> Router {
         .route("/audit/{sequence}", get(audit::event))
         .route("/audit/export", post(audit::export))
         .route("/audit/verify", post(audit::verify))
+        .route("/approvals", get(approvals::get))
+        .route("/approvals/{id}/{act}", post(approvals::act))
         .route("/account", get(account::get))
         .route("/account/password", post(account::password))
         .route("/account/sessions/end-others", post(account::end_other_sessions))

@@ -5,6 +5,7 @@
 
 mod account;
 mod answer;
+mod approvals;
 mod ask;
 mod audit;
 mod batches;
@@ -30,6 +31,7 @@ pub use account::{AccountPage, FactorView, NewSecret, SessionRow, TokenRow};
 pub use answer::{
     AnswerPartial, AnswerState, AnswerView, SentenceGroup, SentenceView, SourceView, SourcesPartial, Support,
 };
+pub use approvals::{ApprovalRow, ApprovalStanding, ApprovalsPage};
 pub use ask::{AskPage, CollectionChoice, ConversationGroup, ConversationLink};
 pub use audit::{
     AuditEventPage, AuditFilter, AuditHead, AuditOutcome, AuditPage, AuditRow, ShownPassage, Verification,

@@ -50,6 +50,8 @@ fn pages() -> Vec<(&'static str, String)> {
         ("audit_event", AuditEventPage::sample().render()),
         ("account", AccountPage::sample().render()),
         ("account_elsewhere", AccountPage::sample_elsewhere().render()),
+        ("approvals", ApprovalsPage::sample().render()),
+        ("approvals_empty", ApprovalsPage::sample_empty().render()),
         ("code", CodePage::sample().render()),
         ("choose_password", ChoosePasswordPage::sample().render()),
         ("enrol", EnrolPage::sample().render()),
