@@ -7,9 +7,11 @@
 
 mod access;
 mod api;
+mod approvals;
 mod batches;
 mod browser;
 mod cli;
+mod directory;
 mod documents;
 mod every_route;
 mod facets;
@@ -20,10 +22,12 @@ mod metrics;
 mod models;
 mod openai;
 mod openai_client;
+mod passwords;
 mod remote;
 mod rerank;
 mod routes;
 mod seal;
+mod second_factor;
 mod setup;
 mod sign_in;
 mod sources;

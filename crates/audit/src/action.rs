@@ -55,6 +55,30 @@ actions! {
     SignInThrottled = "sign_in.throttled",
     /// A session was ended by its owner.
     SignOut = "sign_out",
+    /// The password was right; the next step of the sign-in (the detail says which) is awaited.
+    SignInContinued = "sign_in.continued",
+    /// A session was ended by its owner from elsewhere, or by an admin.
+    SessionEnded = "session.ended",
+    /// Someone set up a second factor.
+    SecondFactorEnrolled = "second_factor.enrolled",
+    /// A second factor was taken away: by its owner, by an admin, or at the console.
+    SecondFactorReset = "second_factor.reset",
+    /// Someone made new recovery codes; the old ones are gone.
+    RecoveryCodesMade = "second_factor.codes_made",
+    /// Someone signed in with a recovery code in place of the second factor.
+    RecoveryCodeUsed = "second_factor.code_used",
+    /// Accounts were brought up to the directory.
+    DirectorySynchronised = "directory.synchronised",
+    /// The directory did not answer, or not as it should.
+    DirectoryFailed = "directory.failed",
+    /// Someone asked for an act that needs a second person.
+    ApprovalRequested = "approval.requested",
+    /// A second person agreed.
+    ApprovalGranted = "approval.granted",
+    /// A second person did not agree, or whoever asked withdrew.
+    ApprovalRefused = "approval.refused",
+    /// What had been agreed to was done.
+    ApprovalExecuted = "approval.executed",
     /// A token for programs was made.
     TokenCreated = "token.created",
     /// A token was taken away by its owner.

@@ -5,6 +5,8 @@ mod audit;
 pub(crate) use audit::AuditLog;
 
 use answer::{Calibration, CalibrationError, Probe, RERANKED, Settings};
+use crate::directory::DirectoryOptions;
+use crate::sign_in::{Approvals, SignIn};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use inference::{Precision, RemoteOptions};
@@ -52,6 +54,12 @@ pub(crate) struct Configuration {
     pub(crate) tls: crate::tls::Tls,
     /// Searching.
     pub(crate) search: Search,
+    /// How people sign in.
+    pub(crate) sign_in: SignIn,
+    /// Acts that need a second person.
+    pub(crate) approvals: Approvals,
+    /// The directory of the organisation.
+    pub(crate) directory: DirectoryOptions,
 }
 
 /// Where backups go and when.
@@ -266,6 +274,9 @@ impl Default for Configuration {
             audit: AuditLog::default(),
             tls: crate::tls::Tls::default(),
             search: Search::default(),
+            sign_in: SignIn::default(),
+            approvals: Approvals::default(),
+            directory: DirectoryOptions::default(),
         }
     }
 }

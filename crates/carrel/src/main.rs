@@ -6,11 +6,13 @@
 mod backups;
 mod commands;
 mod config;
+mod directory;
 mod door;
 mod glossary;
 mod lock;
 mod progress;
 mod reading;
+mod sign_in;
 mod site;
 mod sources;
 mod tls;
@@ -48,6 +50,9 @@ enum Command {
     /// People with accounts
     #[command(subcommand)]
     User(commands::user::Command),
+    /// The directory of the organisation
+    #[command(subcommand)]
+    Directory(commands::directory::Command),
     /// Groups of people
     #[command(subcommand)]
     Group(commands::group::Command),
@@ -129,6 +134,7 @@ async fn run(command: Command, configuration: &Configuration) -> Outcome {
         Command::Search(arguments) => commands::search::run(arguments, configuration).await,
         Command::Ask(arguments) => commands::ask::run(arguments, configuration).await,
         Command::User(command) => commands::user::run(command, configuration).await,
+        Command::Directory(command) => commands::directory::run(command, configuration).await,
         Command::Group(command) => commands::group::run(command, configuration).await,
         Command::Collection(command) => commands::collection::run(command, configuration).await,
         Command::Folder(command) => commands::folder::run(command, configuration).await,

@@ -5,7 +5,7 @@ use crate::lock::IndexLock;
 use answer::{Answering, NamedGenerator};
 use audit::{Action, Actor, Event, Rotation, SigningKey};
 use domain::{AccessScope, Environment, OperationId, User};
-use identity::{Identity, Policy};
+use identity::{Identity, SealingKey};
 use index::{Index, IndexError};
 use inference::{Embedder, EmbedderOptions, Generator, GeneratorOptions, ModelKind, Precision, Reranker};
 use ingest::{ContentStore, Publisher, Stage, Worker};
@@ -46,7 +46,11 @@ impl Site {
         let data = configuration.data.clone();
         private_directory(&data)?;
         let store = Store::open(&data.join("carrel.db"), Environment::system()).await?;
-        let identity = Identity::new(store.clone(), Policy::default())?;
+        let keys = data.join("keys");
+        private_directory(&keys)?;
+        let seal = SealingKey::load_or_create(&keys.join("identity.key"), store.environment())?;
+        let policy = configuration.policy(&organisation_of(&store, configuration).await?, seal)?;
+        let identity = Identity::new(store.clone(), policy)?;
         let site = Self { data, store, identity, configuration: configuration.clone(), lender: None };
         site.finish_rotation().await?;
         Ok(site)
@@ -324,6 +328,13 @@ fn open_index(directory: &Path, dimension: usize) -> Result<(Index, bool), Box<d
 }
 
 /// A directory that only its owner can look into.
+/// The organisation's name: as it was set here, or as the configuration has it.
+pub(crate) async fn organisation_of(store: &Store, configuration: &Configuration) -> Result<String, Failure> {
+    let named = store.setting("organisation").await?;
+    let named = named.and_then(|value| value.as_str().map(str::to_owned));
+    Ok(named.unwrap_or_else(|| configuration.organisation.clone()))
+}
+
 fn private_directory(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)

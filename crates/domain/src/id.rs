@@ -113,6 +113,10 @@ id! {
     TokenId
 }
 id! {
+    /// A request that needs a second person.
+    ApprovalId
+}
+id! {
     /// One request or command; stands in error messages, the log and the audit log.
     OperationId
 }

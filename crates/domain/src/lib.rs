@@ -17,7 +17,7 @@ pub use environment::{Clock, Environment, Random, SystemClock, SystemRandom};
 pub use filter::DocumentFilter;
 pub use hash::{ContentHash, ParseHashError};
 pub use id::{
-    AnswerId, BatchId, CollectionId, ConversationId, DocumentId, FolderId, GroupId, JobId, OperationId, ParseIdError,
-    PassageId, PrincipalId, SessionId, TokenId, UserId,
+    AnswerId, ApprovalId, BatchId, CollectionId, ConversationId, DocumentId, FolderId, GroupId, JobId, OperationId,
+    ParseIdError, PassageId, PrincipalId, SessionId, TokenId, UserId,
 };
 pub use people::{Group, Principal, Role, User};

@@ -4,19 +4,32 @@
 //! Knows nothing of HTTP: the web crate passes in what the client sent and sets the cookie.
 
 mod accounts;
+mod approvals;
 mod certificate;
+mod directory;
 mod password;
 mod scope;
+mod seal;
+mod second_factor;
+mod sessions;
 mod setup;
 mod sign_in;
+mod throttle;
 mod tokens;
 
 pub use accounts::{NewUser, UserChange};
+pub use approvals::{ApprovalRules, Wish};
 pub use certificate::PresentedCertificate;
-pub use password::{MINIMUM_PASSWORD_CHARACTERS, PasswordCost, PasswordError, random_password};
+pub use directory::{Directory, DirectorySettings, GroupRule, Synchronised};
+pub use password::{
+    MINIMUM_PASSWORD_CHARACTERS, MINIMUM_WITH_SECOND_FACTOR, PasswordCost, PasswordError, random_password,
+};
 pub use scope::scope_of_evaluation;
+pub use seal::{SealError, SealingKey};
+pub use second_factor::{Enrolment, SecondFactorRule, code_at};
 pub use setup::{EVERYBODY, FirstCollection, FirstPerson, FirstReaders, FirstSite};
 pub use sign_in::{Authenticated, Client, SignInError, SignedIn};
+pub use storage::{AccountSource, SignInStep};
 pub use tokens::{IssuedToken, LONGEST_TOKEN_DAYS, NewToken, TokenBearer, TokenScope};
 
 use password::Passwords;
@@ -31,10 +44,24 @@ pub struct Policy {
     pub idle: Duration,
     /// A session ends after this long in any case.
     pub absolute: Duration,
-    /// Failed sign-ins for one name or from one address, within [`Policy::window`], before further ones are refused.
+    /// Failed sign-ins at one known browser, or of one name from one address, within [`Policy::window`], before further
+    /// ones are refused.
     pub attempts: u64,
-    /// The time over which failed sign-ins are counted.
+    /// The time over which those are counted.
     pub window: Duration,
+    /// Failed sign-ins of one name, or from one address, within a day, before further ones are refused to unknown
+    /// browsers at places where the person has not been.
+    pub crowd: u64,
+    /// Name of the organisation; no password may contain it.
+    pub organisation: String,
+    /// Who has to have a second factor.
+    pub second_factor: SecondFactorRule,
+    /// The directory of the organisation, if there is one.
+    pub directory: Option<Arc<Directory>>,
+    /// Which acts need a second person.
+    pub approvals: ApprovalRules,
+    /// Seals the secrets of second factors; without it nobody can set one up.
+    pub seal: Option<SealingKey>,
     /// Cost of argon2id.
     pub cost: PasswordCost,
 }
@@ -42,10 +69,16 @@ pub struct Policy {
 impl Default for Policy {
     fn default() -> Self {
         Self {
-            idle: Duration::from_secs(2 * 3600),
+            idle: Duration::from_secs(3600),
             absolute: Duration::from_secs(12 * 3600),
             attempts: 8,
             window: Duration::from_secs(15 * 60),
+            crowd: 100,
+            organisation: String::new(),
+            second_factor: SecondFactorRule::Off,
+            directory: None,
+            approvals: ApprovalRules::default(),
+            seal: None,
             cost: PasswordCost::default(),
         }
     }
@@ -71,6 +104,9 @@ pub enum IdentityError {
     /// There is no such user or group.
     #[error("there is no such {0}")]
     Unknown(&'static str),
+    /// A directory or provider that has to be asked does not answer as it should.
+    #[error("{0}")]
+    Elsewhere(String),
     /// The store refused.
     #[error(transparent)]
     Storage(#[from] storage::StorageError),
@@ -84,5 +120,10 @@ impl Identity {
     pub fn new(store: Store, policy: Policy) -> Result<Self, PasswordError> {
         let passwords = Arc::new(Passwords::new(policy.cost, store.environment())?);
         Ok(Self { store, policy: Arc::new(policy), passwords })
+    }
+
+    fn seal(&self) -> Result<&SealingKey, IdentityError> {
+        let missing = || IdentityError::Invalid("this site has no key for second factors".to_owned());
+        self.policy.seal.as_ref().ok_or_else(missing)
     }
 }

@@ -1,15 +1,20 @@
-//! Sign-in, sessions and sign-out.
+//! Sign-in, step by step: a password (or a provider's word), a second factor, and another password where one is due.
+//! Each step ends the session of the one before it and begins another.
 
-use crate::{Identity, IdentityError};
+use crate::throttle;
+use crate::{Identity, IdentityError, PasswordError};
 use audit::{Action, Actor, ActorKind, Event, Outcome};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::{OperationId, Principal, SessionId, User};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::time::Duration;
-use storage::Session;
+use storage::{AccountSource, Act, Attempt, Session, SignInStep};
+
+/// How long a sign-in may take from the password to its last step.
+const UNFINISHED: SignedDuration = SignedDuration::from_mins(15);
 
 /// Where a request comes from.
 #[derive(Debug, Clone, Default)]
@@ -18,6 +23,8 @@ pub struct Client {
     pub address: String,
     /// What the browser calls itself; shown in the list of sessions.
     pub user_agent: String,
+    /// The token by which this browser is known from an earlier sign-in.
+    pub browser: Option<String>,
 }
 
 /// A new session. The token is known only to the client: the store holds its SHA-256.
@@ -25,10 +32,12 @@ pub struct Client {
 pub struct SignedIn {
     /// The secret that the client sends with each request.
     pub token: String,
-    /// The session.
+    /// The session; its step says whether the sign-in is done.
     pub session: Session,
     /// The person.
     pub user: User,
+    /// The token by which this browser will be known, once the sign-in is done.
+    pub browser: Option<String>,
 }
 
 /// A request's session, checked.
@@ -60,6 +69,9 @@ pub enum SignInError {
     /// Unknown name, wrong password or disabled account: deliberately one answer.
     #[error("name or password is not right")]
     Refused,
+    /// No code of the second factor, or one that was used before.
+    #[error("the code is not right, or was used before; wait for the next one")]
+    WrongCode,
     /// Too many failures lately.
     #[error("too many failed attempts; wait {} minutes and try again", .retry_after.as_secs().div_ceil(60))]
     Throttled {
@@ -77,14 +89,15 @@ impl From<storage::StorageError> for SignInError {
     }
 }
 
-impl From<crate::PasswordError> for SignInError {
-    fn from(error: crate::PasswordError) -> Self {
+impl From<PasswordError> for SignInError {
+    fn from(error: PasswordError) -> Self {
         Self::Identity(error.into())
     }
 }
 
 impl Identity {
-    /// Checks name and password and begins a session. Success and failure are both audited.
+    /// Checks name and password and begins a session. Success and failure are both audited. If more is needed than a
+    /// password, the session opens only that step.
     ///
     /// # Errors
     /// [`SignInError`] says what the person may be told.
@@ -95,71 +108,140 @@ impl Identity {
         client: &Client,
         operation: OperationId,
     ) -> Result<SignedIn, SignInError> {
-        let name = canonical_name(name);
-        let now = self.store.environment().now();
-        let since = now - jiff_duration(self.policy.window);
-        let failures = self
-            .store
-            .failed_attempts(&name, since)
-            .await?
-            .max(self.store.failed_attempts_from(&client.address, since).await?);
-        let actor = Actor { name: name.clone(), ..Actor::anonymous(&client.address) };
-        if failures >= self.policy.attempts {
-            let mut act = self.store.begin().await?;
-            act.record(Event::new(Action::SignInThrottled, &actor, operation).outcome(Outcome::Denied)).await?;
-            act.commit().await?;
-            return Err(SignInError::Throttled { retry_after: self.policy.window });
+        let (user, anew) = self.check_password(name, password, client, operation).await?;
+        let next = self.first_step(&user).await?;
+        let mut act = self.store.begin().await?;
+        if let Some(hash) = anew {
+            act.set_password(user.id, &hash).await?;
         }
+        self.proceed(act, user, next, client, operation).await
+    }
 
+    /// The person whose name and password these are, and the password's hash where it was stored at another cost than
+    /// today's. A failure is counted and recorded.
+    pub(crate) async fn check_password(
+        &self,
+        name: &str,
+        password: &str,
+        client: &Client,
+        operation: OperationId,
+    ) -> Result<(User, Option<String>), SignInError> {
+        let name = canonical_name(name);
         let user = self.store.user_by_name(&name).await?;
-        let stored = match &user {
-            Some(user) => self.store.password_hash(user.id).await?,
+        let browser = self.known_browser(user.as_ref(), client).await?;
+        let attempt = attempt(&name, client, browser);
+        self.admit(&attempt, operation).await?;
+
+        let source = match &user {
+            Some(user) => self.store.account(user.id).await?.map(|account| account.source),
             None => None,
         };
-        let fits = self.passwords.verify(stored, password).await?;
-        let Some(user) = user.filter(|user| fits && !user.disabled) else {
+        let stored = match (&user, source) {
+            (Some(user), Some(AccountSource::Local)) => self.store.password_hash(user.id).await?,
+            _ => None,
+        };
+        let fits = self.passwords.verify(stored.clone(), password).await?;
+        let user = match source {
+            Some(AccountSource::Local) => user.filter(|_| fits),
+            Some(AccountSource::Oidc) => None,
+            Some(AccountSource::Directory) | None => self.check_with_directory(&name, password, operation).await?,
+        };
+        let Some(user) = user.filter(|user| !user.disabled) else {
+            let now = self.store.environment().now();
+            let actor = Actor { name: name.clone(), ..Actor::anonymous(&client.address) };
             let mut act = self.store.begin().await?;
-            act.record_attempt(&name, &client.address, now, false).await?;
+            act.record_attempt(&attempt, now, false).await?;
             act.record(Event::new(Action::SignInFailed, &actor, operation).outcome(Outcome::Failed)).await?;
             act.commit().await?;
             return Err(SignInError::Refused);
         };
+        let anew = match stored.filter(|stored| self.passwords.is_outdated(stored)) {
+            Some(_) => Some(self.passwords.hash(password).await?),
+            None => None,
+        };
+        Ok((user, anew))
+    }
 
-        let token = URL_SAFE_NO_PAD.encode(self.store.environment().random_bytes::<32>());
+    /// What comes after the password.
+    async fn first_step(&self, user: &User) -> Result<SignInStep, SignInError> {
+        let account = self.store.account(user.id).await?.ok_or(SignInError::Refused)?;
+        if self.store.second_factor(user.id).await?.is_some() {
+            return Ok(SignInStep::Code);
+        }
+        if self.needs_second_factor(user.role, account.source) {
+            return Ok(SignInStep::Enrol);
+        }
+        let change = account.must_change && account.source == AccountSource::Local;
+        Ok(if change { SignInStep::Password } else { SignInStep::Done })
+    }
+
+    /// Begins a session at this step, and commits `act` with it.
+    pub(crate) async fn proceed(
+        &self,
+        mut act: Act,
+        user: User,
+        step: SignInStep,
+        client: &Client,
+        operation: OperationId,
+    ) -> Result<SignedIn, SignInError> {
+        let environment = self.store.environment();
+        let now = act.now();
+        let token = self.new_token();
+        let lasts = if step == SignInStep::Done { signed(self.policy.absolute) } else { UNFINISHED };
         let session = Session {
-            id: SessionId::new(self.store.environment()),
+            id: SessionId::new(environment),
             user: user.id,
             token_hash: token_hash(&token),
-            csrf: URL_SAFE_NO_PAD.encode(self.store.environment().random_bytes::<24>()),
+            csrf: URL_SAFE_NO_PAD.encode(environment.random_bytes::<24>()),
             address: client.address.clone(),
             user_agent: client.user_agent.chars().take(200).collect(),
             created_at: now,
             last_seen_at: now,
-            expires_at: now + jiff_duration(self.policy.absolute),
+            expires_at: now + lasts,
+            step,
         };
-        let actor = Actor { kind: ActorKind::User, user: Some(user.id), session: Some(session.id), ..actor };
-        let mut act = self.store.begin().await?;
-        act.record_attempt(&name, &client.address, now, true).await?;
-        act.forget_attempts_before(since).await?;
         act.insert_session(&session).await?;
-        act.record(
-            Event::new(Action::SignInSucceeded, &actor, operation)
-                .on("session", session.id, &user.name)
-                .detail(json!({ "user_agent": session.user_agent })),
-        )
-        .await?;
+        let actor = Actor::user(&user, Some(session.id), Some(client.address.clone()));
+        let mut browser = None;
+        if step == SignInStep::Done {
+            let known = self.known_browser(Some(&user), client).await?;
+            act.record_attempt(&attempt(&user.name, client, known), now, true).await?;
+            act.forget_attempts(now - throttle::LONG_WINDOW, now - throttle::REMEMBERED).await?;
+            act.delete_expired_sessions(now).await?;
+            let kept = client.browser.clone().filter(|_| known.is_some()).unwrap_or_else(|| self.new_token());
+            act.remember_browser(&token_hash(&kept), user.id, now).await?;
+            browser = Some(kept);
+        }
+        let (action, detail) = match step {
+            SignInStep::Done => (Action::SignInSucceeded, json!({ "user_agent": session.user_agent })),
+            _ => (Action::SignInContinued, json!({ "step": step.as_str() })),
+        };
+        let event = Event::new(action, &actor, operation).on("session", session.id, &user.name);
+        act.record(event.detail(detail)).await?;
         act.commit().await?;
-        Ok(SignedIn { token, session, user })
+        Ok(SignedIn { token, session, user, browser })
     }
 
-    /// The person behind a session token, if the session is alive and the account enabled.
+    /// The person behind a session token, if they are signed in, the session is alive and the account enabled.
     ///
     /// # Errors
     /// If the store cannot be read.
     pub async fn authenticate(&self, token: &str) -> Result<Option<Authenticated>, IdentityError> {
+        Ok(self.session(token).await?.filter(|who| who.session.step == SignInStep::Done))
+    }
+
+    /// The person who is on the way to being signed in: the session's step says what is due.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn entrant(&self, token: &str) -> Result<Option<Authenticated>, IdentityError> {
+        Ok(self.session(token).await?.filter(|who| who.session.step != SignInStep::Done))
+    }
+
+    async fn session(&self, token: &str) -> Result<Option<Authenticated>, IdentityError> {
         let Some(session) = self.store.session_by_token(&token_hash(token)).await? else { return Ok(None) };
         let now = self.store.environment().now();
-        let idle_until = session.last_seen_at + jiff_duration(self.policy.idle);
+        let idle_until = session.last_seen_at + signed(self.policy.idle);
         if now >= session.expires_at || now >= idle_until {
             return Ok(None);
         }
@@ -186,13 +268,21 @@ impl Identity {
 
     /// Writes the last use at most once a minute: reading a page should not wait for the writer.
     async fn touch(&self, session: &Session, now: Timestamp) -> Result<(), IdentityError> {
-        if now.duration_since(session.last_seen_at) < jiff::SignedDuration::from_mins(1) {
+        if now.duration_since(session.last_seen_at) < SignedDuration::from_mins(1) {
             return Ok(());
         }
         let mut act = self.store.begin().await?;
         act.touch_session(session.id, now).await?;
         Ok(act.commit_housekeeping().await?)
     }
+
+    fn new_token(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.store.environment().random_bytes::<32>())
+    }
+}
+
+pub(crate) fn attempt<'a>(name: &'a str, client: &'a Client, browser: Option<[u8; 32]>) -> Attempt<'a> {
+    Attempt { name, address: &client.address, browser }
 }
 
 /// Names are compared in lower case without surrounding space.
@@ -200,10 +290,10 @@ pub(crate) fn canonical_name(name: &str) -> String {
     name.trim().to_lowercase().chars().take(200).collect()
 }
 
-fn token_hash(token: &str) -> [u8; 32] {
+pub(crate) fn token_hash(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
 }
 
-fn jiff_duration(duration: Duration) -> jiff::SignedDuration {
-    jiff::SignedDuration::try_from(duration).unwrap_or(jiff::SignedDuration::MAX)
+pub(crate) fn signed(duration: Duration) -> SignedDuration {
+    SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
 }

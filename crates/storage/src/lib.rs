@@ -4,7 +4,10 @@
 //! with its audit events. Knows no web and no models. What a person reads goes through an `AccessScope` that the SQL
 //! itself applies.
 
+mod accounts;
 mod act;
+mod approvals;
+mod attempts;
 mod batches;
 mod conversations;
 mod copy;
@@ -23,6 +26,7 @@ mod queue;
 mod reading;
 mod rows;
 mod scope;
+mod second_factors;
 mod sessions;
 mod settings;
 mod setup;
@@ -33,7 +37,10 @@ mod trail;
 mod vectors;
 mod versions;
 
+pub use accounts::{Account, AccountSource};
 pub use act::Act;
+pub use approvals::{Approval, ApprovalState};
+pub use attempts::{Attempt, Failures};
 pub use batches::{Batch, BatchPlace, BatchProgress};
 pub use conversations::{AnswerRecord, AnswerState, Conversation, Source};
 pub use corpus::{Grant, PrincipalKind};
@@ -45,7 +52,8 @@ pub use publishing::{PublishedVersion, Unembedded};
 pub use queue::{Job, JobFilter, JobState};
 pub use reading::Page;
 pub use scope::JobReader;
-pub use sessions::Session;
+pub use second_factors::SecondFactor;
+pub use sessions::{Session, SignInStep};
 pub use sources::KnownSource;
 pub use store::Store;
 pub use tokens::ApiToken;

@@ -1,13 +1,43 @@
-//! Sessions and sign-in attempts.
+//! Sessions.
 
 use crate::error::naming;
-use crate::rows::{Columns, count};
+use crate::rows::Columns;
 use crate::{Act, Result, Store};
 use domain::{SessionId, UserId};
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
+use std::collections::BTreeMap;
 
-/// Someone is signed in somewhere.
+/// How far a sign-in has come. Only [`SignInStep::Done`] opens more than the next step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignInStep {
+    /// The person is signed in.
+    Done,
+    /// A code of the second factor is awaited.
+    Code,
+    /// A second factor has to be set up.
+    Enrol,
+    /// Another password has to be chosen.
+    Password,
+}
+
+impl SignInStep {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Done, Self::Code, Self::Enrol, Self::Password];
+
+    /// The step's name in the database.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Code => "code",
+            Self::Enrol => "enrol",
+            Self::Password => "password",
+        }
+    }
+}
+
+/// Someone is signed in somewhere, or on the way to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
     /// Identity.
@@ -28,6 +58,8 @@ pub struct Session {
     pub last_seen_at: Timestamp,
     /// When it ends in any case.
     pub expires_at: Timestamp,
+    /// How far the sign-in has come.
+    pub step: SignInStep,
 }
 
 impl Act {
@@ -37,8 +69,8 @@ impl Act {
     /// `NotFound` if the user does not exist.
     pub async fn insert_session(&mut self, session: &Session) -> Result<()> {
         sqlx::query(
-            "INSERT INTO sessions (id, user_id, token_hash, csrf, address, user_agent, created_at, last_seen_at, expires_at) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO sessions (id, user_id, token_hash, csrf, address, user_agent, created_at, last_seen_at, expires_at, \
+             step) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(session.id.uuid())
         .bind(session.user.uuid())
@@ -49,6 +81,7 @@ impl Act {
         .bind(session.created_at.as_millisecond())
         .bind(session.last_seen_at.as_millisecond())
         .bind(session.expires_at.as_millisecond())
+        .bind(session.step.as_str())
         .execute(self.connection())
         .await
         .map_err(naming("user"))?;
@@ -77,6 +110,19 @@ impl Act {
         Ok(())
     }
 
+    /// Ends all sessions of a user but this one and says how many there were.
+    ///
+    /// # Errors
+    /// [`crate::StorageError`].
+    pub async fn delete_other_sessions_of(&mut self, user: UserId, kept: SessionId) -> Result<u64> {
+        let done = sqlx::query("DELETE FROM sessions WHERE user_id = ? AND id <> ?")
+            .bind(user.uuid())
+            .bind(kept.uuid())
+            .execute(self.connection())
+            .await?;
+        Ok(done.rows_affected())
+    }
+
     /// Ends all sessions of a user and says how many there were.
     ///
     /// # Errors
@@ -98,33 +144,6 @@ impl Act {
             .await?;
         Ok(done.rows_affected())
     }
-
-    /// Notes a try to sign in, whether or not there is an account of that name.
-    ///
-    /// # Errors
-    /// [`crate::StorageError`].
-    pub async fn record_attempt(&mut self, name: &str, address: &str, at: Timestamp, succeeded: bool) -> Result<()> {
-        sqlx::query("INSERT INTO sign_in_attempts (name, address, at, succeeded) VALUES (?, ?, ?, ?)")
-            .bind(name)
-            .bind(address)
-            .bind(at.as_millisecond())
-            .bind(succeeded)
-            .execute(self.connection())
-            .await?;
-        Ok(())
-    }
-
-    /// Forgets tries made before `at`.
-    ///
-    /// # Errors
-    /// [`crate::StorageError`].
-    pub async fn forget_attempts_before(&mut self, at: Timestamp) -> Result<()> {
-        sqlx::query("DELETE FROM sign_in_attempts WHERE at < ?")
-            .bind(at.as_millisecond())
-            .execute(self.connection())
-            .await?;
-        Ok(())
-    }
 }
 
 fn session_of(row: &SqliteRow) -> Result<Session> {
@@ -138,6 +157,7 @@ fn session_of(row: &SqliteRow) -> Result<Session> {
         created_at: row.time("created_at")?,
         last_seen_at: row.time("last_seen_at")?,
         expires_at: row.time("expires_at")?,
+        step: row.one_of("step", &SignInStep::ALL, SignInStep::as_str)?,
     })
 }
 
@@ -166,33 +186,17 @@ impl Store {
         rows.iter().map(session_of).collect()
     }
 
-    /// How often signing in under this name failed since `since` and since the last success.
+    /// How many sessions are alive at `now`, person by person; those without one are left out.
     ///
     /// # Errors
     /// [`crate::StorageError`].
-    pub async fn failed_attempts(&self, name: &str, since: Timestamp) -> Result<u64> {
-        let number = sqlx::query_scalar(
-            "SELECT count(*) FROM sign_in_attempts WHERE name = ?1 AND at >= ?2 AND succeeded = 0 AND rowid > \
-             coalesce((SELECT max(rowid) FROM sign_in_attempts WHERE name = ?1 AND succeeded = 1), 0)",
+    pub async fn session_counts(&self, now: Timestamp) -> Result<BTreeMap<UserId, usize>> {
+        let rows = sqlx::query(
+            "SELECT user_id, count(*) AS number FROM sessions WHERE expires_at > ? AND step = 'done' GROUP BY user_id",
         )
-        .bind(name)
-        .bind(since.as_millisecond())
-        .fetch_one(&self.reader)
+        .bind(now.as_millisecond())
+        .fetch_all(&self.reader)
         .await?;
-        Ok(count(number))
-    }
-
-    /// How often signing in from this address failed since `since`.
-    ///
-    /// # Errors
-    /// [`crate::StorageError`].
-    pub async fn failed_attempts_from(&self, address: &str, since: Timestamp) -> Result<u64> {
-        let number =
-            sqlx::query_scalar("SELECT count(*) FROM sign_in_attempts WHERE address = ? AND at >= ? AND succeeded = 0")
-                .bind(address)
-                .bind(since.as_millisecond())
-                .fetch_one(&self.reader)
-                .await?;
-        Ok(count(number))
+        rows.iter().map(|row| Ok((row.id("user_id")?, row.number("number")?))).collect()
     }
 }

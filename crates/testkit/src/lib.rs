@@ -12,6 +12,7 @@ mod api;
 mod browser;
 mod cross_encoder;
 mod models;
+mod slapd;
 mod upstream;
 mod world;
 
@@ -19,5 +20,6 @@ pub use api::{Program, Told};
 pub use browser::{Browser, Page};
 pub use cross_encoder::write_cross_encoder;
 pub use models::{embedder, generator, model_directory};
+pub use slapd::{DIRECTORY_ADMIN, DIRECTORY_PASSWORD, Slapd};
 pub use upstream::{Behaviour, Received, Upstream};
 pub use world::{PASSWORD, TestApp};

@@ -8,7 +8,7 @@ use audit::{Action, Actor, Event, SigningKey};
 use axum::Extension;
 use axum::extract::ConnectInfo;
 use domain::{Clearance, Collection, CollectionId, Environment, Label, OperationId, Permission, Role, User};
-use identity::{Identity, IdentityError, NewToken, NewUser, PasswordCost, Policy, TokenScope};
+use identity::{Identity, IdentityError, NewToken, NewUser, PasswordCost, Policy, SealingKey, TokenScope};
 use index::Index;
 use inference::{Generator, GeneratorOptions};
 use ingest::{ContentStore, Incoming, Origin, Pages, Publisher, Reader, Stage, Staged, Watcher, Worker};
@@ -37,7 +37,17 @@ pub struct TestApp {
 impl TestApp {
     /// A fresh one, with the small models.
     pub async fn new() -> Self {
-        let world = Self::with_setup(Setup::done()).await;
+        Self::with_policy(Policy::default()).await
+    }
+
+    /// A fresh one whose people sign in by these rules; hashes cost the least in any case.
+    pub async fn with_policy(policy: Policy) -> Self {
+        Self::with(policy, Environment::system()).await
+    }
+
+    /// A fresh one with a clock and random source of the test's own.
+    pub async fn with(policy: Policy, environment: Environment) -> Self {
+        let world = Self::with_setup(policy, environment, Setup::done()).await;
         let people = [
             ("ada", Role::Staff),
             ("ben", Role::Staff),
@@ -54,15 +64,19 @@ impl TestApp {
     /// One in which nobody has an account yet, and the code that its console printed.
     pub async fn not_set_up() -> (Self, String) {
         let (setup, code) = Setup::waiting(&Environment::system());
-        (Self::with_setup(setup).await, code)
+        (Self::with_setup(Policy::default(), Environment::system(), setup).await, code)
     }
 
-    async fn with_setup(setup: Setup) -> Self {
+    async fn with_setup(policy: Policy, environment: Environment, setup: Setup) -> Self {
         let data = tempfile::tempdir().expect("a temporary directory");
         let shares = tempfile::tempdir().expect("a temporary directory");
-        let environment = Environment::system();
         let store = Store::open(&data.path().join("carrel.db"), environment.clone()).await.expect("the store opens");
-        let policy = Policy { cost: PasswordCost::LEAST, ..Policy::default() };
+        let policy = Policy {
+            cost: PasswordCost::LEAST,
+            organisation: "Port Elsin".to_owned(),
+            seal: Some(SealingKey::random(&environment)),
+            ..policy
+        };
         let identity = Identity::new(store.clone(), policy).expect("the cost is allowed");
         let embedder = embedder();
         let index = Index::open(&data.path().join("index"), embedder.dimension()).expect("the index opens");
@@ -173,6 +187,13 @@ impl TestApp {
     #[must_use]
     pub fn browser(&self) -> Browser {
         Browser::new(web::router(self.app.clone()))
+    }
+
+    /// A browser at another machine, at which nobody is signed in.
+    #[must_use]
+    pub fn browser_at(&self, address: IpAddr) -> Browser {
+        let from = ConnectInfo(SocketAddr::new(address, 40_000));
+        Browser::new(web::router(self.app.clone()).layer(Extension(from)))
     }
 
     /// A browser at which `name` is signed in.

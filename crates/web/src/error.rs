@@ -14,6 +14,14 @@ pub enum WebError {
         /// Path and query of the page that was wanted.
         next: String,
     },
+    /// A sign-in has steps to go; `next` is where to go afterwards.
+    #[error("finish signing in first")]
+    Unfinished {
+        /// The page of the step.
+        page: &'static str,
+        /// Path and query of the page that was wanted.
+        next: String,
+    },
     /// It is not there, or not for this person: deliberately one answer.
     #[error("there is nothing here that you can see")]
     NotFound,
@@ -78,6 +86,9 @@ pub(crate) struct Problem {
 /// When to ask again if no model is in use: an admin has to act first.
 pub(crate) const MODEL_WAIT: Duration = Duration::from_secs(60);
 
+/// When to try to sign in again if too many do so at once, or a directory does not answer.
+const SIGN_IN_WAIT: Duration = Duration::from_secs(5);
+
 /// The value of `Retry-After`: whole seconds, rounded up (RFC 9110, section 10.2.3).
 pub(crate) fn retry_after(wait: Duration) -> HeaderValue {
     let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
@@ -93,7 +104,7 @@ impl WebError {
     #[must_use]
     pub const fn code(&self) -> (StatusCode, &'static str) {
         match self {
-            Self::SignIn { .. } => (StatusCode::UNAUTHORIZED, "sign_in_required"),
+            Self::SignIn { .. } | Self::Unfinished { .. } => (StatusCode::UNAUTHORIZED, "sign_in_required"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
             Self::NoCollection(_) => (StatusCode::NOT_FOUND, "collection_not_found"),
             Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
@@ -119,6 +130,9 @@ impl IntoResponse for WebError {
             let query = encoded(next);
             return Redirect::to(&format!("/sign-in?next={query}")).into_response();
         }
+        if let Self::Unfinished { page, next } = &self {
+            return Redirect::to(&format!("{page}?next={}", encoded(next))).into_response();
+        }
         let (status, code) = self.code();
         if let Self::Internal(error) = &self {
             tracing::error!(%error, "request failed");
@@ -134,7 +148,7 @@ impl IntoResponse for WebError {
 }
 
 /// A path for the value of a query field.
-fn encoded(path: &str) -> String {
+pub(crate) fn encoded(path: &str) -> String {
     path.bytes()
         .map(|byte| match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'/' => char::from(byte).to_string(),
@@ -160,6 +174,10 @@ impl From<identity::IdentityError> for WebError {
         use identity::IdentityError as E;
         match error {
             E::Password(identity::PasswordError::Hashing(_)) => Self::internal(error),
+            E::Password(identity::PasswordError::Busy) => {
+                Self::Overloaded { sentence: error.to_string(), retry_after: SIGN_IN_WAIT }
+            }
+            E::Elsewhere(sentence) => Self::Overloaded { sentence, retry_after: SIGN_IN_WAIT },
             E::Password(_) | E::Invalid(_) => Self::Invalid(error.to_string()),
             E::Unknown(_) => Self::NotFound,
             E::Storage(error) => error.into(),

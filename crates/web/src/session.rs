@@ -7,10 +7,10 @@ use audit::{Action, Actor, Event, Outcome};
 use axum::Form;
 use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, HeaderName, Method, header};
 use axum_extra::extract::CookieJar;
 use domain::{AccessScope, CollectionId, Label, OperationId, Permission, Principal, Role};
-use identity::{Authenticated, Client};
+use identity::{Authenticated, Client, SignInStep, SignedIn};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use subtle::ConstantTimeEq;
@@ -19,6 +19,10 @@ use subtle::ConstantTimeEq;
 pub(crate) const SESSION_COOKIE: &str = "carrel_session";
 /// Name of the cookie that ties a sign-in form to the browser it was shown in.
 pub(crate) const FORM_COOKIE: &str = "carrel_form";
+/// Name of the cookie by which a browser is known from an earlier sign-in.
+pub(crate) const BROWSER_COOKIE: &str = "carrel_browser";
+/// Seconds that a browser is known without being used: half a year.
+const BROWSER_SECONDS: u32 = 180 * 24 * 3600;
 const THEME_COOKIE: &str = "carrel_theme";
 
 /// Somebody who acts: a person at a browser, or a program with a person's token. What either may do is decided by the
@@ -77,11 +81,7 @@ impl FromRequestParts<App> for Reader {
             Some(cookie) => app.identity.authenticate(cookie.value()).await?,
             None => None,
         };
-        let Some(who) = who else {
-            let wanted = parts.uri.path_and_query().map_or("/", |wanted| wanted.as_str());
-            let next = if parts.method == Method::GET { wanted.to_owned() } else { "/".to_owned() };
-            return Err(WebError::SignIn { next });
-        };
+        let Some(who) = who else { return Err(nobody(parts, app, &jar).await?) };
         Ok(Self {
             who,
             address: client(parts).address,
@@ -104,6 +104,118 @@ impl Acting for Reader {
     fn operation(&self) -> OperationId {
         self.operation
     }
+}
+
+/// Where to go first: to the step that a sign-in has come to, or to its beginning.
+async fn nobody(parts: &Parts, app: &App, jar: &CookieJar) -> Result<WebError, WebError> {
+    let wanted = parts.uri.path_and_query().map_or("/", |wanted| wanted.as_str());
+    let next = if parts.method == Method::GET { wanted.to_owned() } else { "/".to_owned() };
+    let entrant = match jar.get(SESSION_COOKIE) {
+        Some(cookie) => app.identity.entrant(cookie.value()).await?,
+        None => None,
+    };
+    Ok(match entrant {
+        Some(who) => WebError::Unfinished { page: page_of(who.session.step), next },
+        None => WebError::SignIn { next },
+    })
+}
+
+/// The page of a step of signing in.
+pub(crate) const fn page_of(step: SignInStep) -> &'static str {
+    match step {
+        SignInStep::Done => "/",
+        SignInStep::Code => "/sign-in/code",
+        SignInStep::Enrol => "/second-factor",
+        SignInStep::Password => "/sign-in/password",
+    }
+}
+
+/// Someone whose sign-in may have steps to go. What they may see is the page of that step and nothing else, so only the
+/// routes of those pages take this in place of [`Reader`].
+pub(crate) struct Entrant {
+    pub(crate) who: Authenticated,
+    pub(crate) client: Client,
+    pub(crate) operation: OperationId,
+    pub(crate) theme: Theme,
+}
+
+impl FromRequestParts<App> for Entrant {
+    type Rejection = WebError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, WebError> {
+        let jar = CookieJar::from_headers(&parts.headers);
+        let token = jar.get(SESSION_COOKIE).map(|cookie| cookie.value().to_owned()).unwrap_or_default();
+        let who = match app.identity.entrant(&token).await? {
+            Some(who) => Some(who),
+            None => app.identity.authenticate(&token).await?,
+        };
+        let who = who.ok_or_else(|| WebError::SignIn { next: "/".to_owned() })?;
+        let (client, operation) = (client(parts), operation(parts, app));
+        Ok(Self { who, client, operation, theme: theme_of(&jar) })
+    }
+}
+
+impl Entrant {
+    /// Goes on only at one of these steps.
+    pub(crate) fn at(&self, steps: &[SignInStep]) -> Result<(), WebError> {
+        let step = self.who.session.step;
+        let elsewhere = || WebError::Unfinished { page: page_of(step), next: "/".to_owned() };
+        if steps.contains(&step) { Ok(()) } else { Err(elsewhere()) }
+    }
+
+    /// The frame of a page: without navigation before the sign-in is done.
+    pub(crate) fn chrome(&self, app: &App, title: &str) -> Chrome {
+        let user = &self.who.principal.user;
+        let person = Person { display_name: user.display_name.clone(), role: user.role };
+        Chrome {
+            title: title.to_owned(),
+            organisation: app.site.organisation(),
+            active: Nav::None,
+            person: (self.who.session.step == SignInStep::Done).then_some(person),
+            csrf: self.who.session.csrf.clone(),
+            banner: None,
+            flash: None,
+            theme: self.theme,
+        }
+    }
+}
+
+/// A form that such a person's own page sent.
+pub(crate) struct PostedEntrant {
+    pub(crate) entrant: Entrant,
+    pub(crate) fields: Fields,
+}
+
+impl FromRequest<App> for PostedEntrant {
+    type Rejection = WebError;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, WebError> {
+        let (mut parts, body) = request.into_parts();
+        let entrant = Entrant::from_request_parts(&mut parts, app).await?;
+        let fields = fields(Request::from_parts(parts, body), app).await?;
+        same_token(&entrant.who, fields.get("csrf"))?;
+        Ok(Self { entrant, fields })
+    }
+}
+
+async fn fields(request: Request, app: &App) -> Result<Fields, WebError> {
+    let Form(fields) = Form::<Vec<(String, String)>>::from_request(request, app)
+        .await
+        .map_err(|_| WebError::Invalid("the form could not be read".to_owned()))?;
+    Ok(Fields(fields))
+}
+
+/// The cookies of a session that begins: the form's is spent, and the browser is known from now on if the sign-in is
+/// done.
+pub(crate) fn session_cookies(app: &App, signed_in: &SignedIn) -> Vec<(HeaderName, String)> {
+    let mut cookies = vec![
+        (header::SET_COOKIE, cookie(app, SESSION_COOKIE, &signed_in.token, None)),
+        (header::SET_COOKIE, cookie(app, FORM_COOKIE, "", Some(0))),
+    ];
+    if let Some(browser) = &signed_in.browser {
+        cookies.push((header::SET_COOKIE, cookie(app, BROWSER_COOKIE, browser, Some(BROWSER_SECONDS))));
+    }
+    cookies
 }
 
 impl Reader {
@@ -165,11 +277,7 @@ impl FromRequest<App> for Posted {
     async fn from_request(request: Request, app: &App) -> Result<Self, WebError> {
         let (mut parts, body) = request.into_parts();
         let reader = Reader::from_request_parts(&mut parts, app).await?;
-        let request = Request::from_parts(parts, body);
-        let Form(fields) = Form::<Vec<(String, String)>>::from_request(request, app)
-            .await
-            .map_err(|_| WebError::Invalid("the form could not be read".to_owned()))?;
-        let fields = Fields(fields);
+        let fields = fields(Request::from_parts(parts, body), app).await?;
         verify_csrf(&reader, fields.get("csrf"))?;
         Ok(Self { reader, fields })
     }
@@ -177,7 +285,11 @@ impl FromRequest<App> for Posted {
 
 /// The token of a form must be the one of the session.
 pub(crate) fn verify_csrf(reader: &Reader, token: &str) -> Result<(), WebError> {
-    let same = token.as_bytes().ct_eq(reader.who.session.csrf.as_bytes());
+    same_token(&reader.who, token)
+}
+
+fn same_token(who: &Authenticated, token: &str) -> Result<(), WebError> {
+    let same = token.as_bytes().ct_eq(who.session.csrf.as_bytes());
     if bool::from(same) { Ok(()) } else { Err(WebError::Forged) }
 }
 
@@ -207,10 +319,12 @@ pub(crate) fn operation(parts: &Parts, app: &App) -> OperationId {
 
 pub(crate) fn client(parts: &Parts) -> Client {
     let address = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    let browser = CookieJar::from_headers(&parts.headers).get(BROWSER_COOKIE).map(|cookie| cookie.value().to_owned());
     let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     Client {
         address: address.map_or_else(|| "unknown".to_owned(), |ConnectInfo(address)| address.ip().to_string()),
         user_agent: user_agent.unwrap_or_default().to_owned(),
+        browser,
     }
 }
 
@@ -239,7 +353,7 @@ pub(crate) fn cookie(app: &App, name: &str, value: &str, max_age: Option<u32>) -
 
 /// What a page says after something was done. The address carries only the code, so that nobody can put words
 /// into our mouth with a link.
-const SAID: [(&str, FlashKind, &str); 25] = [
+const SAID: [(&str, FlashKind, &str); 34] = [
     ("saved", FlashKind::Done, "Saved."),
     ("created", FlashKind::Done, "Created."),
     ("deleted", FlashKind::Done, "Deleted. The next question no longer finds it."),
@@ -260,6 +374,15 @@ const SAID: [(&str, FlashKind, &str); 25] = [
     ("password", FlashKind::Done, "Your password was changed. Sign in with the new one."),
     ("token-revoked", FlashKind::Done, "The token is gone: the next request with it is refused."),
     ("set-up", FlashKind::Done, "Everything is set up. The admin can sign in now."),
+    ("session-ended", FlashKind::Done, "The session has ended: its next request is refused."),
+    ("sessions-ended", FlashKind::Done, "All those sessions have ended."),
+    ("factor-removed", FlashKind::Done, "The second factor is gone, and all sessions with it. Sign in again."),
+    ("factor-reset", FlashKind::Done, "The second factor is gone. The person can set up a new one."),
+    ("new-password", FlashKind::Done, "Your new password holds."),
+    ("asked", FlashKind::Notice, "This needs a second person. It stands here until somebody agrees."),
+    ("approved", FlashKind::Done, "Agreed."),
+    ("refused", FlashKind::Done, "Refused. Nothing was done."),
+    ("withdrawn", FlashKind::Done, "Taken back."),
     ("signed-out", FlashKind::Done, "You are signed out."),
     ("folder-added", FlashKind::Done, "The folder is watched. The first look at it begins now."),
     ("folder-removed", FlashKind::Done, "The folder is no longer watched. Its documents stay."),

@@ -6,6 +6,7 @@ pub(crate) mod backup;
 pub(crate) mod bench;
 pub(crate) mod collection;
 pub(crate) mod demo;
+pub(crate) mod directory;
 pub(crate) mod eval;
 mod failures;
 pub(crate) mod folder;

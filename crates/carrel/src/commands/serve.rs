@@ -3,7 +3,7 @@
 use crate::Outcome;
 use crate::config::Configuration;
 use crate::door::Door;
-use crate::site::{Failure, Site};
+use crate::site::{Failure, Site, organisation_of};
 use crate::{sources, upkeep};
 use ::audit::{Action, Actor, Event};
 use answer::Live;
@@ -132,7 +132,11 @@ pub(crate) async fn serve(
         let stop = stop.clone();
         async move { watcher.run(stop).await }
     });
-    let upkeep = upkeep::start(site, &stop)?;
+    let mut upkeep = upkeep::start(site, &stop)?;
+    if configuration.directory()?.is_some() {
+        let environment = site.store.environment().clone();
+        upkeep.push(tokio::spawn(crate::directory::nightly(site.identity.clone(), environment, stop.clone())));
+    }
     let sweep = tokio::spawn(sources::sweep(site.store.clone(), site.content()?, stop.clone()));
     let backups = tokio::spawn(crate::backups::run(site.clone(), configuration.backup.clone(), stop.clone()));
     let tidy = tokio::spawn(sources::tidy(pages, site.store.clone(), stop.clone()));
@@ -176,12 +180,10 @@ async fn record_start(site: &Site) -> Result<(), Failure> {
 
 /// What the site calls itself and its labels: as it was set up, or else as the configuration has it.
 async fn words(site: &Site, configuration: &Configuration) -> Result<web::Words, Failure> {
-    let named = site.store.setting("organisation").await?;
-    let named = named.and_then(|value| value.as_str().map(str::to_owned));
     let labels = site.store.setting("labels").await?;
     let labels = labels.map(serde_json::from_value).transpose()?.map(web::LabelWords);
     Ok(web::Words {
-        organisation: named.unwrap_or_else(|| configuration.organisation.clone()),
+        organisation: organisation_of(&site.store, configuration).await?,
         labels: labels.unwrap_or_default(),
     })
 }

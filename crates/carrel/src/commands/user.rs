@@ -35,6 +35,9 @@ pub(crate) enum Command {
         /// File whose first line is the password
         #[arg(long, value_name = "FILE")]
         password_file: Option<PathBuf>,
+        /// The person has to choose another at the next sign-in
+        #[arg(long)]
+        temporary: bool,
     },
     /// Set a new password and end the person's sessions
     Password {
@@ -43,6 +46,9 @@ pub(crate) enum Command {
         /// File whose first line is the password
         #[arg(long, value_name = "FILE")]
         password_file: Option<PathBuf>,
+        /// The person has to choose another at the next sign-in
+        #[arg(long)]
+        temporary: bool,
     },
     /// Change role or clearance
     Change {
@@ -69,6 +75,19 @@ pub(crate) enum Command {
         #[arg(long, value_name = "SCOPE")]
         scope: Vec<TokenScope>,
     },
+    /// List where a person is signed in, or end all of it
+    Sessions {
+        /// Sign-in name
+        name: String,
+        /// End them all at once
+        #[arg(long)]
+        end: bool,
+    },
+    /// Take a person's second factor away and end their sessions
+    ResetSecondFactor {
+        /// Sign-in name
+        name: String,
+    },
     /// Close an account; its sessions end at once
     Disable {
         /// Sign-in name
@@ -86,16 +105,22 @@ pub(crate) async fn run(command: Command, configuration: &Configuration) -> Outc
     let (actor, operation) = (Actor::console(), site.operation());
     match command {
         Command::List { json } => return list(&site, json).await,
-        Command::Create { name, display_name, role, clearance, password_file } => {
+        Command::Create { name, display_name, role, clearance, password_file, temporary } => {
             let password = password(password_file.as_deref())?;
             let new = NewUser { name, display_name, role, clearance: Clearance(clearance) };
-            let user = site.identity.create_user(&new, &password, &actor, operation).await?;
+            let user = match temporary {
+                true => site.identity.create_user_to_change_password(&new, &password, &actor, operation).await?,
+                false => site.identity.create_user(&new, &password, &actor, operation).await?,
+            };
             println!("made the account '{}' ({}, clearance {})", user.name, user.role, user.clearance.0);
         }
-        Command::Password { name, password_file } => {
+        Command::Password { name, password_file, temporary } => {
             let user = site.user(&name).await?;
             let password = password(password_file.as_deref())?;
-            site.identity.set_password(user.id, &password, &actor, operation).await?;
+            match temporary {
+                true => site.identity.set_password_to_change(user.id, &password, &actor, operation).await?,
+                false => site.identity.set_password(user.id, &password, &actor, operation).await?,
+            }
             println!("the password of '{}' was changed", user.name);
         }
         Command::Change { name, role, clearance } => {
@@ -108,6 +133,22 @@ pub(crate) async fn run(command: Command, configuration: &Configuration) -> Outc
             let new = NewToken { name: label, scopes, days: expires };
             let issued = site.identity.issue_token(&user, &new, &actor, operation).await?;
             println!("{}", issued.secret);
+        }
+        Command::Sessions { name, end } => {
+            let user = site.user(&name).await?;
+            if end {
+                let ended = site.identity.end_sessions(user.id, None, &actor, operation).await?;
+                println!("ended {ended} sessions of '{}'", user.name);
+                return Ok(());
+            }
+            for session in site.store.sessions_of(user.id).await? {
+                println!("{}  {:15}  {}", session.last_seen_at, session.address, session.user_agent);
+            }
+        }
+        Command::ResetSecondFactor { name } => {
+            let user = site.user(&name).await?;
+            site.identity.reset_second_factor(user.id, &actor, operation).await?;
+            println!("'{}' has no second factor any more; all sessions were ended", user.name);
         }
         Command::Disable { name } => {
             let change = UserChange { disabled: Some(true), ..UserChange::default() };

@@ -2,7 +2,7 @@ use crate::world::World;
 use domain::{Clearance, Group, GroupId, Label, Permission, PrincipalId, Role, SessionId, User, UserId};
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
-use storage::{Grant, PrincipalKind, Session, StorageError};
+use storage::{Attempt, Grant, PrincipalKind, Session, SignInStep, StorageError};
 
 fn conflict(error: &StorageError) -> &str {
     match error {
@@ -123,6 +123,7 @@ async fn sessions_are_found_by_their_token_and_end() {
         created_at: world.now(),
         last_seen_at: world.now(),
         expires_at: world.now() + SignedDuration::from_hours(8),
+        step: SignInStep::Done,
     };
     let (first, second, third) = (session(1), session(2), session(3));
     world
@@ -156,30 +157,49 @@ async fn sessions_are_found_by_their_token_and_end() {
 }
 
 #[tokio::test]
-async fn failures_count_since_the_last_success() {
+async fn failures_are_counted_by_pair_browser_name_and_address() {
     let world = World::new().await;
     let start = world.now();
-    let attempt = async |name: &str, address: &str, succeeded: bool| {
+    let attempt = async |name: &str, address: &str, browser: Option<u8>, succeeded: bool| {
         world.wait(SignedDuration::from_secs(10));
         let mut act = world.begin().await;
-        act.record_attempt(name, address, world.now(), succeeded).await.unwrap();
+        let attempt = Attempt { name, address, browser: browser.map(|byte| [byte; 32]) };
+        act.record_attempt(&attempt, world.now(), succeeded).await.unwrap();
         act.commit_housekeeping().await.unwrap();
     };
-    attempt("anna", "a", false).await;
-    attempt("anna", "a", false).await;
-    attempt("ben", "a", false).await;
-    assert_eq!(world.store.failed_attempts("anna", start).await.unwrap(), 2);
-    assert_eq!(world.store.failed_attempts("anna", start + SignedDuration::from_secs(15)).await.unwrap(), 1);
-    assert_eq!(world.store.failed_attempts_from("a", start).await.unwrap(), 3);
-    attempt("anna", "b", true).await;
-    assert_eq!(world.store.failed_attempts("anna", start).await.unwrap(), 0);
-    attempt("anna", "b", false).await;
-    assert_eq!(world.store.failed_attempts("anna", start).await.unwrap(), 1);
-    assert_eq!(world.store.failed_attempts_from("b", start).await.unwrap(), 1);
+    let failures = async |name: &str, address: &str, browser: Option<u8>, since| {
+        let attempt = Attempt { name, address, browser: browser.map(|byte| [byte; 32]) };
+        let found = world.store.failures(&attempt, since, since).await.unwrap();
+        (found.pair, found.browser, found.name, found.address, found.been_here)
+    };
+    attempt("anna", "a", None, false).await;
+    attempt("anna", "a", None, false).await;
+    attempt("ben", "a", None, false).await;
+    attempt("anna", "c", None, false).await;
+    attempt("anna", "a", Some(1), false).await;
+    assert_eq!(failures("anna", "a", Some(1), start).await, (2, 1, 3, 3, false));
+    assert_eq!(failures("anna", "a", None, start + SignedDuration::from_secs(15)).await, (1, 0, 2, 2, false));
+    attempt("anna", "a", None, true).await;
+    assert_eq!(failures("anna", "a", None, start).await, (0, 0, 3, 3, true), "a success ends only the pair's count");
+    attempt("anna", "a", None, false).await;
+    assert_eq!(failures("anna", "a", None, start).await, (1, 0, 4, 4, true));
+    attempt("anna", "a", Some(1), true).await;
+    assert_eq!(failures("anna", "a", Some(1), start).await.1, 0);
 
     let mut act = world.begin().await;
-    act.forget_attempts_before(world.now()).await.unwrap();
+    act.forget_attempts(world.now(), start).await.unwrap();
     act.commit_housekeeping().await.unwrap();
-    assert_eq!(world.store.failed_attempts_from("a", start).await.unwrap(), 0);
-    assert_eq!(world.store.failed_attempts("anna", start).await.unwrap(), 1);
+    assert_eq!(failures("anna", "a", None, start).await, (0, 0, 0, 0, true));
+}
+
+#[tokio::test]
+async fn a_browser_is_known_for_one_person() {
+    let world = World::new().await;
+    let (anna, ben) = (world.user("anna").await, world.user("ben").await);
+    let mut act = world.begin().await;
+    act.remember_browser(&[7; 32], anna.id, world.now()).await.unwrap();
+    act.commit_housekeeping().await.unwrap();
+    assert!(world.store.knows_browser(&[7; 32], anna.id).await.unwrap());
+    assert!(!world.store.knows_browser(&[7; 32], ben.id).await.unwrap());
+    assert!(!world.store.knows_browser(&[8; 32], anna.id).await.unwrap());
 }

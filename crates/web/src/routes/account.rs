@@ -2,14 +2,16 @@
 
 use crate::app::App;
 use crate::error::WebError;
+use crate::routes::sign_in::sentence;
+use crate::routes::steps::rule;
 use crate::session::{Posted, Reader, SESSION_COOKIE, cookie, theme_cookie};
 use crate::show::{day, moment, page};
-use crate::views::{AccountPage, Nav, NewSecret, SessionRow, Theme, TokenRow};
+use crate::views::{AccountPage, FactorView, Nav, NewSecret, SessionRow, Theme, TokenRow};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
-use domain::TokenId;
-use identity::{IdentityError, MINIMUM_PASSWORD_CHARACTERS, NewToken, TokenScope};
+use domain::{SessionId, TokenId};
+use identity::{AccountSource, IdentityError, NewToken, SignInStep, TokenScope};
 
 /// `GET /account`
 pub(crate) async fn get(State(app): State<App>, reader: Reader) -> Result<Response, WebError> {
@@ -71,14 +73,28 @@ pub(crate) async fn revoke_token(
     Ok(Redirect::to("/account?said=token-revoked#tokens").into_response())
 }
 
-fn sentence(reason: &str) -> String {
-    let mut sentence = format!("{reason}.");
-    sentence.replace_range(..1, &sentence[..1].to_uppercase());
-    sentence
+/// `POST /account/sessions/{id}/end`
+pub(crate) async fn end_session(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    posted: Posted,
+) -> Result<Response, WebError> {
+    let id: SessionId = id.parse().map_err(|_| WebError::NotFound)?;
+    let reader = posted.reader;
+    app.identity.end_session(reader.who.principal.user.id, id, &reader.actor(), reader.operation).await?;
+    Ok(Redirect::to("/account?said=session-ended#sessions").into_response())
+}
+
+/// `POST /account/sessions/end-others`
+pub(crate) async fn end_other_sessions(State(app): State<App>, posted: Posted) -> Result<Response, WebError> {
+    let reader = posted.reader;
+    let (user, kept) = (reader.who.principal.user.id, Some(reader.who.session.id));
+    app.identity.end_sessions(user, kept, &reader.actor(), reader.operation).await?;
+    Ok(Redirect::to("/account?said=sessions-ended#sessions").into_response())
 }
 
 async fn refused(app: &App, reader: &Reader, error: &str) -> Result<Response, WebError> {
-    let refused = account(app, reader, Some(sentence(error))).await?;
+    let refused = account(app, reader, Some(sentence(&error))).await?;
     Ok((StatusCode::BAD_REQUEST, page(&refused)?).into_response())
 }
 
@@ -98,6 +114,8 @@ async fn account(app: &App, reader: &Reader, error: Option<String>) -> Result<Ac
     let groups = app.store.groups_of(user.id).await?;
     let sessions = app.store.sessions_of(user.id).await?;
     let tokens = app.store.tokens_of(user.id).await?;
+    let factor = app.store.second_factor(user.id).await?;
+    let source = app.store.account(user.id).await?.map_or(AccountSource::Local, |account| account.source);
     let now = app.store.environment().now();
     Ok(AccountPage {
         chrome: reader.chrome(app, "Account", Nav::None),
@@ -108,7 +126,9 @@ async fn account(app: &App, reader: &Reader, error: Option<String>) -> Result<Ac
         groups: groups.into_iter().map(|group| group.name).collect(),
         sessions: sessions
             .into_iter()
+            .filter(|session| session.step == SignInStep::Done && session.expires_at > now)
             .map(|session| SessionRow {
+                id: session.id.to_string(),
                 current: session.id == reader.who.session.id,
                 device: device(&session.user_agent),
                 address: session.address,
@@ -116,9 +136,17 @@ async fn account(app: &App, reader: &Reader, error: Option<String>) -> Result<Ac
                 last_seen: moment(session.last_seen_at),
             })
             .collect(),
-        password_rule: format!(
-            "At least {MINIMUM_PASSWORD_CHARACTERS} characters; a few words that only you put together are best."
-        ),
+        elsewhere: match source {
+            AccountSource::Local => None,
+            AccountSource::Directory => Some("the directory of your organisation"),
+            AccountSource::Oidc => Some("the identity provider of your organisation"),
+        },
+        password_rule: rule(factor.is_some()),
+        factor: FactorView {
+            since: factor.as_ref().map(|factor| day(factor.created_at)),
+            codes: factor.map_or(0, |factor| factor.recovery_codes),
+            demanded: app.identity.needs_second_factor(user.role, source),
+        },
         error,
         tokens: tokens
             .into_iter()

@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::error::WebError;
+use crate::routes::approvals;
 use crate::routes::collection::grants_editor;
 use crate::session::{Fields, Posted, Reader};
 use crate::show::page;
@@ -138,6 +139,10 @@ pub(crate) async fn grant(
     };
     let before = app.store.grants(collection.id).await?;
     let before = before.iter().find(|grant| grant.principal == principal).map(|grant| grant.permission);
+    let asked = approvals::before_grant(&app, &reader, &collection, (principal, &name), before, permission).await?;
+    if let Some(led) = asked {
+        return Ok(led);
+    }
     let mut act = app.store.begin().await?;
     act.set_grant(collection.id, principal, permission).await?;
     let event = Event::new(Action::GrantChanged, &reader.actor(), reader.operation)

@@ -2,6 +2,7 @@
 
 mod account;
 pub(crate) mod api;
+mod approvals;
 mod ask;
 mod audit;
 mod batch_report;
@@ -23,7 +24,9 @@ pub(crate) mod openai;
 mod people;
 mod search;
 mod setup;
+mod second_factor;
 mod sign_in;
+mod steps;
 mod stream;
 mod upload;
 mod usage;
@@ -49,6 +52,12 @@ pub fn router(app: App) -> Router {
         .route("/setup", get(setup::get).post(setup::post))
         .route("/sign-in", get(sign_in::get).post(sign_in::post))
         .route("/sign-in/certificate", get(certificate::get).post(certificate::post))
+        .route("/sign-in/code", get(steps::code).post(steps::enter_code))
+        .route("/sign-in/password", get(steps::password).post(steps::choose_password))
+        .route("/second-factor", get(second_factor::get).post(second_factor::enrol))
+        .route("/second-factor/picture.svg", get(second_factor::picture))
+        .route("/second-factor/codes", post(second_factor::new_codes))
+        .route("/second-factor/remove", post(second_factor::remove))
         .route("/sign-out", post(sign_in::sign_out))
         .route("/ask", get(ask::get).post(ask::post))
         .route("/conversations/{id}", get(ask::conversation))
@@ -110,8 +119,12 @@ pub fn router(app: App) -> Router {
         .route("/audit/{sequence}", get(audit::event))
         .route("/audit/export", post(audit::export))
         .route("/audit/verify", post(audit::verify))
+        .route("/approvals", get(approvals::get))
+        .route("/approvals/{id}/{act}", post(approvals::act))
         .route("/account", get(account::get))
         .route("/account/password", post(account::password))
+        .route("/account/sessions/end-others", post(account::end_other_sessions))
+        .route("/account/sessions/{id}/end", post(account::end_session))
         .route("/account/theme", post(account::theme))
         .route("/account/tokens", post(account::make_token))
         .route("/account/tokens/{id}/revoke", post(account::revoke_token))

@@ -8,7 +8,7 @@ use crate::views::{GroupCard, Member, Nav, NewPassword, PeoplePage, UserRow};
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use domain::{Clearance, GroupId, Role, User, UserId};
-use identity::{NewUser, UserChange};
+use identity::{AccountSource, NewUser, UserChange};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -37,7 +37,7 @@ pub(crate) async fn create(State(app): State<App>, posted: Posted) -> Result<Res
         clearance: Clearance(fields.parse("clearance")?),
     };
     let password = identity::random_password(app.store.environment());
-    let user = app.identity.create_user(&new, &password, &reader.actor(), reader.operation).await?;
+    let user = app.identity.create_user_to_change_password(&new, &password, &reader.actor(), reader.operation).await?;
     page(&people(&app, &reader, None, Some(NewPassword { name: user.name, password })).await?)
 }
 
@@ -55,8 +55,16 @@ pub(crate) async fn change(
         "reset_password" => {
             let password = identity::random_password(app.store.environment());
             let user = app.store.user(id).await?.ok_or(WebError::NotFound)?;
-            app.identity.set_password(id, &password, &actor, operation).await?;
+            app.identity.set_password_to_change(id, &password, &actor, operation).await?;
             return page(&people(&app, &reader, None, Some(NewPassword { name: user.name, password })).await?);
+        }
+        "end_sessions" => {
+            app.identity.end_sessions(id, None, &actor, operation).await?;
+            return Ok(Redirect::to("/people?said=sessions-ended").into_response());
+        }
+        "reset_second_factor" => {
+            app.identity.reset_second_factor(id, &actor, operation).await?;
+            return Ok(Redirect::to("/people?said=factor-reset").into_response());
         }
         "disable" => UserChange { disabled: Some(true), ..UserChange::default() },
         "enable" => UserChange { disabled: Some(false), ..UserChange::default() },
@@ -103,6 +111,8 @@ async fn people(
     new_password: Option<NewPassword>,
 ) -> Result<PeoplePage, WebError> {
     let users = app.store.users().await?;
+    let (accounts, factors) = (app.store.accounts().await?, app.store.users_with_second_factor().await?);
+    let sessions = app.store.session_counts(app.store.environment().now()).await?;
     let mut groups = Vec::new();
     for group in app.store.groups().await? {
         let members = app.store.members(group.id).await?;
@@ -115,6 +125,14 @@ async fn people(
             .filter(|(_, members)| members.iter().any(|member| member.id == user.id))
             .map(|(group, _)| group.name.clone())
             .collect(),
+        second_factor: factors.contains(&user.id),
+        must_change: accounts.get(&user.id).is_some_and(|account| account.must_change),
+        elsewhere: match accounts.get(&user.id).map(|account| account.source) {
+            Some(AccountSource::Directory) => Some("directory"),
+            Some(AccountSource::Oidc) => Some("provider"),
+            _ => None,
+        },
+        sessions: sessions.get(&user.id).copied().unwrap_or(0),
         name: user.name,
         display_name: user.display_name,
         role: user.role,

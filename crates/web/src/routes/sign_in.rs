@@ -1,8 +1,10 @@
 //! Signing in and out.
 
 use crate::app::App;
-use crate::error::WebError;
-use crate::session::{FORM_COOKIE, Posted, SESSION_COOKIE, client, cookie, flash, operation, theme_of};
+use crate::error::{WebError, encoded};
+use crate::session::{
+    FORM_COOKIE, Posted, SESSION_COOKIE, client, cookie, flash, operation, page_of, session_cookies, theme_of,
+};
 use crate::show::page;
 use crate::views::{Chrome, Nav, SignInPage};
 use axum::Form;
@@ -10,7 +12,7 @@ use axum::extract::{FromRequest, Query, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
-use identity::SignInError;
+use identity::{SignInError, SignInStep, SignedIn};
 use serde::Deserialize;
 use subtle::ConstantTimeEq;
 
@@ -56,21 +58,14 @@ pub(crate) async fn post(State(app): State<App>, request: Request) -> Result<Res
         return shown(&app, &form(&app, &jar, given.name, given.next, Some(error)), StatusCode::FORBIDDEN);
     }
     match app.identity.sign_in(&given.name, &given.password, &client, operation).await {
-        Ok(signed_in) => {
-            let session = cookie(&app, SESSION_COOKIE, &signed_in.token, None);
-            let spent = cookie(&app, FORM_COOKIE, "", Some(0));
-            let cookies = AppendHeaders([(header::SET_COOKIE, session), (header::SET_COOKIE, spent)]);
-            Ok((cookies, Redirect::to(local(&given.next))).into_response())
-        }
+        Ok(signed_in) => Ok(led(&app, &signed_in, &given.next)),
         Err(SignInError::Identity(error)) => Err(error.into()),
         Err(refusal) => {
             let status = match refusal {
                 SignInError::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
                 _ => StatusCode::UNAUTHORIZED,
             };
-            let mut sentence = format!("{refusal}.");
-            sentence.replace_range(..1, &sentence[..1].to_uppercase());
-            shown(&app, &form(&app, &jar, given.name, given.next, Some(sentence)), status)
+            shown(&app, &form(&app, &jar, given.name, given.next, Some(sentence(&refusal))), status)
         }
     }
 }
@@ -81,6 +76,23 @@ pub(crate) async fn sign_out(State(app): State<App>, posted: Posted) -> Result<R
     app.identity.sign_out(&reader.who.session, &reader.actor(), reader.operation).await?;
     let gone = AppendHeaders([(header::SET_COOKIE, cookie(&app, SESSION_COOKIE, "", Some(0)))]);
     Ok((gone, Redirect::to("/sign-in?said=signed-out")).into_response())
+}
+
+/// On with the next step, or to the page that was wanted.
+pub(crate) fn led(app: &App, signed_in: &SignedIn, next: &str) -> Response {
+    let next = local(next);
+    let address = match signed_in.session.step {
+        SignInStep::Done => next.to_owned(),
+        step => format!("{}?next={}", page_of(step), encoded(next)),
+    };
+    (AppendHeaders(session_cookies(app, signed_in)), Redirect::to(&address)).into_response()
+}
+
+/// An error as a page says it.
+pub(crate) fn sentence(error: &impl std::fmt::Display) -> String {
+    let mut sentence = format!("{error}.");
+    sentence.replace_range(..1, &sentence[..1].to_uppercase());
+    sentence
 }
 
 fn form(app: &App, jar: &CookieJar, name: String, next: String, error: Option<String>) -> SignInPage {

@@ -22,6 +22,10 @@ pub struct AccountPage {
     pub groups: Vec<String>,
     /// Where the person is signed in.
     pub sessions: Vec<SessionRow>,
+    /// Who knows the password, if not the appliance: such as `the directory`.
+    pub elsewhere: Option<&'static str>,
+    /// The second factor.
+    pub factor: FactorView,
     /// What a password must be, one sentence.
     pub password_rule: String,
     /// Why the password was not changed.
@@ -32,6 +36,17 @@ pub struct AccountPage {
     pub new_token: Option<NewSecret>,
     /// Why no token was made.
     pub token_error: Option<String>,
+}
+
+/// What the page says of the second factor.
+#[derive(Debug, Clone)]
+pub struct FactorView {
+    /// Since when there is one.
+    pub since: Option<String>,
+    /// Recovery codes that are left.
+    pub codes: u64,
+    /// Whether the site demands one of this person.
+    pub demanded: bool,
 }
 
 /// A token with which programs act for the person.
@@ -63,6 +78,8 @@ pub struct NewSecret {
 /// One place where the person is signed in.
 #[derive(Debug, Clone)]
 pub struct SessionRow {
+    /// Id.
+    pub id: String,
     /// The browser, such as `Firefox on Linux`.
     pub device: String,
     /// Network address.
@@ -91,6 +108,7 @@ mod samples {
     impl AccountPage {
         pub(crate) fn sample() -> Self {
             let session = |device: &str, address: &str, current| SessionRow {
+                id: format!("s-{address}"),
                 device: device.to_owned(),
                 address: address.to_owned(),
                 created: "14 March 2026, 08:02".to_owned(),
@@ -108,6 +126,8 @@ mod samples {
                     session("Firefox on Linux", "10.0.4.17", true),
                     session("Chrome on Windows", "10.0.7.203", false),
                 ],
+                elsewhere: None,
+                factor: FactorView { since: Some("2 March 2026".to_owned()), codes: 7, demanded: false },
                 password_rule: "At least 12 characters; a few words that only you put together are best.".to_owned(),
                 error: None,
                 tokens: vec![
@@ -134,6 +154,11 @@ mod samples {
                 }),
                 token_error: None,
             }
+        }
+
+        pub(crate) fn sample_elsewhere() -> Self {
+            let factor = FactorView { since: None, codes: 0, demanded: false };
+            Self { elsewhere: Some("the directory of your organisation"), factor, new_token: None, ..Self::sample() }
         }
     }
 }

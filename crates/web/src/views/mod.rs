@@ -5,6 +5,7 @@
 
 mod account;
 mod answer;
+mod approvals;
 mod ask;
 mod audit;
 mod batches;
@@ -26,15 +27,17 @@ mod people;
 mod place;
 mod search;
 mod setup;
+mod steps;
 mod text;
 mod upload;
 mod viewer;
 
-pub use account::{AccountPage, NewSecret, SessionRow, TokenRow};
+pub use account::{AccountPage, FactorView, NewSecret, SessionRow, TokenRow};
 pub use answer::{
     AnswerPartial, AnswerState, AnswerView, Mark, Piece, SentenceGroup, SentenceView, SourceView, SourcesPartial,
     Support,
 };
+pub use approvals::{ApprovalRow, ApprovalStanding, ApprovalsPage};
 pub use ask::{AskPage, CollectionChoice, ConversationGroup, ConversationLink};
 pub use audit::{
     AuditEventPage, AuditFilter, AuditHead, AuditOutcome, AuditPage, AuditRow, PurgedView, ShownPassage, Verification,
@@ -59,6 +62,7 @@ pub use people::{GroupCard, Member, NewPassword, PeoplePage, UserRow};
 pub use place::{Part, Place};
 pub use search::{Copy, Facet, FacetGroup, Narrowing, SearchPage, SearchResult};
 pub use setup::{SetupCollection, SetupFields, SetupPage};
+pub use steps::{ChoosePasswordPage, CodePage, EnrolPage, RecoveryCodesPage};
 pub use text::{Table, TextBlock, text_blocks};
 pub use upload::{FileOutcome, UploadedPage};
 pub use viewer::{Leaf, Mark, Viewer};

@@ -37,6 +37,14 @@ pub struct UserRow {
     pub disabled: bool,
     /// Names of the person's groups.
     pub groups: Vec<String>,
+    /// Whether the person has a second factor.
+    pub second_factor: bool,
+    /// Whether the person has to choose another password first.
+    pub must_change: bool,
+    /// Who knows the password, if not the appliance: `directory` or `provider`.
+    pub elsewhere: Option<&'static str>,
+    /// Sessions of this moment.
+    pub sessions: usize,
     /// Whether it is the one who looks at the page.
     pub you: bool,
 }
@@ -85,6 +93,10 @@ mod samples {
                 clearance,
                 disabled,
                 groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+                second_factor: matches!(role, Role::Admin | Role::Auditor),
+                must_change: name == "ben",
+                elsewhere: (name == "chiyo").then_some("directory"),
+                sessions: usize::from(!disabled),
                 you: name == "ada",
             };
             let users = vec![

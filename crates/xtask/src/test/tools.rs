@@ -1,15 +1,18 @@
 //! What tests need on the machine: a Chromium and the chromedriver that goes with it, and a Python that can make
-//! environments, for OpenAI's own client.
+//! environments, for OpenAI's own client. A slapd is installed where that is allowed; without one the tests of the directory
+//! skip themselves.
 
 use crate::failure::{Failure, Result};
 use crate::workspace::{on_path, run, spelled};
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
 /// Finds them, or installs them where that is allowed, or says in one line what is missing.
 pub fn provide() -> Result<()> {
+    provide_directory();
     let Some(lacking) = lacking() else {
         println!("a Chromium, chromedriver and Python are here");
         return Ok(());
@@ -25,6 +28,22 @@ pub fn provide() -> Result<()> {
     apt_get(&[&["install", "--yes", "--no-install-recommends"], &packages[..]].concat())?;
     self::lacking()
         .map_or(Ok(()), |still| Err(Failure::new(format!("{still} is still missing after its installation"))))
+}
+
+/// A directory server for the tests of sign-in; they can do without.
+fn provide_directory() {
+    let is_here = || Path::new("/usr/sbin/slapd").exists() || on_path("slapd").is_some();
+    if is_here() {
+        return;
+    }
+    if is_root() && on_path("apt-get").is_some() {
+        println!("slapd is missing: installing it");
+        let install = ["install", "--yes", "--no-install-recommends", "slapd"];
+        let _ = apt_get(&["update"]).and_then(|()| apt_get(&install));
+    }
+    if !is_here() {
+        println!("slapd is missing, so the tests of the directory are skipped; on Debian: apt-get install slapd");
+    }
 }
 
 fn lacking() -> Option<&'static str> {

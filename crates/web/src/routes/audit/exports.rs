@@ -3,6 +3,7 @@
 use super::{auditor, download, recorded_export};
 use crate::app::App;
 use crate::error::WebError;
+use crate::routes::approvals;
 use crate::session::{Posted, Reader};
 use crate::show::{page, size};
 use crate::views::{ExportPage, ExportState, Nav};
@@ -80,6 +81,9 @@ impl Exports {
 pub(crate) async fn begin_export(State(app): State<App>, posted: Posted) -> Result<Response, WebError> {
     let Posted { reader, fields } = posted;
     auditor(&app, &reader).await?;
+    if let Some(led) = approvals::before_export(&app, &reader, &fields).await? {
+        return Ok(led);
+    }
     let (format, filter) = recorded_export(&app, &reader, &fields).await?;
     let id = reader.operation.to_string();
     let now = app.store.environment().now();

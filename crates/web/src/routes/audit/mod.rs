@@ -12,6 +12,7 @@ pub(crate) use insight::{overview, persons_day, readers, share};
 
 use crate::app::App;
 use crate::error::WebError;
+use crate::routes::approvals;
 use crate::session::{Acting, Fields, Posted, Reader};
 use crate::show::page;
 use crate::views::{AuditEventPage, AuditHead, AuditPage, AuditRow, Nav, PurgedView, Verification};
@@ -150,6 +151,9 @@ fn download(app: &App, format: Format) -> [(header::HeaderName, String); 2] {
 pub(crate) async fn export(State(app): State<App>, posted: Posted) -> Result<Response, WebError> {
     let Posted { reader, fields } = posted;
     auditor(&app, &reader).await?;
+    if let Some(led) = approvals::before_export(&app, &reader, &fields).await? {
+        return Ok(led);
+    }
     let (format, filter) = recorded_export(&app, &reader, &fields).await?;
     // To a file first: a log of a million events must not have to fit into memory.
     let file = tempfile::tempfile().map_err(WebError::internal)?;

@@ -1,0 +1,103 @@
+//! How people sign in, as a site configures it.
+
+use crate::config::Configuration;
+use crate::site::Failure;
+use domain::Label;
+use identity::{ApprovalRules, PasswordCost, Policy, SealingKey, SecondFactorRule};
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// `[sign_in]`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct SignIn {
+    /// Who has to have a second factor.
+    pub(crate) second_factor: SecondFactor,
+    /// A session ends after so many minutes without a request.
+    pub(crate) idle_minutes: u64,
+    /// A session ends after so many hours in any case.
+    pub(crate) absolute_hours: u64,
+    /// Memory of a password's hash, in MiB.
+    pub(crate) hash_memory_mb: u32,
+    /// Passes over that memory.
+    pub(crate) hash_passes: u32,
+}
+
+/// Who has to have a second factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum SecondFactor {
+    /// Nobody.
+    Off,
+    /// Admins and auditors.
+    Admins,
+    /// Everybody.
+    All,
+}
+
+/// `[approvals]`: acts that need a second person.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Approvals {
+    /// Exports of the audit log from its page.
+    pub(crate) audit_export: bool,
+    /// Wider grants on collections that hold documents of this label or a higher one.
+    pub(crate) grants_from: Option<Label>,
+    /// How long a request stands.
+    pub(crate) expiry_hours: u32,
+}
+
+impl Default for Approvals {
+    fn default() -> Self {
+        Self { audit_export: false, grants_from: None, expiry_hours: 72 }
+    }
+}
+
+impl Default for SignIn {
+    fn default() -> Self {
+        let policy = Policy::default();
+        Self {
+            second_factor: SecondFactor::Off,
+            idle_minutes: policy.idle.as_secs() / 60,
+            absolute_hours: policy.absolute.as_secs() / 3600,
+            hash_memory_mb: policy.cost.memory_kib / 1024,
+            hash_passes: policy.cost.passes,
+        }
+    }
+}
+
+impl Configuration {
+    /// The rules of this site, with the key that seals the secrets of second factors.
+    pub(crate) fn policy(&self, organisation: &str, seal: SealingKey) -> Result<Policy, Failure> {
+        let SignIn { second_factor, idle_minutes, absolute_hours, hash_memory_mb, hash_passes } = self.sign_in;
+        let within = |name: &str, value: u64, least: u64, most: u64| match (least..=most).contains(&value) {
+            true => Ok(value),
+            false => Err(format!("sign_in.{name} must be between {least} and {most}")),
+        };
+        Ok(Policy {
+            idle: Duration::from_secs(60 * within("idle_minutes", idle_minutes, 1, 24 * 60)?),
+            absolute: Duration::from_secs(3600 * within("absolute_hours", absolute_hours, 1, 30 * 24)?),
+            cost: PasswordCost {
+                // OWASP's least for argon2id is 19 MiB.
+                memory_kib: 1024 * u32::try_from(within("hash_memory_mb", hash_memory_mb.into(), 19, 4096)?)?,
+                passes: u32::try_from(within("hash_passes", hash_passes.into(), 2, 100)?)?,
+                ..PasswordCost::default()
+            },
+            organisation: organisation.to_owned(),
+            second_factor: match second_factor {
+                SecondFactor::Off => SecondFactorRule::Off,
+                SecondFactor::Admins => SecondFactorRule::Admins,
+                SecondFactor::All => SecondFactorRule::All,
+            },
+            directory: self.directory()?,
+            approvals: ApprovalRules {
+                audit_export: self.approvals.audit_export,
+                grants_from: self.approvals.grants_from,
+                expiry: SignedDuration::from_hours(self.approvals.expiry_hours.into()),
+            },
+            seal: Some(seal),
+            ..Policy::default()
+        })
+    }
+}

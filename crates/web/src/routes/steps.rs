@@ -1,0 +1,114 @@
+//! The steps of signing in after the password: a code of the second factor, and another password where one is due.
+
+use crate::app::App;
+use crate::error::WebError;
+use crate::routes::sign_in::{led, local, sentence};
+use crate::session::{Entrant, PostedEntrant};
+use crate::show::page;
+use crate::views::{ChoosePasswordPage, CodePage};
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use identity::{
+    IdentityError, MINIMUM_PASSWORD_CHARACTERS, MINIMUM_WITH_SECOND_FACTOR, PasswordError, SignInError, SignInStep,
+};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+pub(crate) struct Wanted {
+    #[serde(default)]
+    pub(crate) next: String,
+}
+
+/// `GET /sign-in/code`
+pub(crate) async fn code(
+    State(app): State<App>,
+    entrant: Entrant,
+    Query(wanted): Query<Wanted>,
+) -> Result<Response, WebError> {
+    entrant.at(&[SignInStep::Code])?;
+    page(&code_page(&app, &entrant, &wanted.next, None))
+}
+
+/// `POST /sign-in/code`
+pub(crate) async fn enter_code(State(app): State<App>, posted: PostedEntrant) -> Result<Response, WebError> {
+    let PostedEntrant { entrant, fields } = posted;
+    entrant.at(&[SignInStep::Code])?;
+    match app.identity.enter_code(&entrant.who, fields.get("code"), &entrant.client, entrant.operation).await {
+        Ok(signed_in) => Ok(led(&app, &signed_in, fields.get("next"))),
+        Err(SignInError::Identity(error)) => Err(error.into()),
+        Err(refusal) => {
+            let status = status(&refusal);
+            let again = code_page(&app, &entrant, fields.get("next"), Some(sentence(&refusal)));
+            Ok((status, page(&again)?).into_response())
+        }
+    }
+}
+
+/// `GET /sign-in/password`
+pub(crate) async fn password(
+    State(app): State<App>,
+    entrant: Entrant,
+    Query(wanted): Query<Wanted>,
+) -> Result<Response, WebError> {
+    entrant.at(&[SignInStep::Password])?;
+    page(&password_page(&app, &entrant, &wanted.next, None).await?)
+}
+
+/// `POST /sign-in/password`
+pub(crate) async fn choose_password(State(app): State<App>, posted: PostedEntrant) -> Result<Response, WebError> {
+    let PostedEntrant { entrant, fields } = posted;
+    entrant.at(&[SignInStep::Password])?;
+    let next = fields.get("next");
+    let refused = async |reason: String| -> Result<Response, WebError> {
+        let again = password_page(&app, &entrant, next, Some(reason)).await?;
+        Ok((StatusCode::BAD_REQUEST, page(&again)?).into_response())
+    };
+    if fields.get("new") != fields.get("repeat") {
+        return refused("The new password and its repetition differ.".to_owned()).await;
+    }
+    let chosen =
+        app.identity.choose_password(&entrant.who, fields.get("new"), &entrant.client, entrant.operation).await;
+    match chosen {
+        Ok(signed_in) => Ok(led(&app, &signed_in, next)),
+        Err(SignInError::Identity(IdentityError::Password(error))) if !matches!(error, PasswordError::Busy) => {
+            refused(sentence(&error)).await
+        }
+        Err(SignInError::Identity(error)) => Err(error.into()),
+        Err(refusal) => refused(sentence(&refusal)).await,
+    }
+}
+
+pub(crate) const fn status(refusal: &SignInError) -> StatusCode {
+    match refusal {
+        SignInError::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
+        _ => StatusCode::UNAUTHORIZED,
+    }
+}
+
+/// What a password must be, for people.
+pub(crate) fn rule(second_factor: bool) -> String {
+    let least = if second_factor { MINIMUM_WITH_SECOND_FACTOR } else { MINIMUM_PASSWORD_CHARACTERS };
+    format!("At least {least} characters; a few words that only you put together are best.")
+}
+
+fn code_page(app: &App, entrant: &Entrant, next: &str, error: Option<String>) -> CodePage {
+    CodePage { chrome: entrant.chrome(app, "One more step"), next: local(next).to_owned(), error }
+}
+
+async fn password_page(
+    app: &App,
+    entrant: &Entrant,
+    next: &str,
+    error: Option<String>,
+) -> Result<ChoosePasswordPage, WebError> {
+    let user = &entrant.who.principal.user;
+    let second_factor = app.store.second_factor(user.id).await?.is_some();
+    Ok(ChoosePasswordPage {
+        chrome: entrant.chrome(app, "Choose a password"),
+        name: user.name.clone(),
+        password_rule: rule(second_factor),
+        next: local(next).to_owned(),
+        error,
+    })
+}
