@@ -202,6 +202,6 @@ async fn apart<T: Send + 'static>(
     tokio::spawn(question).await.map_err(|_| "its answer cannot be read".to_owned())?
 }
 
-fn why(error: ldap3::LdapError) -> String {
+fn why(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
