@@ -90,6 +90,7 @@ impl serde::Serialize for Sorted<'_> {
     }
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "always called with what json! has just made")]
 fn object(required: &[&str], properties: Value) -> Value {
     json!({ "type": "object", "additionalProperties": false, "required": required, "properties": properties })
 }

@@ -47,7 +47,7 @@ impl TlsError {
         Self::File { file: file.to_owned(), source }
     }
 
-    pub(crate) fn unusable(file: &Path, reason: impl ToString) -> Self {
+    pub(crate) fn unusable(file: &Path, reason: impl std::fmt::Display) -> Self {
         Self::Unusable { file: file.to_owned(), reason: reason.to_string() }
     }
 }

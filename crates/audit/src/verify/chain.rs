@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use std::io::BufRead;
 
 /// One line of an export, intact in itself.
+#[allow(clippy::large_enum_variant, reason = "one at a time, and nearly all are entries: a box each would only cost")]
 pub(super) enum Record {
     Entry(Entry),
     Purged(Purged),

@@ -28,7 +28,7 @@ pub(crate) async fn get(State(app): State<App>, request: Request) -> Result<Resp
     let shown = parts.extensions.get::<PresentedCertificate>().ok_or(WebError::NotFound)?;
     let next = axum::extract::Query::<Given>::try_from_uri(&parts.uri).map(|query| query.0.next).unwrap_or_default();
     let jar = CookieJar::from_headers(&parts.headers);
-    rendered(&app, &jar, shown, next, None, StatusCode::OK)
+    rendered(&app, &jar, shown, &next, None, StatusCode::OK)
 }
 
 /// `POST /sign-in/certificate`
@@ -43,7 +43,7 @@ pub(crate) async fn post(State(app): State<App>, request: Request) -> Result<Res
     let token = jar.get(FORM_COOKIE).map(|cookie| cookie.value().to_owned()).unwrap_or_default();
     if token.is_empty() || !bool::from(token.as_bytes().ct_eq(given.csrf.as_bytes())) {
         let error = "This page had been open for too long. Try again.".to_owned();
-        return rendered(&app, &jar, &shown, given.next, Some(error), StatusCode::FORBIDDEN);
+        return rendered(&app, &jar, &shown, &given.next, Some(error), StatusCode::FORBIDDEN);
     }
     match app.identity.sign_in_with_certificate(&shown, &client, operation).await {
         Ok(signed_in) => {
@@ -55,7 +55,7 @@ pub(crate) async fn post(State(app): State<App>, request: Request) -> Result<Res
         Err(SignInError::Identity(error)) => Err(error.into()),
         Err(_) => {
             let error = "There is no account for this certificate.".to_owned();
-            rendered(&app, &jar, &shown, given.next, Some(error), StatusCode::UNAUTHORIZED)
+            rendered(&app, &jar, &shown, &given.next, Some(error), StatusCode::UNAUTHORIZED)
         }
     }
 }
@@ -64,7 +64,7 @@ fn rendered(
     app: &App,
     jar: &CookieJar,
     shown: &PresentedCertificate,
-    next: String,
+    next: &str,
     error: Option<String>,
     status: StatusCode,
 ) -> Result<Response, WebError> {
@@ -81,6 +81,6 @@ fn rendered(
         theme: theme_of(jar),
     };
     let subject = shown.subject.clone();
-    let form = CertificatePage { chrome, name: shown.name.clone(), subject, next: local(&next).to_owned(), error };
+    let form = CertificatePage { chrome, name: shown.name.clone(), subject, next: local(next).to_owned(), error };
     Ok((status, AppendHeaders([(header::SET_COOKIE, set)]), page(&form)?).into_response())
 }
