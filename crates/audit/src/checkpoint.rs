@@ -165,7 +165,7 @@ mod tests {
             |c| c.root = [9; 32].into(),
             |c| c.hash = [9; 32].into(),
             |c| c.at = Timestamp::UNIX_EPOCH,
-            |c| c.signature = c.signature.replace(|digit: char| digit == 'a', "b"),
+            |c| c.signature = c.signature.replace('a', "b"),
         ];
         for change in changes {
             let mut changed = checkpoint.clone();

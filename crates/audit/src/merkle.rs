@@ -246,8 +246,8 @@ mod tests {
             let root = root(&all);
             for index in 0..size {
                 let path = inclusion(&all, index).unwrap();
-                for other in 0..size {
-                    let holds = includes(all[other], index as u64, size as u64, &path, root);
+                for (other, event) in all.iter().enumerate() {
+                    let holds = includes(*event, index as u64, size as u64, &path, root);
                     assert_eq!(holds, other == index, "{size} {index} {other}");
                 }
                 assert!(!includes(all[index], index as u64 + 1, size as u64, &path, root));

@@ -105,7 +105,7 @@ mod tests {
             let ((ranges, set), (others, other_set)) = (build(&one), build(&two));
             prop_assert_eq!(ranges.count(), set.len() as u64);
             prop_assert!(ranges.as_slice().windows(2).all(|pair| pair[0].1 + 1 < pair[1].0));
-            prop_assert_eq!(set.iter().copied().collect::<Ranges>(), ranges.clone());
+            prop_assert_eq!(&set.iter().copied().collect::<Ranges>(), &ranges);
             prop_assert_eq!(ranges.first_outside(&others), set.difference(&other_set).next().copied());
         }
     }

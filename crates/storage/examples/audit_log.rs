@@ -42,11 +42,12 @@ fn id(kind: u128, number: u64) -> Uuid {
 fn passage(numbers: &mut Numbers, rank: u64) -> Value {
     // A few passages are shown often, most seldom.
     let number = numbers.below(PASSAGES).min(numbers.below(PASSAGES));
+    let label = ["public", "internal", "confidential", "secret"][usize::try_from(number % 4).unwrap()];
     json!({
         "rank": rank, "passage": id(2, number).simple().to_string(), "hash": "5e".repeat(32),
         "document": id(1, number % DOCUMENTS).simple().to_string(), "version": 1,
         "title": format!("Manual {} of the harbour office", number % DOCUMENTS), "page": number % 90,
-        "label": ["public", "internal", "confidential", "secret"][usize::try_from(number % 4).unwrap()],
+        "label": label,
     })
 }
 

@@ -47,7 +47,7 @@ fn no_event_can_purge_itself_or_what_comes_after_it() {
         FaultKind::GoneWithoutRecord,
         "the range reaches too far: it counts for nothing"
     );
-    let mut other = entries.clone();
+    let mut other = entries;
     other[4].event.action = Action::DocumentOpened;
     let other = reseal(other);
     assert_eq!(kind(&without(&other, &[2])), FaultKind::GoneWithoutRecord, "only an event of purging names");

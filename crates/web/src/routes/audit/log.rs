@@ -63,7 +63,7 @@ impl Wanted {
         };
         let label = match self.label.as_str() {
             "" => None,
-            name => Some(name.parse::<Label>().map_err(|error| error.to_string())?),
+            name => Some(name.parse::<Label>()?),
         };
         Ok(storage::AuditFilter {
             from: beginning(&self.from, 0)?,
