@@ -53,7 +53,7 @@ mod tests {
         let index = Index::open(directory.path(), 4).unwrap();
         let text = "The ferry leaves the northern quay at seven in the morning, at noon and at six in the evening. \
                     Passengers with bicycles board first, and those with dogs travel on the upper deck in all weathers.";
-        let changed = text.replace("upper", "lower").to_uppercase();
+        let changed = text.replace("weathers", "seasons").to_uppercase();
         let longer = format!("Timetable of the islands, valid from May until the first storm of autumn. {text}");
         let other =
             "The ferry to the southern islands is repaired in the dry dock every winter, and a bus goes instead.";
