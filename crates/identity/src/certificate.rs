@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::{OperationId, SessionId};
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use storage::Session;
+use storage::{Session, SignInStep};
 
 /// A certificate that a browser showed and that an authority of the site signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +60,8 @@ impl Identity {
             created_at: now,
             last_seen_at: now,
             expires_at: now + lasts,
+            // A card and its PIN are two factors.
+            step: SignInStep::Done,
         };
         let actor = Actor { kind: ActorKind::User, user: Some(user.id), session: Some(session.id), ..actor };
         let mut act = self.store.begin().await?;
@@ -67,6 +69,6 @@ impl Identity {
         let event = Event::new(Action::SignInSucceeded, &actor, operation).on("session", session.id, &user.name);
         act.record(event.detail(shown)).await?;
         act.commit().await?;
-        Ok(SignedIn { token, session, user })
+        Ok(SignedIn { token, session, user, browser: None })
     }
 }

@@ -1,6 +1,7 @@
 //! A site's first people: one admin and one auditor, in one act with everything else that a site begins with.
 
 use crate::accounts::valid_name;
+use crate::password::check;
 use crate::{Identity, IdentityError};
 use audit::{Action, Actor, Event};
 use domain::{Clearance, Collection, CollectionId, Group, GroupId, Label, OperationId, Permission, Role, User, UserId};
@@ -77,7 +78,8 @@ impl Identity {
         let mut accounts = Vec::new();
         for (person, role) in people {
             let name = valid_name(&person.name)?;
-            let hash = self.passwords.hash(&name, &person.password).await?;
+            check(&name, &site.organisation, &person.password, false)?;
+            let hash = self.passwords.hash(&person.password).await?;
             let display_name = match person.display_name.trim() {
                 "" => name.clone(),
                 given => given.chars().take(100).collect(),

@@ -170,6 +170,7 @@ impl Entrant {
         Chrome {
             title: title.to_owned(),
             organisation: app.site.organisation(),
+            asking: app.site.answers,
             active: Nav::None,
             person: (self.who.session.step == SignInStep::Done).then_some(person),
             csrf: self.who.session.csrf.clone(),

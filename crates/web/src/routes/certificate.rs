@@ -73,6 +73,7 @@ fn rendered(
     let chrome = Chrome {
         title: "Sign in with a certificate".to_owned(),
         organisation: app.site.organisation(),
+        asking: app.site.answers,
         active: Nav::None,
         person: None,
         csrf: token,

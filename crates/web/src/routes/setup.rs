@@ -159,6 +159,7 @@ fn shown(
     let chrome = Chrome {
         title: "Set up".to_owned(),
         organisation: app.site.organisation(),
+        asking: app.site.answers,
         active: Nav::None,
         person: None,
         csrf: token,

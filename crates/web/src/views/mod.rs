@@ -65,7 +65,7 @@ pub use setup::{SetupCollection, SetupFields, SetupPage};
 pub use steps::{ChoosePasswordPage, CodePage, EnrolPage, RecoveryCodesPage};
 pub use text::{Table, TextBlock, text_blocks};
 pub use upload::{FileOutcome, UploadedPage};
-pub use viewer::{Leaf, Mark, Viewer};
+pub use viewer::{Leaf, Outline, Viewer};
 
 #[cfg(test)]
 mod contrast;

@@ -40,7 +40,7 @@ pub struct Leaf {
     /// Why there is no picture of it, if that is known.
     pub refused: Option<String>,
     /// What is marked on it.
-    pub marks: Vec<Mark>,
+    pub marks: Vec<Outline>,
     /// Where its text stands among the passages of the document's page.
     pub text: Range<usize>,
     /// Whether the passage that a citation led to stands on it, or begins there.
@@ -49,7 +49,7 @@ pub struct Leaf {
 
 /// A box drawn over a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mark {
+pub struct Outline {
     /// The passage, if links to it lead here.
     pub anchor: Option<String>,
     /// Whether it is the passage that a citation led to, or another source of the same answer.
@@ -79,7 +79,7 @@ impl Leaf {
     }
 }
 
-impl Mark {
+impl Outline {
     /// A box with some air around it.
     #[must_use]
     pub fn around(area: Area, anchor: Option<String>, cited: bool) -> Self {
@@ -113,7 +113,7 @@ mod samples {
         pub(crate) fn sample() -> Self {
             let cited = Area { left: 1100, top: 2300, right: 8900, bottom: 3400 };
             let other = Area { left: 1100, top: 5200, right: 8900, bottom: 6000 };
-            let leaf = |number: u32, text: Range<usize>, marks: Vec<Mark>| Leaf {
+            let leaf = |number: u32, text: Range<usize>, marks: Vec<Outline>| Leaf {
                 number,
                 picture: format!("/documents/0195d01/pages/{number}.png?version=3"),
                 refused: None,
@@ -122,7 +122,7 @@ mod samples {
                 text,
             };
             let marks =
-                vec![Mark::around(cited, Some("0195a1feed1".to_owned()), true), Mark::around(other, None, false)];
+                vec![Outline::around(cited, Some("0195a1feed1".to_owned()), true), Outline::around(other, None, false)];
             let mut leaves = vec![leaf(11, 0..1, Vec::new()), leaf(12, 1..2, marks), leaf(13, 2..4, Vec::new())];
             leaves[2].refused = Some("this page cannot be drawn; read its text, or open the original".to_owned());
             let address = |page: u32| format!("/documents/0195d01?version=3&page={page}#page-{page}");
@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn a_mark_stays_on_its_page() {
         let area = |left, top, right, bottom| Area { left, top, right, bottom };
-        let mark = Mark::around(area(10, 5000, 9990, 5100), None, true);
+        let mark = Outline::around(area(10, 5000, 9990, 5100), None, true);
         assert_eq!(mark.area, area(0, 4940, 10_000, 5160));
         assert_eq!((mark.width(), mark.height()), (10_000, 220));
     }

@@ -3,7 +3,7 @@
 use super::Wanted;
 use super::open::Opened;
 use crate::app::App;
-use crate::views::{Leaf, Mark, Pager, Viewer};
+use crate::views::{Leaf, Outline, Pager, Viewer};
 use domain::{Passage, PassageId};
 use ingest::Pages;
 use std::ops::Range;
@@ -112,7 +112,7 @@ pub(super) fn as_pages(opened: &Opened, wanted: &Wanted) -> String {
 
 /// The boxes on a page: of the cited passage, and of the other sources of the same answer that stand here. Links lead
 /// to the first box of the cited passage.
-fn marks(page: u32, cited: Option<&Passage>, sources: &[Passage], opened: &Opened) -> Vec<Mark> {
+fn marks(page: u32, cited: Option<&Passage>, sources: &[Passage], opened: &Opened) -> Vec<Outline> {
     let first_marked = cited.and_then(|passage| passage.places.iter().find(|place| place.area.is_some()));
     let here = |passage: &Passage| passage.document == opened.document.id && passage.version == opened.number();
     let is_cited = |id: PassageId| cited.is_some_and(|passage| passage.id == id);
@@ -123,7 +123,7 @@ fn marks(page: u32, cited: Option<&Passage>, sources: &[Passage], opened: &Opene
         for place in passage.places.iter().filter(|place| place.page.unwrap_or(1) == page) {
             let is_first = is_cited(passage.id) && first_marked == Some(place);
             let anchor = is_first.then(|| passage.id.to_string());
-            marks.extend(place.area.map(|area| Mark::around(area, anchor, is_cited(passage.id))));
+            marks.extend(place.area.map(|area| Outline::around(area, anchor, is_cited(passage.id))));
         }
     }
     marks
