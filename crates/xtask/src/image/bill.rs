@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 /// Writes `bill.json` into the folder.
 pub fn write_crates(workspace: &Workspace, version: &str, epoch: &str, folder: &Path) -> Result<PathBuf> {
-    let components: Vec<Value> = crates(workspace)?.iter().map(|package| component(package)).collect();
+    let components: Vec<Value> = crates(workspace)?.iter().map(component).collect();
     let bill = json!({
         "bomFormat": "CycloneDX",
         "specVersion": "1.5",

@@ -73,7 +73,7 @@ pub fn run(mut arguments: Arguments) -> Result<()> {
         return keys::create(&key);
     }
     let out = arguments.option("--out")?.map_or_else(|| workspace.scratch("image"), PathBuf::from);
-    let version = arguments.option("--version")?.map_or_else(|| env!("CARGO_PKG_VERSION").to_owned(), |given| given);
+    let version = arguments.option("--version")?.unwrap_or_else(|| env!("CARGO_PKG_VERSION").to_owned());
     let carrel = arguments.option("--carrel")?.map(PathBuf::from);
     if arguments.flag("--portable") {
         arguments.finish()?;
