@@ -16,6 +16,7 @@ mod filters;
 mod killed;
 mod metrics;
 mod models;
+mod oidc;
 mod openai;
 mod openai_client;
 mod passwords;

@@ -1,6 +1,7 @@
 //! The configuration: embedded defaults, then a TOML file, then `CARREL_*` variables, then the command line.
 
 use crate::directory::DirectoryOptions;
+use crate::oidc::OidcOptions;
 use crate::sign_in::{Approvals, SignIn};
 use answer::{RERANKED, Settings};
 use figment::Figment;
@@ -48,6 +49,8 @@ pub(crate) struct Configuration {
     pub(crate) approvals: Approvals,
     /// The directory of the organisation.
     pub(crate) directory: DirectoryOptions,
+    /// The OpenID provider of the organisation.
+    pub(crate) oidc: OidcOptions,
 }
 
 /// Which cross-encoder puts passages into order before the prompt.
@@ -229,6 +232,7 @@ impl Default for Configuration {
             sign_in: SignIn::default(),
             approvals: Approvals::default(),
             directory: DirectoryOptions::default(),
+            oidc: OidcOptions::default(),
         }
     }
 }

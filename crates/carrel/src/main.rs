@@ -7,6 +7,7 @@ mod commands;
 mod config;
 mod directory;
 mod lock;
+mod oidc;
 mod progress;
 mod reading;
 mod sign_in;

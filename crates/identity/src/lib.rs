@@ -6,6 +6,7 @@
 mod accounts;
 mod approvals;
 mod directory;
+mod oidc;
 mod password;
 mod scope;
 mod seal;
@@ -13,11 +14,13 @@ mod second_factor;
 mod sessions;
 mod sign_in;
 mod throttle;
+mod tls;
 mod tokens;
 
 pub use accounts::{NewUser, UserChange};
 pub use approvals::{ApprovalRules, Wish};
 pub use directory::{Directory, DirectorySettings, GroupRule, Synchronised};
+pub use oidc::{Departure, OidcProvider, OidcSettings};
 pub use password::{
     MINIMUM_PASSWORD_CHARACTERS, MINIMUM_WITH_SECOND_FACTOR, PasswordCost, PasswordError, random_password,
 };
@@ -54,6 +57,8 @@ pub struct Policy {
     pub second_factor: SecondFactorRule,
     /// The directory of the organisation, if there is one.
     pub directory: Option<Arc<Directory>>,
+    /// The OpenID provider of the organisation, if there is one.
+    pub oidc: Option<Arc<OidcProvider>>,
     /// Which acts need a second person.
     pub approvals: ApprovalRules,
     /// Seals the secrets of second factors; without it nobody can set one up.
@@ -73,6 +78,7 @@ impl Default for Policy {
             organisation: String::new(),
             second_factor: SecondFactorRule::Off,
             directory: None,
+            oidc: None,
             approvals: ApprovalRules::default(),
             seal: None,
             cost: PasswordCost::default(),

@@ -307,7 +307,7 @@ pub(crate) fn cookie(app: &App, name: &str, value: &str, max_age: Option<u32>) -
 
 /// What a page says after something was done. The address carries only the code, so that nobody can put words
 /// into our mouth with a link.
-const SAID: [(&str, FlashKind, &str); 33] = [
+const SAID: [(&str, FlashKind, &str); 34] = [
     ("saved", FlashKind::Done, "Saved."),
     ("created", FlashKind::Done, "Created."),
     ("deleted", FlashKind::Done, "Deleted. The next question no longer finds it."),
@@ -336,6 +336,7 @@ const SAID: [(&str, FlashKind, &str); 33] = [
     ("approved", FlashKind::Done, "Agreed."),
     ("refused", FlashKind::Done, "Refused. Nothing was done."),
     ("withdrawn", FlashKind::Done, "Taken back."),
+    ("provider-refused", FlashKind::Problem, "You were not signed in there, or have no role here. Ask an admin."),
     ("signed-out", FlashKind::Done, "You are signed out."),
     ("folder-added", FlashKind::Done, "The folder is watched. The first look at it begins now."),
     ("folder-removed", FlashKind::Done, "The folder is no longer watched. Its documents stay."),

@@ -106,7 +106,7 @@ fn form(app: &App, jar: &CookieJar, name: String, next: String, error: Option<St
         flash: None,
         theme: theme_of(jar),
     };
-    SignInPage { chrome, name, error, next }
+    SignInPage { chrome, name, error, next, provider: app.identity.provider().map(str::to_owned) }
 }
 
 fn shown(app: &App, form: &SignInPage, status: StatusCode) -> Result<Response, WebError> {

@@ -15,6 +15,8 @@ pub struct SignInPage {
     pub error: Option<String>,
     /// Where to go afterwards; empty means the first page.
     pub next: String,
+    /// What the provider is called at which people can sign in instead, if there is one.
+    pub provider: Option<String>,
 }
 
 /// Something could not be shown or done.
@@ -84,7 +86,12 @@ mod samples {
                 name: String::new(),
                 error: None,
                 next: "/conversations/0195a1aaaa".to_owned(),
+                provider: None,
             }
+        }
+
+        pub(crate) fn sample_provider() -> Self {
+            Self { provider: Some("the harbour's account".to_owned()), ..Self::sample() }
         }
 
         pub(crate) fn sample_refused() -> Self {
