@@ -279,12 +279,14 @@ async fn every_route_as_every_role_with_own_and_foreign_objects() {
 }
 
 /// Open to everybody, as browsers and watchers of the machine need it.
-const PUBLIC: [&str; 11] = [
+const PUBLIC: [&str; 13] = [
     "/",
     "/setup",
     "/sign-in",
     "/sign-in/certificate",
     "/sign-in/code",
+    "/sign-in/oidc",
+    "/sign-in/oidc/return",
     "/sign-in/password",
     "/healthz",
     "/readyz",

@@ -20,6 +20,7 @@ mod injection;
 mod killed;
 mod metrics;
 mod models;
+mod oidc;
 mod openai;
 mod openai_client;
 mod passwords;

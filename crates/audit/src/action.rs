@@ -55,7 +55,7 @@ actions! {
     SignInThrottled = "sign_in.throttled",
     /// A session was ended by its owner.
     SignOut = "sign_out",
-    /// The password was right; the next step of the sign-in (the detail says which) is awaited.
+    /// The password was right, or a provider vouched; the next step of the sign-in (the detail says which) is awaited.
     SignInContinued = "sign_in.continued",
     /// A session was ended by its owner from elsewhere, or by an admin.
     SessionEnded = "session.ended",
@@ -71,6 +71,8 @@ actions! {
     DirectorySynchronised = "directory.synchronised",
     /// The directory did not answer, or not as it should.
     DirectoryFailed = "directory.failed",
+    /// The OpenID provider did not answer, or its answer did not hold.
+    OidcFailed = "oidc.failed",
     /// Someone asked for an act that needs a second person.
     ApprovalRequested = "approval.requested",
     /// A second person agreed.

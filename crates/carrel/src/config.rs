@@ -6,6 +6,7 @@ pub(crate) use audit::AuditLog;
 
 use answer::{Calibration, CalibrationError, Probe, RERANKED, Settings};
 use crate::directory::DirectoryOptions;
+use crate::oidc::OidcOptions;
 use crate::sign_in::{Approvals, SignIn};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
@@ -60,6 +61,8 @@ pub(crate) struct Configuration {
     pub(crate) approvals: Approvals,
     /// The directory of the organisation.
     pub(crate) directory: DirectoryOptions,
+    /// The OpenID provider of the organisation.
+    pub(crate) oidc: OidcOptions,
 }
 
 /// Where backups go and when.
@@ -277,6 +280,7 @@ impl Default for Configuration {
             sign_in: SignIn::default(),
             approvals: Approvals::default(),
             directory: DirectoryOptions::default(),
+            oidc: OidcOptions::default(),
         }
     }
 }

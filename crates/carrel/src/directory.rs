@@ -106,8 +106,8 @@ impl Configuration {
 }
 
 /// The first line of a file that only its owner can read.
-fn secret(file: &Path) -> Result<String, Failure> {
-    let failed = |error: std::io::Error| format!("directory.bind_password_file {}: {error}", file.display());
+pub(crate) fn secret(file: &Path) -> Result<String, Failure> {
+    let failed = |error: std::io::Error| format!("{}: {error}", file.display());
     if std::fs::metadata(file).map_err(failed)?.permissions().mode() & 0o077 != 0 {
         return Err(format!("{} can be read by others; run chmod 600 on it", file.display()).into());
     }

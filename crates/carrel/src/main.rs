@@ -10,6 +10,7 @@ mod directory;
 mod door;
 mod glossary;
 mod lock;
+mod oidc;
 mod progress;
 mod reading;
 mod sign_in;

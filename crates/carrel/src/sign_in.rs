@@ -91,6 +91,7 @@ impl Configuration {
                 SecondFactor::All => SecondFactorRule::All,
             },
             directory: self.directory()?,
+            oidc: self.oidc()?,
             approvals: ApprovalRules {
                 audit_export: self.approvals.audit_export,
                 grants_from: self.approvals.grants_from,

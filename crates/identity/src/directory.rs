@@ -14,12 +14,13 @@ use audit::{Action, Actor, Event, Outcome};
 use connection::Person;
 use domain::{OperationId, User, UserId};
 use serde_json::json;
-use settings::{Rights, comparable, rights};
+use settings::comparable;
+pub(crate) use settings::{Rights, rights};
 use std::collections::BTreeSet;
 use storage::AccountSource;
 
 /// What stands in place of a hash where somebody else knows the password: no password fits it.
-const NO_PASSWORD: &str = "!";
+pub(crate) const NO_PASSWORD: &str = "!";
 
 /// What a look at the directory changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,7 +155,7 @@ impl Identity {
     }
 
     /// Of the groups that rules name, the person is in these and no others; groups that no rule names stay as they are.
-    async fn set_groups(
+    pub(crate) async fn set_groups(
         &self,
         user: UserId,
         ruled: &BTreeSet<&str>,

@@ -7,6 +7,7 @@ mod accounts;
 mod approvals;
 mod certificate;
 mod directory;
+mod oidc;
 mod password;
 mod scope;
 mod seal;
@@ -15,12 +16,14 @@ mod sessions;
 mod setup;
 mod sign_in;
 mod throttle;
+mod tls;
 mod tokens;
 
 pub use accounts::{NewUser, UserChange};
 pub use approvals::{ApprovalRules, Wish};
 pub use certificate::PresentedCertificate;
 pub use directory::{Directory, DirectorySettings, GroupRule, Synchronised};
+pub use oidc::{Departure, OidcProvider, OidcSettings};
 pub use password::{
     MINIMUM_PASSWORD_CHARACTERS, MINIMUM_WITH_SECOND_FACTOR, PasswordCost, PasswordError, random_password,
 };
@@ -58,6 +61,8 @@ pub struct Policy {
     pub second_factor: SecondFactorRule,
     /// The directory of the organisation, if there is one.
     pub directory: Option<Arc<Directory>>,
+    /// The OpenID provider of the organisation, if there is one.
+    pub oidc: Option<Arc<OidcProvider>>,
     /// Which acts need a second person.
     pub approvals: ApprovalRules,
     /// Seals the secrets of second factors; without it nobody can set one up.
@@ -77,6 +82,7 @@ impl Default for Policy {
             organisation: String::new(),
             second_factor: SecondFactorRule::Off,
             directory: None,
+            oidc: None,
             approvals: ApprovalRules::default(),
             seal: None,
             cost: PasswordCost::default(),

@@ -384,6 +384,7 @@ const SAID: [(&str, FlashKind, &str); 34] = [
     ("approved", FlashKind::Done, "Agreed."),
     ("refused", FlashKind::Done, "Refused. Nothing was done."),
     ("withdrawn", FlashKind::Done, "Taken back."),
+    ("provider-refused", FlashKind::Problem, "You were not signed in there, or have no role here. Ask an admin."),
     ("signed-out", FlashKind::Done, "You are signed out."),
     ("folder-added", FlashKind::Done, "The folder is watched. The first look at it begins now."),
     ("folder-removed", FlashKind::Done, "The folder is no longer watched. Its documents stay."),

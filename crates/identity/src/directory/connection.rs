@@ -2,14 +2,12 @@
 //! followed, no other host is ever asked.
 
 use super::settings::{DirectorySettings, comparable};
+use crate::tls;
 use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, Scope, SearchEntry, ldap_escape};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::rustls::ClientConfig;
 
 /// For the connection, and for each question.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -58,20 +56,8 @@ impl Directory {
         if !settings.user_filter.contains("{name}") {
             return Err("directory.user_filter must contain {name}".to_owned());
         }
-        let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_slice_iter(&settings.authorities) {
-            let certificate = certificate.map_err(|error| format!("directory.ca_file cannot be read: {error}"))?;
-            roots.add(certificate).map_err(|error| format!("directory.ca_file cannot be used: {error}"))?;
-        }
-        if roots.is_empty() {
-            return Err("directory.ca_file holds no certificate".to_owned());
-        }
-        let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| error.to_string())?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Ok(Self { settings: Arc::new(settings), tls: Arc::new(tls) })
+        let tls = tls::client(&settings.authorities, "directory.ca_file")?;
+        Ok(Self { settings: Arc::new(settings), tls })
     }
 
     /// The person with this name and password, if the directory says so.

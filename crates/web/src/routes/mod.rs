@@ -20,6 +20,7 @@ mod library;
 mod metrics;
 mod models;
 pub(crate) mod narrowing;
+mod oidc;
 pub(crate) mod openai;
 mod people;
 mod search;
@@ -53,6 +54,8 @@ pub fn router(app: App) -> Router {
         .route("/sign-in", get(sign_in::get).post(sign_in::post))
         .route("/sign-in/certificate", get(certificate::get).post(certificate::post))
         .route("/sign-in/code", get(steps::code).post(steps::enter_code))
+        .route("/sign-in/oidc", get(oidc::depart))
+        .route("/sign-in/oidc/return", get(oidc::arrive))
         .route("/sign-in/password", get(steps::password).post(steps::choose_password))
         .route("/second-factor", get(second_factor::get).post(second_factor::enrol))
         .route("/second-factor/picture.svg", get(second_factor::picture))

@@ -108,7 +108,8 @@ fn form(app: &App, jar: &CookieJar, name: String, next: String, error: Option<St
         theme: theme_of(jar),
         asking: app.site.answers,
     };
-    SignInPage { chrome, name, error, next, certificate: false }
+    let provider = app.identity.provider().map(str::to_owned);
+    SignInPage { chrome, name, error, next, certificate: false, provider }
 }
 
 fn shown(app: &App, form: &SignInPage, status: StatusCode) -> Result<Response, WebError> {

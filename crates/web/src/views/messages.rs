@@ -17,6 +17,8 @@ pub struct SignInPage {
     pub next: String,
     /// Whether the browser showed a certificate that may be signed in with.
     pub certificate: bool,
+    /// What the provider is called at which people can sign in instead, if there is one.
+    pub provider: Option<String>,
 }
 
 /// Signing in with a certificate that the browser showed.
@@ -103,7 +105,12 @@ mod samples {
                 error: None,
                 next: "/conversations/0195a1aaaa".to_owned(),
                 certificate: false,
+                provider: None,
             }
+        }
+
+        pub(crate) fn sample_provider() -> Self {
+            Self { provider: Some("the harbour's account".to_owned()), ..Self::sample() }
         }
 
         pub(crate) fn sample_refused() -> Self {

@@ -11,6 +11,7 @@ fn pages() -> Vec<(&'static str, String)> {
     let JobsPage { batches, jobs, .. } = JobsPage::sample();
     let rendered: Vec<(&'static str, askama::Result<String>)> = vec![
         ("sign_in", SignInPage::sample().render()),
+        ("sign_in_provider", SignInPage::sample_provider().render()),
         ("sign_in_refused", SignInPage::sample_refused().render()),
         ("setup", SetupPage::sample().render()),
         ("setup_refused", SetupPage::sample_refused().render()),
