@@ -3,7 +3,7 @@
 //! One binary, so that it links once. A test can be run alone by its name, such as
 //! `cargo test -p carrel --test product browser`.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, missing_docs)]
 
 mod access;
 mod api;

@@ -280,6 +280,7 @@ impl World {
     /// Everybody looks everywhere.
     async fn check(&mut self) {
         // Rights that were taken away do not wait for the index; those that were given do, as the routes do that give them.
+        #[allow(clippy::needless_range_loop, reason = "the number of the person counts")]
         for person in 0..PEOPLE.len() {
             let found = self.browsers[person].get("/search?q=tide+report").await.expect(StatusCode::OK).body;
             let hidden = self.documents.iter().filter(|document| !self.may_read(person, document)).chain(&self.gone);

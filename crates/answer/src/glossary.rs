@@ -34,7 +34,7 @@ impl Glossary {
     ///
     /// # Errors
     /// [`GlossaryError`] with the line that is wrong.
-    pub fn new(groups: Vec<Vec<String>>) -> Result<Self, GlossaryError> {
+    pub fn new(groups: &[Vec<String>]) -> Result<Self, GlossaryError> {
         if groups.len() > GROUPS {
             return Err(GlossaryError::TooLong);
         }
@@ -76,7 +76,9 @@ mod tests {
     use super::*;
 
     fn glossary(groups: &[&[&str]]) -> Result<Glossary, GlossaryError> {
-        Glossary::new(groups.iter().map(|group| group.iter().map(|one| (*one).to_owned()).collect()).collect())
+        Glossary::new(
+            &groups.iter().map(|group| group.iter().map(|one| (*one).to_owned()).collect()).collect::<Vec<_>>(),
+        )
     }
 
     #[test]
@@ -94,13 +96,13 @@ mod tests {
         assert_eq!(glossary(&[&["a", "b"], &["alone", " "]]), Err(GlossaryError::Group { line: 2 }));
         assert_eq!(glossary(&[&["a", &"x".repeat(101)]]), Err(GlossaryError::Group { line: 1 }));
         let many = vec![vec!["a".to_owned(), "b".to_owned()]; GROUPS + 1];
-        assert_eq!(Glossary::new(many), Err(GlossaryError::TooLong));
+        assert_eq!(Glossary::new(&many), Err(GlossaryError::TooLong));
     }
 
     #[test]
     fn what_is_added_has_an_end() {
         let group: Vec<String> = (0..40).map(|at| format!("name{at}")).collect();
-        let expanded = Glossary::new(vec![group]).unwrap().expand("name0");
+        let expanded = Glossary::new(&[group]).unwrap().expand("name0");
         assert_eq!(expanded.split_whitespace().count(), ADDED + 1);
     }
 }

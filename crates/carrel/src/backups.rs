@@ -31,7 +31,7 @@ pub(crate) async fn run(site: Site, backups: Backups, stop: CancellationToken) {
             match made {
                 Ok(made) if made.missing.is_empty() => tracing::info!(backup = made.snapshot, "a backup was made"),
                 Ok(made) => {
-                    tracing::warn!(backup = made.snapshot, missing = made.missing.len(), "a backup lacks originals")
+                    tracing::warn!(backup = made.snapshot, missing = made.missing.len(), "a backup lacks originals");
                 }
                 Err(error) => tracing::error!(%error, "the backup was not made"),
             }

@@ -4,10 +4,10 @@ mod audit;
 
 pub(crate) use audit::AuditLog;
 
-use answer::{Calibration, CalibrationError, Probe, RERANKED, Settings};
 use crate::directory::DirectoryOptions;
 use crate::oidc::OidcOptions;
 use crate::sign_in::{Approvals, SignIn};
+use answer::{Calibration, CalibrationError, Probe, RERANKED, Settings};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use inference::{Precision, RemoteOptions};

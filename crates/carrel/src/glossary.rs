@@ -28,7 +28,7 @@ pub(crate) fn read(file: &Path) -> Result<Glossary, Failure> {
         return Err(named(&"a glossary has at most a megabyte; leave out what nobody asks for").into());
     }
     let text = std::fs::read_to_string(file).map_err(|error| named(&error))?;
-    let groups = if file.extension().is_some_and(|extension| extension == "toml") {
+    let groups: Vec<Vec<String>> = if file.extension().is_some_and(|extension| extension == "toml") {
         let file: File = toml::from_str(&text).map_err(|error| named(&error))?;
         file.same.into_iter().map(|same| same.names).collect()
     } else {
@@ -37,7 +37,7 @@ pub(crate) fn read(file: &Path) -> Result<Glossary, Failure> {
         let rows = rows.map_err(|error| named(&error))?;
         rows.iter().map(|row| row.iter().map(str::to_owned).collect()).collect()
     };
-    Ok(Glossary::new(groups).map_err(|error| named(&error))?)
+    Ok(Glossary::new(&groups).map_err(|error| named(&error))?)
 }
 
 #[cfg(test)]
@@ -54,7 +54,7 @@ mod tests {
             file
         };
         let expected = ["VPN", "virtual private network", "tunnel, encrypted"].map(str::to_owned).to_vec();
-        let expected = Glossary::new(vec![expected]).unwrap();
+        let expected = Glossary::new(&[expected]).unwrap();
         let csv = write("g.csv", "VPN,virtual private network,\"tunnel, encrypted\"\n");
         assert_eq!(read(&csv).unwrap(), expected);
         let toml = write("g.toml", "[[same]]\nnames = [\"VPN\", \"virtual private network\", \"tunnel, encrypted\"]\n");

@@ -213,7 +213,7 @@ mod tests {
         assert_eq!(std::fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
 
         let before = std::fs::read(&key).unwrap();
-        let other = OwnCertificate { names: vec!["desk.example".to_owned()], ..own.clone() };
+        let other = OwnCertificate { names: vec!["desk.example".to_owned()], ..own };
         let second = other.ensure(&today).unwrap().unwrap();
         assert_eq!(second.reason, "other names");
         assert_ne!(second.fingerprint, first.fingerprint);

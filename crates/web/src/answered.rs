@@ -37,9 +37,7 @@ pub(crate) fn rests_on((id, conversation): (AnswerId, ConversationId), from_docu
 fn sentence(sentence: &Sentence) -> Value {
     let mut told = json!({ "text": sentence.text, "citations": sentence.citations, "support": sentence.support });
     if !sentence.unfounded.is_empty() {
-        let part = |part: &Unfounded| {
-            json!({ "text": sentence.text.get(part.start..part.end), "kind": part.kind, "in_question": part.asked })
-        };
+        let part = |part: &Unfounded| json!({ "text": sentence.text.get(part.start..part.end), "kind": part.kind, "in_question": part.asked });
         told["unfounded"] = sentence.unfounded.iter().map(part).collect();
     }
     told

@@ -354,7 +354,7 @@ pub(crate) fn cookie(app: &App, name: &str, value: &str, max_age: Option<u32>) -
 
 /// What a page says after something was done. The address carries only the code, so that nobody can put words
 /// into our mouth with a link.
-const SAID: [(&str, FlashKind, &str); 34] = [
+const SAID: [(&str, FlashKind, &str); 35] = [
     ("saved", FlashKind::Done, "Saved."),
     ("created", FlashKind::Done, "Created."),
     ("deleted", FlashKind::Done, "Deleted. The next question no longer finds it."),

@@ -178,7 +178,7 @@ mod tests {
         (0..60_u8)
             .map(|at| {
                 let answerable = at % 3 != 0;
-                let coverage = f32::from(at % 7) / 10.0 + if answerable { 0.35 } else { 0.0 };
+                let coverage = f32::from(at % 7) / 10.0 + if answerable { 0.6 } else { 0.0 };
                 let gap = f32::from(at * 13 % 11) / 10.0;
                 let features = [("coverage".to_owned(), coverage), ("gap".to_owned(), gap)].into();
                 Observation { features, answerable }

@@ -28,6 +28,6 @@ pub(crate) async fn run(command: Command, configuration: &Configuration) -> Outc
     match command {
         Command::Retrieval(arguments) => retrieval::run(arguments, configuration).await,
         Command::Answers(arguments) => answers::run(arguments, configuration).await,
-        Command::Calibrate(arguments) => calibrate::run(arguments),
+        Command::Calibrate(arguments) => calibrate::run(&arguments),
     }
 }

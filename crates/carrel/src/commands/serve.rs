@@ -124,7 +124,7 @@ pub(crate) async fn serve(
         // Without answers no model is loaded, whatever the list of models says.
         async move {
             if wanted {
-                models.follow(stop).await
+                models.follow(stop).await;
             }
         }
     });

@@ -3,7 +3,7 @@
 use crate::Outcome;
 use crate::config::Configuration;
 
-#[derive(clap::Subcommand)]
+#[derive(Clone, Copy, clap::Subcommand)]
 pub(crate) enum Command {
     /// Print the SHA-256 of the server's certificate, as browsers show it
     Fingerprint,

@@ -12,7 +12,7 @@ use std::io::BufReader;
 use std::path::Path;
 
 fn key(path: Option<&Path>) -> Result<Option<PublicKey>, Box<dyn std::error::Error>> {
-    Ok(path.map(|path| Ok::<_, Box<dyn std::error::Error>>(PublicKey::from_pem(&read(path)?)?)).transpose()?)
+    path.map(|path| Ok::<_, Box<dyn std::error::Error>>(PublicKey::from_pem(&read(path)?)?)).transpose()
 }
 
 pub(super) fn file(file: &Path, public: Option<&Path>, head: Option<&Path>, json: bool) -> Outcome {

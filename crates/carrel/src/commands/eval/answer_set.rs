@@ -186,7 +186,7 @@ mod tests {
     fn a_third_of_each_kind_is_held_out_and_a_limit_thins_evenly() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("set.jsonl");
-        let line = |at: usize| format!(r#"{{"id": "q{at}", "question": "?", "answerable": {}}}"#, at % 2 == 0);
+        let line = |at: usize| format!(r#"{{"id": "q{at}", "question": "?", "answerable": {}}}"#, at.is_multiple_of(2));
         std::fs::write(&file, (0..12).map(line).collect::<Vec<_>>().join("\n")).unwrap();
         let mut set = AnswerSet::read(&file, 0).unwrap();
         assert_eq!(set.questions.iter().filter(|q| q.held_out).count(), 4);

@@ -33,7 +33,7 @@ struct Line {
     features: Features,
 }
 
-pub(crate) fn run(arguments: Arguments) -> Outcome {
+pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let mut questions: Vec<Line> = Vec::new();
     for file in &arguments.features {
         questions.extend(lines::<Line>(file)?);

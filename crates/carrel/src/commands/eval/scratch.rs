@@ -31,7 +31,7 @@ pub(super) async fn site(own: &Site, folder: &Path, documents: &[Text]) -> Resul
     let (stage, collection) = (site.stage()?, site.collection(COLLECTION).await?);
     for document in documents {
         let text = format!("# {}\n\n{}\n", document.title.replace('_', " "), document.text);
-        let file = Incoming::new(&format!("{}.md", document.id), text.into_bytes());
+        let file = Incoming::new(format!("{}.md", document.id), text.into_bytes());
         stage.submit(&Origin::of(&collection), file, &Actor::console(), site.operation()).await?;
     }
     let retrieval = site.own_retrieval().await?;

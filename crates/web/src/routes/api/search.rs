@@ -63,7 +63,7 @@ pub(super) async fn post(
         "results": results.collect::<Vec<_>>(),
     });
     if wanted.facets {
-        told["facets"] = facets(found.facets);
+        told["facets"] = facets(&found.facets);
     }
     Ok(Json(told))
 }
@@ -104,16 +104,16 @@ fn result(rank: u32, found: FoundPassage) -> Value {
     })
 }
 
-fn facets(facets: Facets) -> Value {
-    fn counts<K: ToString>(counted: BTreeMap<K, u64>) -> Vec<Value> {
+fn facets(facets: &Facets) -> Value {
+    fn counts<K: ToString>(counted: &BTreeMap<K, u64>) -> Vec<Value> {
         let mut counts: Vec<(String, u64)> = counted.iter().map(|(key, count)| (key.to_string(), *count)).collect();
         counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         counts.into_iter().map(|(value, documents)| json!({ "value": value, "documents": documents })).collect()
     }
     json!({
-        "collections": counts(facets.collections),
-        "kinds": counts(facets.kinds),
-        "languages": counts(facets.languages),
-        "years": counts(facets.years),
+        "collections": counts(&facets.collections),
+        "kinds": counts(&facets.kinds),
+        "languages": counts(&facets.languages),
+        "years": counts(&facets.years),
     })
 }

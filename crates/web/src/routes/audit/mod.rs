@@ -38,10 +38,16 @@ async fn auditor(app: &App, reader: &Reader) -> Result<(), WebError> {
 }
 
 /// Records that the auditor looks at this page of the log, before it is shown.
-pub(crate) async fn looked(app: &App, caller: &impl Acting, at: &str, mut detail: Map<String, Value>) -> Result<(), WebError> {
+pub(crate) async fn looked(
+    app: &App,
+    caller: &impl Acting,
+    at: &str,
+    mut detail: Map<String, Value>,
+) -> Result<(), WebError> {
     detail.insert("page".to_owned(), Value::from(at));
     let mut act = app.store.begin().await?;
-    act.record(Event::new(Action::AuditRead, &caller.actor(), caller.operation()).detail(Value::Object(detail))).await?;
+    act.record(Event::new(Action::AuditRead, &caller.actor(), caller.operation()).detail(Value::Object(detail)))
+        .await?;
     Ok(act.commit().await?)
 }
 
