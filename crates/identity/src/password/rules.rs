@@ -86,7 +86,8 @@ fn is_common(folded: &str) -> bool {
 
 /// `tide` for `tidetidetide`.
 fn once(text: &str) -> &str {
-    let lengths = (1..=text.len() / 2).filter(|length| text.len() % length == 0 && text.is_char_boundary(*length));
+    let lengths =
+        (1..=text.len() / 2).filter(|length| text.len().is_multiple_of(*length) && text.is_char_boundary(*length));
     let mut units = lengths.map(|length| &text[..length]);
     units.find(|unit| unit.repeat(text.len() / unit.len()) == text).unwrap_or(text)
 }
