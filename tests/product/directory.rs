@@ -60,6 +60,7 @@ fn settings(slapd: &Slapd) -> DirectorySettings {
     }
 }
 
+#[allow(clippy::print_stderr, reason = "whoever runs the tests has to know")]
 fn slapd() -> Option<Slapd> {
     let started = Slapd::start(&entries());
     if started.is_none() {
