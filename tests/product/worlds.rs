@@ -320,7 +320,7 @@ impl World {
         for (at, expected) in of_collection.into_iter().enumerate() {
             let (id, granted) = (self.collections[at].id, self.permission(person, at).is_some());
             assert_eq!(library.contains(&format!("Shelf {at}")), granted, "{name}");
-            assert_eq!(found.contains(&format!("<span>Shelf {at}</span>")), granted, "facets of {name}");
+            assert_eq!(found.contains(&format!("<span>Shelf {at}</span>")), expected > 0, "facets of {name}");
             let page = self.browsers[person].get(&format!("/collections/{id}")).await;
             assert_eq!(page.status == StatusCode::OK, granted, "{name}");
             if granted {

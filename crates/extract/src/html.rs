@@ -1,10 +1,13 @@
 //! HTML: the main content, without navigation, banners, scripts and forms.
 
+mod hidden;
+
 use crate::blocks::{Blocks, clean_title, first_heading};
 use crate::properties::{Properties, clean_author};
 use crate::{ExtractError, Extracted, Limits, dates, encoding};
 use domain::{Block, BlockKind};
 use encoding_rs::Encoding;
+use hidden::Hidden;
 use scraper::{ElementRef, Html, Node, Selector};
 use std::collections::HashMap;
 
@@ -57,9 +60,10 @@ const DEPTH: usize = 4_000;
 pub(crate) fn extract(bytes: &[u8], limits: &Limits) -> Result<Extracted, ExtractError> {
     let (text, damaged) = encoding::decode(bytes, declared_encoding(bytes));
     let page = parse(&text)?;
-    let mut blocks = read(main_content(&page), limits)?;
+    let hidden = Hidden::of(&page);
+    let mut blocks = read(main_content(&page), &hidden, limits)?;
     if blocks.is_empty() {
-        blocks = read(page.root_element(), limits)?;
+        blocks = read(page.root_element(), &hidden, limits)?;
     }
     if blocks.is_empty() {
         return Err(ExtractError::NoText { reason: "the page shows nothing without a browser; print it to PDF" });
@@ -103,7 +107,7 @@ fn properties(page: &Html) -> Properties {
 /// The blocks of a piece of HTML inside another format.
 pub(crate) fn fragment(markup: &str, limits: &Limits) -> Result<Vec<Block>, ExtractError> {
     let page = parse(markup)?;
-    read(page.root_element(), limits)
+    read(page.root_element(), &Hidden::of(&page), limits)
 }
 
 fn parse(text: &str) -> Result<Html, ExtractError> {
@@ -164,11 +168,12 @@ fn main_content(page: &Html) -> ElementRef<'_> {
 }
 
 /// Walks the tree without recursion: how deep it goes is up to whoever wrote the page.
-fn read(root: ElementRef<'_>, limits: &Limits) -> Result<Vec<Block>, ExtractError> {
+fn read(root: ElementRef<'_>, hidden: &Hidden, limits: &Limits) -> Result<Vec<Block>, ExtractError> {
     let mut reader = Reader::new(limits);
     let mut node = *root;
     loop {
-        let element = ElementRef::wrap(node).filter(|&element| element == root || !is_skipped(element));
+        let element = ElementRef::wrap(node)
+            .filter(|&element| element == root || !(is_skipped(element) || hidden.hides(element)));
         if let Some(element) = element {
             reader.open(element.value().name())?;
         } else if let Node::Text(text) = node.value() {
@@ -327,7 +332,7 @@ mod tests {
              <p>You get<br>24&nbsp;days<!-- no --><script>x()</script>.</p>loose<ul><li>one<ol><li><p>inner</p></li></ol>\
              <li>two <b>bold</b></ul><table><caption>Bands</caption><thead><tr><th>Band<th>Pay</thead>\
              <tr><td><p>a</p><p>b</p><td>27,600<tr><td></table><pre>ls\n  cd</pre><aside>Ad</aside>\
-             <p hidden>secret</p><form><p>Form text</p><button>Send</button></form></main><footer>Imprint</footer>",
+             <p hidden>secret</p><p style='display:none'>secret</p><form><p>Form text</p><button>Send</button></form></main><footer>Imprint</footer>",
             Some("Leave & rest"),
             &[
                 (Heading(1), "Leave rules"),

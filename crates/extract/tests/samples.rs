@@ -24,7 +24,9 @@ fn read(name: &str) -> (Format, Extracted) {
 #[test]
 fn every_sample_is_read_without_warnings() {
     let mut documents = 0;
-    for entry in std::fs::read_dir(folder()).unwrap().map(Result::unwrap).filter(|entry| entry.path().is_dir()) {
+    // What is planted to mislead a model is no document of the organisation: `tests/product/injection.rs`.
+    let documents_of = |folder: &std::fs::DirEntry| folder.path().is_dir() && folder.file_name() != "attacks";
+    for entry in std::fs::read_dir(folder()).unwrap().map(Result::unwrap).filter(documents_of) {
         for file in std::fs::read_dir(entry.path()).unwrap().map(Result::unwrap) {
             let path = file.path();
             let name = path.strip_prefix(folder()).unwrap().to_str().unwrap().to_owned();

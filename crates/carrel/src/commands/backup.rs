@@ -76,6 +76,8 @@ pub(crate) async fn run(command: Command, configuration: &Configuration) -> Outc
         Command::Key { output, replace } => key(configuration, &output, replace).await,
         Command::Run(place) => {
             let site = Site::open(configuration).await?;
+            // Made if it is not there yet: a log that goes on elsewhere must be signed by the same key.
+            site.signing_key()?;
             let bar = bytes_bar();
             let shown = bar.clone();
             let progress = move |done, total| {

@@ -266,7 +266,11 @@ fn a_citation_opens_the_passage_in_its_document() {
 #[test]
 fn the_highest_label_stands_at_both_ends_of_a_page() {
     let html = AskPage::sample().render().expect("renders");
-    assert_eq!(html.matches("data-banner data-label=\"confidential\"").count(), 2);
+    assert_eq!(
+        html.matches("data-banner data-words=\"public|internal|confidential|secret\" data-label=\"confidential\"")
+            .count(),
+        2
+    );
     let unlabelled = AskPage::sample_first_visit().render().expect("renders");
     assert_eq!(unlabelled.matches(" hidden><b></b>").count(), 2);
     assert!(

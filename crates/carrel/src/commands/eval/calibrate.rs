@@ -18,7 +18,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// How strongly weights are held back
-    #[arg(long, default_value_t = 3.0)]
+    #[arg(long, default_value_t = 10.0)]
     penalty: f64,
     /// Print one JSON object (it always does)
     #[arg(long)]
