@@ -79,7 +79,13 @@ async fn serve(world: &TestApp) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn browser_signs_in_asks_sees_the_stream_and_opens_the_cited_passage() {
-    let (world, _) = with_handbook().await;
+    // Whether the tests' small model is believed is its own affair: `story.rs`.
+    let said = ["In the first year of service every employee receives ", "24 days of annual leave [1]."];
+    let said = said.map(str::to_owned).to_vec();
+    let go_on = Arc::new(Notify::new());
+    let upstream =
+        Upstream::start(Behaviour::Thinks(vec!["The first year.".to_owned()], Arc::clone(&go_on), said)).await;
+    let world = with_engine(&upstream).await;
     let address = serve(&world).await;
     let driver = driver();
     let page = browser(&driver, 1440).await;
@@ -93,6 +99,9 @@ async fn browser_signs_in_asks_sees_the_stream_and_opens_the_cited_passage() {
     question.send_keys("How many days of annual leave do I get in my first year?\u{e007}").await.unwrap();
     let wait = || page.wait().at_most(Duration::from_secs(60));
     wait().for_element(Locator::Css("article.turn[data-state]")).await.unwrap();
+    // What is thought comes by the stream, so the page listens.
+    wait().for_element(Locator::Css("details.thinking")).await.unwrap();
+    go_on.notify_one();
     // Sources come before the end, and text into the live part while it is still being written.
     wait().for_element(Locator::Css("article.turn .prose p, article.turn .prose li")).await.unwrap();
     page.find(Locator::Css(".source")).await.expect("sources are there with the first word");
