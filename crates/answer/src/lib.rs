@@ -4,6 +4,7 @@
 //! Each stage is one module; [`Answering::ask`] is the straight line through them. What a person was shown is
 //! recorded before it is shown. Knows nothing of the web: it reports [`Event`]s to whoever listens.
 
+mod alike;
 mod ask;
 mod calls;
 mod cite;
@@ -23,6 +24,7 @@ mod rewrite;
 mod tally;
 mod wishes;
 
+pub use alike::Words;
 pub use ask::{AskError, Event, Question, Status};
 pub use cite::{FactKind, Sentence, Support, Unfounded};
 pub use compare::Comparison;

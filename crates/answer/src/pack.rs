@@ -1,9 +1,9 @@
 //! Pack: the passages that go into the prompt, numbered as the answer will cite them.
 
 use crate::Settings;
+use crate::alike::Words;
 use crate::retrieve::Candidate;
 use domain::{Document, Label, Passage};
-use std::collections::BTreeSet;
 
 /// A numbered source of an answer.
 #[derive(Debug, Clone)]
@@ -22,14 +22,14 @@ pub struct Source {
 /// shorter one behind it.
 pub(crate) fn pack(candidates: Vec<Candidate>, settings: &Settings, count: impl Fn(&str) -> usize) -> Vec<Source> {
     let mut sources: Vec<Source> = Vec::new();
-    let mut seen: Vec<BTreeSet<String>> = Vec::new();
+    let mut seen: Vec<Words> = Vec::new();
     let mut tokens = 0;
     for Candidate { passage, document, hit } in candidates {
         if sources.len() == settings.passages {
             break;
         }
-        let words = words(&passage.text);
-        if seen.iter().any(|other| overlap(&words, other) > 0.85) {
+        let words = Words::of(&passage.text);
+        if seen.iter().any(|other| other.alike(&words)) {
             continue;
         }
         let cost = count(&passage.text);
@@ -47,17 +47,4 @@ pub(crate) fn pack(candidates: Vec<Candidate>, settings: &Settings, count: impl 
 /// The highest label among the sources: what the answer carries.
 pub(crate) fn label(sources: &[Source]) -> Option<Label> {
     sources.iter().map(|source| source.document.label).max()
-}
-
-fn words(text: &str) -> BTreeSet<String> {
-    text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
-}
-
-/// Jaccard similarity.
-fn overlap(a: &BTreeSet<String>, b: &BTreeSet<String>) -> f64 {
-    let common = a.intersection(b).count();
-    let all = a.len() + b.len() - common;
-    #[allow(clippy::cast_precision_loss, reason = "counts of words in a passage")]
-    let ratio = common as f64 / all.max(1) as f64;
-    ratio
 }

@@ -24,7 +24,6 @@ mod fusion;
 mod index;
 mod lexical;
 pub mod metrics;
-mod repeats;
 mod state;
 mod vectors;
 

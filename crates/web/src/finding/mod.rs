@@ -5,7 +5,6 @@
 //! best [`NEAREST`] in any case, since meaning alone finds something for every query. All of it is inside the reader's
 //! scope, so no number here tells of anything else.
 
-mod alike;
 mod facets;
 mod snippet;
 
@@ -14,8 +13,7 @@ pub(crate) use facets::{Dimension, Facets};
 use crate::app::App;
 use crate::error::WebError;
 use crate::session::Acting;
-use alike::Words;
-use answer::{Candidate, Retrieved, Source};
+use answer::{Candidate, Retrieved, Source, Words};
 use domain::{AccessScope, CollectionId, Document, DocumentFilter};
 use futures_util::future::try_join_all;
 use index::Mode;

@@ -70,7 +70,7 @@ impl SetupPage {
     /// Who may read a collection: value and words.
     #[must_use]
     pub const fn reader_choices(&self) -> [(&'static str, &'static str); 3] {
-        [("everybody", "Everybody with an account"), ("group", "A group"), ("nobody", "Nobody yet")]
+        [("everybody", "Everybody"), ("group", "A group"), ("nobody", "Nobody yet")]
     }
 }
 

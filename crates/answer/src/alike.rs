@@ -1,17 +1,20 @@
-//! Folding what says the same: a copy of a better passage stands behind that one, not beside it.
+//! Alike: passages that say the same. In a prompt only the best of them stands, on the search page the others stand behind it.
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// Passages with a greater share of their words in common than this say the same. As for the passages of a prompt.
+/// Passages with a greater share of their words in common than this say the same.
 const ALIKE: f64 = 0.85;
 
 /// The words of a text as hashes, in order and each once: comparing numbers is what lets two hundred passages be
 /// compared with one another while somebody waits.
-pub(super) struct Words(Vec<u64>);
+#[derive(Debug, Clone)]
+pub struct Words(Vec<u64>);
 
 impl Words {
-    pub(super) fn of(text: &str) -> Self {
+    /// Those of `text`, in small letters.
+    #[must_use]
+    pub fn of(text: &str) -> Self {
         let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
         let hashes: BTreeSet<u64> = words
             .map(|word| {
@@ -23,9 +26,10 @@ impl Words {
         Self(hashes.into_iter().collect())
     }
 
-    /// Whether the Jaccard similarity is above [`ALIKE`].
+    /// Whether the Jaccard similarity is above 0.85; texts without words are like nothing.
     #[allow(clippy::cast_precision_loss, reason = "counts of words in a passage")]
-    pub(super) fn alike(&self, other: &Self) -> bool {
+    #[must_use]
+    pub fn alike(&self, other: &Self) -> bool {
         let (a, b) = (&self.0, &other.0);
         let (least, most) = (a.len().min(b.len()), a.len().max(b.len()));
         // The similarity is at most the ratio of the lengths.
