@@ -49,7 +49,8 @@ impl Person {
     pub fn upload(&self, file: &Path) -> Result<()> {
         let library = self.get("/library")?;
         let missing = || Failure::new("the library shows no collection");
-        let id = library.split("href=\"/collections/").nth(1).and_then(|rest| rest.get(..36)).ok_or_else(missing)?;
+        let id =
+            library.split("href=\"/collections/").nth(1).and_then(|rest| rest.split('"').next()).ok_or_else(missing)?;
         let path = format!("/collections/{id}");
         let csrf = token(&self.get(&path)?)?;
         let (csrf, file) = (format!("csrf={csrf}"), format!("files=@{}", file.display()));

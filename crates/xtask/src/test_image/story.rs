@@ -134,8 +134,8 @@ fn people_and_documents(place: &Place<'_>, machine: &mut Machine, workspace: &Wo
     let person = place.person()?;
     person.sign_in("ada", PASSWORD)?;
     println!("   ada signed in through the forwarded port");
-    person.upload(&workspace.path("tests/samples/employee-handbook.pdf"))?;
-    person.finds("annual+leave", "employee-handbook", WELL)?;
+    person.upload(&workspace.path("tests/samples/handbook/employee-handbook.pdf"))?;
+    person.finds("annual+leave", "Employee Handbook", WELL)?;
     println!("   her document was read by a confined process and is found");
     Ok(())
 }
@@ -143,7 +143,7 @@ fn people_and_documents(place: &Place<'_>, machine: &mut Machine, workspace: &Wo
 fn still_there(place: &Place<'_>) -> Result<()> {
     let person = place.person()?;
     person.sign_in("ada", PASSWORD)?;
-    person.finds("annual+leave", "employee-handbook", WELL)
+    person.finds("annual+leave", "Employee Handbook", WELL)
 }
 
 /// Nothing leaves, from the machine or from the service; what tries is counted; and a hole would be noticed.
@@ -181,7 +181,7 @@ fn sealed(machine: &mut Machine, reached: &AtomicUsize) -> Result<()> {
 }
 
 fn counted(machine: &mut Machine) -> Result<u64> {
-    let printed = machine.done("nft -j list counter inet carrel egress | jq '.nftables[].counter.packets // empty'")?;
+    let printed = machine.done("nft -j list counter inet carrel egress | jq -M '.nftables[].counter.packets // empty'")?;
     printed.trim().parse().map_err(|_| Failure::new(format!("no counter: {printed}")))
 }
 
