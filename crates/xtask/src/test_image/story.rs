@@ -176,12 +176,13 @@ fn sealed(machine: &mut Machine, reached: &AtomicUsize) -> Result<()> {
     machine
         .done("systemctl restart nftables && systemctl start carrel-egress && cat /run/carrel-egress/counters.json")?;
     let exposure = machine.done("systemd-analyze security --no-pager carrel.service | tail -1")?;
-    println!("   {}", exposure.trim());
+    println!("   {}", exposure.trim_start_matches(|letter: char| !letter.is_ascii_alphabetic()).trim_end());
     Ok(())
 }
 
 fn counted(machine: &mut Machine) -> Result<u64> {
-    let printed = machine.done("nft -j list counter inet carrel egress | jq -M '.nftables[].counter.packets // empty'")?;
+    let printed =
+        machine.done("nft -j list counter inet carrel egress | jq -M '.nftables[].counter.packets // empty'")?;
     printed.trim().parse().map_err(|_| Failure::new(format!("no counter: {printed}")))
 }
 
