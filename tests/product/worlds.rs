@@ -250,8 +250,13 @@ impl World {
         }
     }
 
-    /// Asks in the browser: sources, prompt and answer hold nothing that may not be read, and something that may.
+    /// Asks in the browser: sources, prompt and answer hold nothing that may not be read, and something that may. Every
+    /// second time the index may lag behind: rights that were taken away hold all the same, those that were given wait.
     async fn ask(&mut self, person: usize) {
+        let in_step = self.conversations.len().is_multiple_of(2);
+        if in_step {
+            self.product.app.publisher.catch_up().await.unwrap();
+        }
         let before = self.upstream.received().len();
         let asked = self.browsers[person].post("/ask", &[("question", QUESTION)]).await;
         let address = asked.expect(StatusCode::SEE_OTHER).location.unwrap();
@@ -273,7 +278,8 @@ impl World {
                 sources.push(document.id);
             }
         }
-        assert_eq!(sources.is_empty(), readable == 0, "{person} may read {readable} and was shown {}", sources.len());
+        let enough = !sources.is_empty() || readable == 0 || !in_step;
+        assert!(enough, "{person} may read {readable} and was shown {}", sources.len());
         self.conversations.push((person, address, sources));
     }
 
