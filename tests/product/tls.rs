@@ -213,6 +213,16 @@ async fn a_person_signs_in_with_a_card() {
         let shown = Some((certificate.as_path(), key.as_path()));
         let offered = send(port, &roots, shown, &get("/sign-in", "")).await.unwrap();
         assert!(offered.contains("Sign in with your certificate"), "{offered}");
+        // A wrong password does not take the offer away.
+        let token = offered.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+        let body = format!("csrf={token}&name=ada&password=wrong&next=/");
+        let wrong = format!(
+            "POST /sign-in HTTP/1.1\r\nHost: desk.example\r\nCookie: carrel_form={token}\r\nConnection: close\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let wrong = send(port, &roots, shown, &wrong).await.unwrap();
+        assert!(wrong.starts_with("HTTP/1.1 401") && wrong.contains("Sign in with your certificate"), "{wrong}");
         let page = send(port, &roots, shown, &get("/sign-in/certificate?next=/library", "")).await.unwrap();
         assert!(page.contains(&format!("Sign in as {name}")), "{page}");
         let token = page.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap();

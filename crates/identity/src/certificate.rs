@@ -3,13 +3,10 @@
 
 use crate::Identity;
 use crate::sign_in::{Client, SignInError, SignedIn, canonical_name};
-use audit::{Action, Actor, ActorKind, Event, Outcome};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use domain::{OperationId, SessionId};
-use serde_json::json;
-use sha2::{Digest, Sha256};
-use storage::{Session, SignInStep};
+use audit::{Action, Actor, Event, Outcome};
+use domain::OperationId;
+use serde_json::{Value, json};
+use storage::SignInStep;
 
 /// A certificate that a browser showed and that an authority of the site signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +17,13 @@ pub struct PresentedCertificate {
     pub name: Option<String>,
     /// SHA-256 of it.
     pub fingerprint: String,
+}
+
+impl PresentedCertificate {
+    /// As the audit log tells of it.
+    pub(crate) fn told(&self) -> Value {
+        json!({ "subject": self.subject, "fingerprint": self.fingerprint })
+    }
 }
 
 impl Identity {
@@ -35,40 +39,17 @@ impl Identity {
     ) -> Result<SignedIn, SignInError> {
         let name = canonical_name(certificate.name.as_deref().unwrap_or_default());
         let actor = Actor { name: name.clone(), ..Actor::anonymous(&client.address) };
-        let shown = json!({
-            "certificate": { "subject": certificate.subject, "fingerprint": certificate.fingerprint },
-            "user_agent": client.user_agent.chars().take(200).collect::<String>(),
-        });
         let Some(user) = self.store.user_by_name(&name).await?.filter(|user| !user.disabled) else {
+            let user_agent = client.user_agent.chars().take(200).collect::<String>();
+            let detail = json!({ "certificate": certificate.told(), "user_agent": user_agent });
             let mut act = self.store.begin().await?;
             let event = Event::new(Action::SignInFailed, &actor, operation).outcome(Outcome::Failed);
-            act.record(event.detail(shown)).await?;
+            act.record(event.detail(detail)).await?;
             act.commit().await?;
             return Err(SignInError::Refused);
         };
-        let environment = self.store.environment();
-        let now = environment.now();
-        let lasts = jiff::SignedDuration::try_from(self.policy.absolute).unwrap_or(jiff::SignedDuration::ZERO);
-        let token = URL_SAFE_NO_PAD.encode(environment.random_bytes::<32>());
-        let session = Session {
-            id: SessionId::new(environment),
-            user: user.id,
-            token_hash: Sha256::digest(token.as_bytes()).into(),
-            csrf: URL_SAFE_NO_PAD.encode(environment.random_bytes::<24>()),
-            address: client.address.clone(),
-            user_agent: client.user_agent.chars().take(200).collect(),
-            created_at: now,
-            last_seen_at: now,
-            expires_at: now + lasts,
-            // A card and its PIN are two factors.
-            step: SignInStep::Done,
-        };
-        let actor = Actor { kind: ActorKind::User, user: Some(user.id), session: Some(session.id), ..actor };
-        let mut act = self.store.begin().await?;
-        act.insert_session(&session).await?;
-        let event = Event::new(Action::SignInSucceeded, &actor, operation).on("session", session.id, &user.name);
-        act.record(event.detail(shown)).await?;
-        act.commit().await?;
-        Ok(SignedIn { token, session, user, browser: None })
+        let act = self.store.begin().await?;
+        // A card and its PIN are two factors.
+        self.proceed_by(Some(certificate), act, user, SignInStep::Done, client, operation).await
     }
 }

@@ -2,7 +2,7 @@
 //! Each step ends the session of the one before it and begins another.
 
 use crate::throttle;
-use crate::{Identity, IdentityError, PasswordError};
+use crate::{Identity, IdentityError, PasswordError, PresentedCertificate};
 use audit::{Action, Actor, ActorKind, Event, Outcome};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -178,6 +178,19 @@ impl Identity {
     /// Begins a session at this step, and commits `act` with it.
     pub(crate) async fn proceed(
         &self,
+        act: Act,
+        user: User,
+        step: SignInStep,
+        client: &Client,
+        operation: OperationId,
+    ) -> Result<SignedIn, SignInError> {
+        self.proceed_by(None, act, user, step, client, operation).await
+    }
+
+    /// As [`Identity::proceed`], with the certificate that stood for a password.
+    pub(crate) async fn proceed_by(
+        &self,
+        certificate: Option<&PresentedCertificate>,
         mut act: Act,
         user: User,
         step: SignInStep,
@@ -212,10 +225,13 @@ impl Identity {
             act.remember_browser(&token_hash(&kept), user.id, now).await?;
             browser = Some(kept);
         }
-        let (action, detail) = match step {
+        let (action, mut detail) = match step {
             SignInStep::Done => (Action::SignInSucceeded, json!({ "user_agent": session.user_agent })),
             _ => (Action::SignInContinued, json!({ "step": step.as_str() })),
         };
+        if let Some(certificate) = certificate {
+            detail["certificate"] = certificate.told();
+        }
         let event = Event::new(action, &actor, operation).on("session", session.id, &user.name);
         act.record(event.detail(detail)).await?;
         act.commit().await?;

@@ -7,6 +7,7 @@
 mod answered;
 mod app;
 mod assets;
+mod door;
 mod error;
 mod finding;
 mod guard;

@@ -1,21 +1,20 @@
 //! The first page of a new site. There is no such page once anybody has an account.
 
 use crate::app::App;
+use crate::door::{self, STALE, chrome, is_own, sent};
 use crate::error::WebError;
 use crate::names::{LabelWords, Words};
-use crate::session::{FORM_COOKIE, Fields, client, cookie, operation, theme_of};
+use crate::routes::sign_in::sentence;
+use crate::session::{FORM_COOKIE, Fields, client, cookie, operation};
 use crate::setup::{Tried, is_open};
-use crate::show::page;
-use crate::views::{Chrome, Nav, SetupCollection, SetupFields, SetupPage};
+use crate::views::{SetupCollection, SetupFields, SetupPage};
 use audit::{Action, Actor, Event, Outcome};
-use axum::Form;
-use axum::extract::{FromRequest, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
 use domain::{Label, OperationId};
 use identity::{FirstCollection, FirstPerson, FirstReaders, FirstSite};
-use subtle::ConstantTimeEq;
 
 /// Collections that the page offers to make.
 const COLLECTIONS: usize = 3;
@@ -38,18 +37,13 @@ pub(crate) async fn post(State(app): State<App>, request: Request) -> Result<Res
     if !is_open(&app).await? {
         return Err(WebError::NotFound);
     }
-    let (parts, body) = request.into_parts();
+    let (parts, jar, fields): (_, _, Vec<(String, String)>) = sent(request, &app).await?;
     let (actor, operation) = (Actor::anonymous(client(&parts).address), operation(&parts, &app));
-    let jar = CookieJar::from_headers(&parts.headers);
-    let Form(fields) = Form::<Vec<(String, String)>>::from_request(Request::from_parts(parts, body), &app)
-        .await
-        .map_err(|_| WebError::Invalid("the form could not be read".to_owned()))?;
     let fields = Fields(fields);
     let typed = typed(&fields)?;
     let again = |sentence: String, status| shown(&app, &jar, typed.clone(), Some(sentence), status);
-    let token = jar.get(FORM_COOKIE).map(|cookie| cookie.value().to_owned()).unwrap_or_default();
-    if token.is_empty() || !bool::from(token.as_bytes().ct_eq(fields.get("csrf").as_bytes())) {
-        return again("This page had been open for too long. Try again.".to_owned(), StatusCode::FORBIDDEN);
+    if !is_own(&jar, fields.get("csrf")) {
+        return again(STALE.to_owned(), StatusCode::FORBIDDEN);
     }
     let now = app.store.environment().now();
     match app.setup.try_code(fields.get("code"), now) {
@@ -71,12 +65,8 @@ pub(crate) async fn post(State(app): State<App>, request: Request) -> Result<Res
     let site = site(&typed, &fields);
     match app.identity.set_up(&site, &actor, operation).await.map_err(WebError::from) {
         Ok(()) => {}
-        Err(WebError::Invalid(sentence) | WebError::Conflict(sentence)) => {
-            let mut sentence = format!("{sentence}.");
-            if let Some(first) = sentence.get(..1).map(str::to_uppercase) {
-                sentence.replace_range(..1, &first);
-            }
-            return again(sentence, StatusCode::BAD_REQUEST);
+        Err(WebError::Invalid(reason) | WebError::Conflict(reason)) => {
+            return again(sentence(&reason), StatusCode::BAD_REQUEST);
         }
         Err(other) => return Err(other),
     }
@@ -154,21 +144,9 @@ fn shown(
     error: Option<String>,
     status: StatusCode,
 ) -> Result<Response, WebError> {
-    let token: String = app.store.environment().random_bytes::<16>().iter().map(|byte| format!("{byte:02x}")).collect();
-    let set = cookie(app, FORM_COOKIE, &token, Some(3600));
-    let chrome = Chrome {
-        title: "Set up".to_owned(),
-        organisation: app.site.organisation(),
-        asking: app.site.answers,
-        active: Nav::None,
-        person: None,
-        csrf: token,
-        banner: None,
-        flash: None,
-        theme: theme_of(jar),
-    };
+    let chrome = chrome(app, jar, "Set up");
     let least = identity::MINIMUM_PASSWORD_CHARACTERS;
     let password_rule = format!("At least {least} characters; a few words that only you put together are best.");
     let form = SetupPage { chrome, typed, error, password_rule };
-    Ok((status, AppendHeaders([(header::SET_COOKIE, set)]), page(&form)?).into_response())
+    door::shown(app, &form.chrome.csrf, &form, status)
 }

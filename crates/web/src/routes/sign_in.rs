@@ -1,20 +1,17 @@
 //! Signing in and out.
 
 use crate::app::App;
+use crate::door::{self, STALE, chrome, is_own, sent};
 use crate::error::{WebError, encoded};
-use crate::session::{
-    FORM_COOKIE, Posted, SESSION_COOKIE, client, cookie, flash, operation, page_of, session_cookies, theme_of,
-};
-use crate::show::page;
-use crate::views::{Chrome, Nav, SignInPage};
-use axum::Form;
-use axum::extract::{FromRequest, Query, Request, State};
+use crate::session::{Posted, SESSION_COOKIE, client, cookie, flash, operation, page_of, session_cookies};
+use crate::views::SignInPage;
+use axum::extract::{Query, Request, State};
+use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
-use identity::{SignInError, SignInStep, SignedIn};
+use identity::{PresentedCertificate, SignInError, SignInStep, SignedIn};
 use serde::Deserialize;
-use subtle::ConstantTimeEq;
 
 #[derive(Deserialize)]
 pub(crate) struct Wanted {
@@ -38,24 +35,21 @@ pub(crate) async fn get(
     jar: CookieJar,
     request: Request,
 ) -> Result<Response, WebError> {
-    let mut form = form(&app, &jar, String::new(), local(&wanted.next).to_owned(), None);
-    form.certificate = request.extensions().get::<identity::PresentedCertificate>().is_some();
-    form.chrome.flash = request.uri().query().and_then(flash);
-    shown(&app, &form, StatusCode::OK)
+    let (parts, _) = request.into_parts();
+    let mut form = form(&app, &jar, &parts, String::new(), &wanted.next, None);
+    form.chrome.flash = parts.uri.query().and_then(flash);
+    shown(&app, form, StatusCode::OK)
 }
 
 /// `POST /sign-in`
 pub(crate) async fn post(State(app): State<App>, request: Request) -> Result<Response, WebError> {
-    let (parts, body) = request.into_parts();
+    let (parts, jar, given): (_, _, Credentials) = sent(request, &app).await?;
     let (client, operation) = (client(&parts), operation(&parts, &app));
-    let jar = CookieJar::from_headers(&parts.headers);
-    let Form(given) = Form::<Credentials>::from_request(Request::from_parts(parts, body), &app)
-        .await
-        .map_err(|_| WebError::Invalid("the form could not be read".to_owned()))?;
-    let token = jar.get(FORM_COOKIE).map(|cookie| cookie.value().to_owned()).unwrap_or_default();
-    if token.is_empty() || !bool::from(token.as_bytes().ct_eq(given.csrf.as_bytes())) {
-        let error = "This page had been open for too long. Try again.".to_owned();
-        return shown(&app, &form(&app, &jar, given.name, given.next, Some(error)), StatusCode::FORBIDDEN);
+    let again = |error: String, status| {
+        shown(&app, form(&app, &jar, &parts, given.name.clone(), &given.next, Some(error)), status)
+    };
+    if !is_own(&jar, &given.csrf) {
+        return again(STALE.to_owned(), StatusCode::FORBIDDEN);
     }
     match app.identity.sign_in(&given.name, &given.password, &client, operation).await {
         Ok(signed_in) => Ok(led(&app, &signed_in, &given.next)),
@@ -65,7 +59,7 @@ pub(crate) async fn post(State(app): State<App>, request: Request) -> Result<Res
                 SignInError::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
                 _ => StatusCode::UNAUTHORIZED,
             };
-            shown(&app, &form(&app, &jar, given.name, given.next, Some(sentence(&refusal))), status)
+            again(sentence(&refusal), status)
         }
     }
 }
@@ -91,30 +85,21 @@ pub(crate) fn led(app: &App, signed_in: &SignedIn, next: &str) -> Response {
 /// An error as a page says it.
 pub(crate) fn sentence(error: &impl std::fmt::Display) -> String {
     let mut sentence = format!("{error}.");
-    sentence.replace_range(..1, &sentence[..1].to_uppercase());
+    if let Some(first) = sentence.get(..1).map(str::to_uppercase) {
+        sentence.replace_range(..1, &first);
+    }
     sentence
 }
 
-fn form(app: &App, jar: &CookieJar, name: String, next: String, error: Option<String>) -> SignInPage {
-    let token: String = app.store.environment().random_bytes::<16>().iter().map(|byte| format!("{byte:02x}")).collect();
-    let chrome = Chrome {
-        title: "Sign in".to_owned(),
-        organisation: app.site.organisation(),
-        active: Nav::None,
-        person: None,
-        csrf: token,
-        banner: None,
-        flash: None,
-        theme: theme_of(jar),
-        asking: app.site.answers,
-    };
+fn form(app: &App, jar: &CookieJar, parts: &Parts, name: String, next: &str, error: Option<String>) -> SignInPage {
+    let certificate = parts.extensions.get::<PresentedCertificate>().is_some();
     let provider = app.identity.provider().map(str::to_owned);
-    SignInPage { chrome, name, error, next, certificate: false, provider }
+    SignInPage { chrome: chrome(app, jar, "Sign in"), name, error, next: local(next).to_owned(), certificate, provider }
 }
 
-fn shown(app: &App, form: &SignInPage, status: StatusCode) -> Result<Response, WebError> {
-    let token = cookie(app, FORM_COOKIE, &form.chrome.csrf, Some(3600));
-    Ok((status, AppendHeaders([(header::SET_COOKIE, token)]), page(form)?).into_response())
+#[allow(clippy::needless_pass_by_value, reason = "a page is shown once")]
+fn shown(app: &App, form: SignInPage, status: StatusCode) -> Result<Response, WebError> {
+    door::shown(app, &form.chrome.csrf, &form, status)
 }
 
 /// Only a path of ours: a link must not lead elsewhere after sign-in.
