@@ -134,6 +134,12 @@
         if (!complete) draw(one("[data-live]", article), text, answer);
       });
     });
+    source.addEventListener("again", (event) => {
+      text = "";
+      one("[data-thinking]", article)?.remove();
+      one("[data-live]", article).replaceChildren();
+      say(`the first answer was not sure · ${JSON.parse(event.data).model} takes over`);
+    });
     source.addEventListener("answer", (event) => {
       complete = true;
       article = replace(article, event.data);

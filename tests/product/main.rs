@@ -13,6 +13,7 @@ mod browser;
 mod cli;
 mod directory;
 mod documents;
+mod escalation;
 mod every_route;
 mod facets;
 mod filters;

@@ -1,6 +1,7 @@
 //! Ask: the straight line from a question to its answer.
 
 use crate::cite::Support;
+use crate::escalate::Doubt;
 use crate::generate::generate;
 use crate::judge::{Features, Judgement, Probe, confidence, declines, of_answer, of_search};
 use crate::pack::{Source, label, pack};
@@ -57,6 +58,8 @@ pub enum Status {
     },
     /// The model writes.
     Writing,
+    /// What it wrote is checked.
+    Checking,
 }
 
 /// What happens while an answer is made, in this order: statuses and sources before the first text.
@@ -72,6 +75,13 @@ pub enum Event {
     Logprobs(Vec<TokenLogprob>),
     /// More of the text, as the model writes it.
     Text(String),
+    /// What was written so far does not hold; a larger model begins anew.
+    Escalated {
+        /// Its name.
+        model: String,
+        /// Why the first answer is given up.
+        doubt: Doubt,
+    },
     /// The end: the answer as it was recorded.
     Answer(Box<Answer>),
 }
@@ -169,7 +179,8 @@ impl Answering {
         report(Event::Status(Status::Searching));
         let found = self.find(question, &named).await?;
         self.show(question, &found, report).await?;
-        self.write(question, &named, &found, begin, stop, report).await
+        let first = self.write(question, &named, &found, begin, stop, report).await?;
+        self.escalate(question, first, &found, begin, stop, report).await
     }
 
     /// Rewrite, retrieve, judge, rerank, pack: what the question will be answered from.
@@ -243,12 +254,9 @@ impl Answering {
         report: &mut impl FnMut(Event),
     ) -> bool {
         let (calibration, hash) = (&self.settings.calibration, &named.generator.info().sha256);
-        let asks = match self.settings.probe {
-            Probe::Never => false,
-            Probe::Calibrated => calibration.probes(hash),
-            Probe::Always => true,
-        };
-        if asks && let Some(probe) = self.probe(named, question, messages, &answer.sources, stop, report).await {
+        if self.asks(named)
+            && let Some(probe) = self.probe(named, question, messages, &answer.sources, stop, report).await
+        {
             answer.judgement.features.insert("probe".to_owned(), probe);
         }
         let Judgement { features, before, .. } = &mut answer.judgement;
@@ -290,6 +298,9 @@ impl Answering {
             answer.logprobs = generated.logprobs;
         }
         answer.timings.first_word = first_word;
+        if generated.usage.is_some() && answer.calls.is_empty() && question.wishes.text_schema().is_none() {
+            self.look_again(question, named, &mut answer, stop, report).await;
+        }
         let stands = self.stands(question, &mut answer, likelihood).await?;
         answer.timings.total = begin.elapsed();
         answer.state = match &generated.usage {
@@ -300,6 +311,37 @@ impl Answering {
         };
         answer.usage = generated.usage;
         Ok(answer)
+    }
+
+    /// Asks the model once more about what it wrote, if the calibration knows what its word is worth.
+    async fn look_again(
+        &self,
+        question: &Question,
+        named: &NamedGenerator,
+        answer: &mut Answer,
+        stop: &CancellationToken,
+        report: &mut impl FnMut(Event),
+    ) {
+        if !self.asks(named) || answer.judgement.features.is_empty() {
+            return;
+        }
+        report(Event::Status(Status::Checking));
+        let begin = Instant::now();
+        let (query, text) = (&answer.query, prose(&answer.text));
+        let look = self.second_look(named, question, query, &text, &answer.sources, stop).await;
+        for (name, value) in [("stated", look.stated), ("right", look.right)] {
+            answer.judgement.features.extend(value.map(|value| (name.to_owned(), value)));
+        }
+        answer.timings.second_look = begin.elapsed();
+    }
+
+    /// Whether the model is asked what it thinks of passages and answers.
+    fn asks(&self, named: &NamedGenerator) -> bool {
+        match self.settings.probe {
+            Probe::Never => false,
+            Probe::Calibrated => self.settings.calibration.probes(&named.generator.info().sha256),
+            Probe::Always => true,
+        }
     }
 
     /// Ties the sentences of an answer to its sources, and decides whether they stand. An answer of which no sentence
@@ -376,6 +418,25 @@ fn mean_likelihood(tokens: &[TokenLogprob]) -> Option<f32> {
     (!tokens.is_empty()).then(|| sum / tokens.len() as f32)
 }
 
+/// A text without the marks of its citations.
+fn prose(text: &str) -> String {
+    let mut rest = text;
+    let mut prose = String::new();
+    while let Some((before, after)) = rest.split_once('[') {
+        let digits = after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len());
+        prose.push_str(before);
+        match after[digits..].strip_prefix(']').filter(|_| digits > 0) {
+            Some(behind) => rest = behind,
+            None => {
+                prose.push('[');
+                rest = after;
+            }
+        }
+    }
+    prose.push_str(rest);
+    prose.trim().to_owned()
+}
+
 /// What a JSON text says, one statement a line: each value with the name before it. `None` if it is no JSON.
 fn leaves(text: &str) -> Option<String> {
     fn collect(name: &str, value: &Value, lines: &mut Vec<String>) {
@@ -394,6 +455,12 @@ fn leaves(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn marks_of_citations_are_no_prose() {
+        assert_eq!(super::prose("24 days [1]. It is [sic] so [2][3] "), "24 days . It is [sic] so");
+        assert_eq!(super::prose("[1"), "[1");
+    }
+
     #[test]
     fn json_is_read_as_what_it_says() {
         let text = r#"{"answer": "24 days.", "leave_days": 24, "sure": true, "more": ["a", {"b": "c"}]}"#;

@@ -41,6 +41,7 @@ pub(crate) async fn generate(
         logprobs: wishes.logprobs.or_else(|| named.generator.remote_address().is_none().then_some(0)),
         cache_key: Some(number(reader.1)),
         passages,
+        common_messages: if wishes.without_documents { 0 } else { crate::prompt::common(wishes) },
         user: Some(number(reader.0)),
         // The passages say what there is to say; thinking would only keep the reader waiting.
         thinking: false,

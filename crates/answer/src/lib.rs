@@ -1,5 +1,5 @@
 //! From a question to an answer with its proof: rewrite → retrieve → judge → rerank → pack → prompt → generate → cite
-//! → judge.
+//! → judge → escalate.
 //!
 //! Each stage is one module; [`Answering::ask`] is the straight line through them. What a person was shown is
 //! recorded before it is shown. Knows nothing of the web: it reports [`Event`]s to whoever listens.
@@ -9,6 +9,7 @@ mod ask;
 mod calls;
 mod cite;
 mod compare;
+mod escalate;
 mod generate;
 mod glossary;
 mod judge;
@@ -28,6 +29,7 @@ pub use alike::Words;
 pub use ask::{AskError, Event, Question, Status};
 pub use cite::{FactKind, Sentence, Support, Unfounded};
 pub use compare::Comparison;
+pub use escalate::{Doubt, First, SURE};
 pub use glossary::{Glossary, GlossaryError};
 pub use judge::{
     AFTER, BEFORE, Calibration, CalibrationError, Features, Judgement, Logistic, Observation, Probe, Stages, fit,
@@ -69,6 +71,8 @@ pub struct Settings {
     pub probe: Probe,
     /// What the site calls by several names.
     pub glossary: Glossary,
+    /// An answer less likely right than this, 0 to 1, goes to the larger model if there is one.
+    pub sure: f32,
     /// Whether the model reads a passage once for all prompts that quote it: less is computed before the first word, and
     /// passages don't see each other (docs/adr/0008).
     pub reuse_passages: bool,
@@ -85,6 +89,7 @@ impl Default for Settings {
             calibration: Calibration::built_in(),
             probe: Probe::Calibrated,
             glossary: Glossary::default(),
+            sure: SURE,
             reuse_passages: false,
         }
     }

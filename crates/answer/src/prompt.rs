@@ -37,6 +37,12 @@ pub fn messages(question: &str, sources: &[Source], wishes: &Wishes) -> Vec<Mess
     [Message::system(system), Message::user(user)].into_iter().chain(behind.cloned()).collect()
 }
 
+/// How many of [`messages`] are the same for everybody: the instructions, unless a program added its own.
+pub(crate) fn common(wishes: &Wishes) -> usize {
+    let told = wishes.messages.iter().any(|message| message.role == MessageRole::System);
+    usize::from(!told && wishes.text_schema().is_none())
+}
+
 /// The messages of a conversation without documents: as the program tells it.
 pub(crate) fn without_documents(wishes: &Wishes) -> Vec<Message> {
     let mut messages = wishes.messages.clone();

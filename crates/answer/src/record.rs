@@ -2,6 +2,7 @@
 
 use crate::ask::{AskError, Question};
 use crate::cite::Sentence;
+use crate::escalate::First;
 use crate::generate::SAMPLING;
 use crate::judge::{Judgement, declines};
 use crate::pack::Source;
@@ -27,6 +28,8 @@ pub struct Timings {
     pub first_word: Option<Duration>,
     /// Tying the sentences to their passages.
     pub check: Duration,
+    /// Asking the model what it thinks of its answer.
+    pub second_look: Duration,
     /// From the question to the end.
     pub total: Duration,
 }
@@ -60,6 +63,8 @@ pub struct Answer {
     pub query: String,
     /// How sure retrieval was, 0 to 1.
     pub confidence: f32,
+    /// The answer of a smaller model, which was given up for this one.
+    pub first: Option<Box<First>>,
     /// Whether the passages answer the question, as far as that was judged.
     pub judgement: Judgement,
     /// Durations.
@@ -91,6 +96,7 @@ impl Answer {
             messages: Vec::new(),
             query: question.text.clone(),
             confidence: 0.0,
+            first: None,
             judgement: Judgement::default(),
             timings: Timings::default(),
             usage: None,
@@ -258,6 +264,9 @@ impl Answering {
             AnswerState::Failed => (Action::AnswerFinished, Outcome::Failed),
             _ => (Action::AnswerFinished, Outcome::Success),
         };
+        let first = answer.first.as_ref().map(|first| {
+            json!({ "model": first.model, "model_sha256": first.model_sha256, "doubt": first.doubt, "text": first.text })
+        });
         let mut act = self.store.begin().await?;
         act.finish_answer(&record).await?;
         act.record(
@@ -271,6 +280,7 @@ impl Answering {
                     "model_sha256": answer.model_hash,
                     "text": answer.text,
                     "calls": answer.calls,
+                    "first": first,
                     "cited": answer.sentences.iter().flat_map(|sentence| &sentence.citations).collect::<Vec<_>>(),
                 })),
         )
@@ -342,6 +352,9 @@ fn prompt_record(answer: &Answer, wishes: &Wishes, settings: &Settings) -> Value
     if settings.reuse_passages && !answer.sources.is_empty() {
         record["reuse_passages"] = json!(true);
     }
+    if let Some(first) = &answer.first {
+        record["first"] = json!(first);
+    }
     let asked = [("stop", json!(wishes.stop)), ("schema", json!(wishes.schema)), ("tools", json!(wishes.tools))];
     for (name, value) in asked {
         if !value.is_null() && value != json!([]) {
@@ -358,10 +371,12 @@ fn timings(answer: &Answer) -> Value {
         "first_word_ms": answer.timings.first_word.map(ms),
         "total_ms": ms(answer.timings.total),
         "check_ms": ms(answer.timings.check),
+        "second_look_ms": ms(answer.timings.second_look),
         "confidence": answer.confidence,
         "answerable_before": answer.judgement.before,
         "answerable": answer.judgement.after,
         "taken_back": answer.taken_back(),
+        "first_model": answer.first.as_ref().map(|first| &first.model),
         "prompt_tokens": answer.usage.as_ref().map(|usage| usage.prompt_tokens),
         "reused_tokens": answer.usage.as_ref().map(|usage| usage.reused_tokens),
         "new_tokens": answer.usage.as_ref().map(|usage| usage.new_tokens),

@@ -16,6 +16,8 @@ pub struct Counts {
     pub stopped: u64,
     /// Answers that a fault ended.
     pub failed: u64,
+    /// Answers of the model in use that a larger one was asked to write again.
+    pub escalated: u64,
 }
 
 #[derive(Debug, Default)]
@@ -25,11 +27,16 @@ pub(crate) struct Tally {
     refused: AtomicU64,
     stopped: AtomicU64,
     failed: AtomicU64,
+    escalated: AtomicU64,
 }
 
 impl Tally {
     pub(crate) fn ask(&self) {
         self.asked.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn escalate(&self) {
+        self.escalated.fetch_add(1, Relaxed);
     }
 
     /// Counts an answer that ended so; one that did not end is none.
@@ -51,6 +58,7 @@ impl Tally {
             refused: self.refused.load(Relaxed),
             stopped: self.stopped.load(Relaxed),
             failed: self.failed.load(Relaxed),
+            escalated: self.escalated.load(Relaxed),
         }
     }
 }

@@ -7,7 +7,7 @@ pub(crate) use audit::AuditLog;
 use crate::directory::DirectoryOptions;
 use crate::oidc::OidcOptions;
 use crate::sign_in::{Approvals, SignIn};
-use answer::{Calibration, CalibrationError, Probe, RERANKED, Settings};
+use answer::{Calibration, CalibrationError, Probe, RERANKED, SURE, Settings};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use inference::{Precision, RemoteOptions};
@@ -41,6 +41,8 @@ pub(crate) struct Configuration {
     pub(crate) embed: EmbedOptions,
     /// The cross-encoder between search and prompt.
     pub(crate) rerank: Rerank,
+    /// The larger model for what the one in use is not sure of.
+    pub(crate) escalate: Escalate,
     /// Model packs.
     pub(crate) models: ModelPlaces,
     /// Figures for those who watch the server.
@@ -104,6 +106,22 @@ pub(crate) struct Rerank {
 impl Default for Rerank {
     fn default() -> Self {
         Self { model: None, candidates: RERANKED }
+    }
+}
+
+/// Which model takes over where the one in use is not sure.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Escalate {
+    /// Its name in the list of models; `None`: there is none.
+    pub(crate) model: Option<String>,
+    /// An answer less likely right than this, 0 to 1, goes to it.
+    pub(crate) sure: f32,
+}
+
+impl Default for Escalate {
+    fn default() -> Self {
+        Self { model: None, sure: SURE }
     }
 }
 
@@ -270,6 +288,7 @@ impl Default for Configuration {
             generate: GenerateLimits::default(),
             embed: EmbedOptions::default(),
             rerank: Rerank::default(),
+            escalate: Escalate::default(),
             models: ModelPlaces::default(),
             metrics: MetricsReaders::default(),
             sources: Sources::default(),
@@ -361,7 +380,7 @@ impl Configuration {
         };
         let probe = if self.answer.probe { Probe::Calibrated } else { Probe::Never };
         let settings = Settings { passages, passage_tokens, answer_tokens, least_confidence, ..Settings::default() };
-        Ok(Settings { reuse_passages, calibration, probe, ..settings })
+        Ok(Settings { reuse_passages, calibration, probe, sure: self.escalate.sure, ..settings })
     }
 }
 

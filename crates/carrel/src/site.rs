@@ -240,6 +240,7 @@ impl Site {
         models::Settings {
             import_from: self.configuration.models.import_from.clone(),
             reranker: self.configuration.rerank.model.clone(),
+            larger: self.configuration.escalate.model.clone(),
             elsewhere: (generate.engine == Engine::Remote).then_some(elsewhere),
             ..settings
         }
@@ -263,6 +264,12 @@ impl Site {
             generator,
             self.answer_settings()?,
         );
+        if self.configuration.answer.enabled && self.configuration.escalate.model.is_some() {
+            let (_, store) = self.models();
+            let models = models::Models::of_server(store.clone(), answering.engines().clone(), self.model_settings());
+            let larger = models.open_larger().await.map_err(|error| format!("escalate.model: {error}"))?;
+            answering.engines().escalate_to(larger);
+        }
         Ok(match self.reranker().await? {
             Some(reranker) => answering.with_reranker(reranker, self.configuration.rerank.candidates),
             None => answering,

@@ -12,7 +12,8 @@ pub struct NamedGenerator {
     pub generator: Generator,
 }
 
-/// The model in use and one that is tried beside it. Cheap to clone; clones see the same two.
+/// The model in use, one that is tried beside it, and a larger one that takes over where the one in use is not sure. Cheap
+/// to clone; clones see the same ones.
 ///
 /// Whoever answers takes a handle and keeps it to the end, so an answer is finished by the model that began it, and a
 /// model leaves memory when its last answer does.
@@ -25,13 +26,14 @@ pub struct Engines {
 struct Slots {
     stable: Option<NamedGenerator>,
     experimental: Option<NamedGenerator>,
+    larger: Option<NamedGenerator>,
 }
 
 impl Engines {
     /// Engines of which one is in use, or none.
     #[must_use]
     pub fn new(stable: Option<NamedGenerator>) -> Self {
-        Self { slots: Arc::new(RwLock::new(Slots { stable, experimental: None })) }
+        Self { slots: Arc::new(RwLock::new(Slots { stable, ..Slots::default() })) }
     }
 
     /// The model in use.
@@ -46,11 +48,28 @@ impl Engines {
         self.read().experimental.clone()
     }
 
+    /// The larger model that takes over where the one in use is not sure; none if that is the one in use.
+    #[must_use]
+    pub fn larger(&self) -> Option<NamedGenerator> {
+        let slots = self.read();
+        let in_use = slots.stable.as_ref().map(|stable| &stable.name);
+        slots.larger.as_ref().filter(|larger| Some(&larger.name) != in_use).cloned()
+    }
+
+    /// Sets the larger model, or that there is none.
+    pub fn escalate_to(&self, generator: Option<NamedGenerator>) {
+        self.write().larger = generator;
+    }
+
     /// The one of this name, if it runs.
     #[must_use]
     pub fn named(&self, name: &str) -> Option<NamedGenerator> {
         let slots = self.read();
-        [&slots.stable, &slots.experimental].into_iter().flatten().find(|known| known.name == name).cloned()
+        [&slots.stable, &slots.experimental, &slots.larger]
+            .into_iter()
+            .flatten()
+            .find(|known| known.name == name)
+            .cloned()
     }
 
     /// Takes a model into use. If it was tried beside, it is so no longer.

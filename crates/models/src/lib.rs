@@ -67,6 +67,8 @@ pub struct Settings {
     pub elsewhere: Option<Elsewhere>,
     /// The model that the configuration names for reranking.
     pub reranker: Option<String>,
+    /// The larger model that the configuration names for what the one in use is not sure of.
+    pub larger: Option<String>,
     /// Loads a file.
     pub loader: Loader,
     /// Says how much memory there is; tests say something else.
@@ -78,7 +80,7 @@ impl Settings {
     #[must_use]
     pub fn new(data: PathBuf, options: GeneratorOptions, loader: Loader) -> Self {
         let import_from = Vec::new();
-        Self { data, options, import_from, elsewhere: None, reranker: None, loader, memory: Memory::now }
+        Self { data, options, import_from, elsewhere: None, reranker: None, larger: None, loader, memory: Memory::now }
     }
 }
 
@@ -127,6 +129,12 @@ impl Models {
     #[must_use]
     pub fn memory(&self) -> Option<Memory> {
         (self.settings.memory)()
+    }
+
+    /// The larger model that the configuration names for what the one in use is not sure of.
+    #[must_use]
+    pub fn larger(&self) -> Option<&str> {
+        self.settings.larger.as_deref()
     }
 
     /// The engine elsewhere that writes the answers, if the configuration names one.

@@ -44,6 +44,18 @@ impl Models {
         Ok(self.open(&self.find(name).await?).await?.named)
     }
 
+    /// Loads the larger model that the configuration names, if it names one.
+    ///
+    /// # Errors
+    /// [`ModelsError`]: it is unknown, does not fit into memory, or does not run.
+    pub async fn open_larger(&self) -> Result<Option<NamedGenerator>, ModelsError> {
+        let Some(name) = self.larger() else { return Ok(None) };
+        if let Some(running) = self.engines().named(name) {
+            return Ok(Some(running));
+        }
+        Ok(Some(self.open(&self.find(name).await?).await?.named))
+    }
+
     /// Whether the model's file is the one that was imported, complete and of a known family.
     pub(crate) async fn sound(&self, model: &Model) -> Result<(), ModelsError> {
         self.stage("checking the file");

@@ -13,7 +13,8 @@ impl Models {
     /// on the disk if the power fails between the two belongs to no model, and the next import of that name replaces it.
     ///
     /// # Errors
-    /// [`ModelsError::Refused`] for the model in use, the one before it, one on trial and the configured reranker;
+    /// [`ModelsError::Refused`] for the model in use, the one before it, one on trial, the configured reranker and
+    /// the configured larger one;
     /// [`ModelsError::Unknown`]; a failing database.
     pub async fn remove(&self, name: &str, by: &By) -> Result<(), ModelsError> {
         let model = self.find(name).await?;
@@ -43,6 +44,7 @@ impl Models {
     pub fn removable(&self, model: &Model) -> Result<(), ModelsError> {
         let name = &model.name;
         let reranks = self.settings.reranker.as_deref() == Some(name);
+        let takes_over = self.larger() == Some(name.as_str());
         let sentence = match model {
             Model { active: true, .. } => format!("'{name}' is in use; take another model into use first"),
             Model { beside: true, .. } => format!("'{name}' is on trial beside the one in use; unload it first"),
@@ -50,6 +52,7 @@ impl Models {
                 format!("'{name}' was in use before, and a rollback goes back to it; it can go once another one was")
             }
             _ if reranks => format!("'{name}' is what rerank.model names; change that in the configuration first"),
+            _ if takes_over => format!("'{name}' is what escalate.model names; change that in the configuration first"),
             _ => return Ok(()),
         };
         Err(ModelsError::Refused(sentence))

@@ -27,6 +27,7 @@ pub(crate) fn rests_on((id, conversation): (AnswerId, ConversationId), from_docu
         "conversation_id": conversation,
         "state": answer.state,
         "retrieval": true,
+        "first_model": answer.first.as_ref().map(|first| &first.model),
         "supported": supported,
         "label": if sentences.is_empty() { None } else { answer.label },
         "sentences": sentences.iter().map(sentence).collect::<Vec<_>>(),

@@ -188,6 +188,8 @@ pub(crate) struct Stock {
     numbers: BTreeMap<String, BTreeSet<Option<&'static str>>>,
     times: BTreeSet<String>,
     dates: Vec<Date>,
+    /// Days and years of dates: "by the 31st", "in 2026". They count nothing, so "31 days" does not stand in "31 March".
+    parts_of_dates: BTreeSet<String>,
     words: BTreeSet<String>,
 }
 
@@ -205,10 +207,8 @@ impl Stock {
                     stock.times.insert(time);
                 }
                 Value::Date(date) => {
-                    // "By the 31st", "in 2026": parts of a date may be told alone.
-                    for part in [Some(date.day), date.year].into_iter().flatten() {
-                        stock.numbers.entry(part.to_string()).or_default().insert(None);
-                    }
+                    let parts = [Some(date.day), date.year].into_iter().flatten();
+                    stock.parts_of_dates.extend(parts.map(|part| part.to_string()));
                     stock.dates.push(date);
                 }
                 Value::Name(_) => {}
@@ -221,17 +221,21 @@ impl Stock {
     /// Whether the fact stands there.
     pub(crate) fn has(&self, fact: &Fact) -> bool {
         match &fact.value {
-            Value::Number { readings, unit } => {
-                readings.iter().filter_map(|reading| self.numbers.get(reading)).any(|units| {
+            Value::Number { readings, unit } => readings.iter().any(|reading| {
+                let stands = self.numbers.get(reading).is_some_and(|units| {
                     // A number without a unit, as in a table whose head has it, is compared as a number alone.
                     unit.is_none() || units.contains(&None) || units.contains(unit)
-                })
-            }
+                });
+                stands || unit.is_none() && self.parts_of_dates.contains(reading)
+            }),
             Value::Time(time) => self.times.contains(time),
             Value::Date(date) => self.dates.iter().any(|here| {
                 let year = match (date.year, here.year) {
                     (Some(year), Some(here)) => year == here,
-                    (Some(year), None) => self.numbers.contains_key(&year.to_string()),
+                    (Some(year), None) => {
+                        let year = year.to_string();
+                        self.numbers.contains_key(&year) || self.parts_of_dates.contains(&year)
+                    }
                     (None, _) => true,
                 };
                 (date.day, date.month) == (here.day, here.month) && year
@@ -281,6 +285,8 @@ mod tests {
         for same in ["March 31", "31st of March", "11.03.2026", "2026-03-11", "11. März 2026", "8:30"] {
             assert!(missing(&format!("Am Ende ist es {same} so."), passage).is_empty(), "{same}");
         }
+        assert!(missing("It lapses on the 31st in 2026.", passage).is_empty(), "parts of a date may be told alone");
+        assert_eq!(missing("It is 31 days, and 11 hours.", passage), ["31 days", "11 hours"], "a date counts nothing");
         for other in ["30 March", "11 March 2027", "9:30"] {
             assert_eq!(missing(&format!("It is on {other} then."), passage), [other]);
         }

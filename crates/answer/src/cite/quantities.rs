@@ -109,7 +109,7 @@ pub(super) fn number_word(word: &str) -> Option<String> {
 
 /// The unit that a word is, in one spelling for all of its forms; currencies have three letters.
 pub(super) fn unit(word: &str) -> Option<&'static str> {
-    const UNITS: [(&str, &[&str]); 31] = [
+    const UNITS: [(&str, &[&str]); 33] = [
         ("eur", &["eur", "euro", "euros", "€"]),
         ("usd", &["usd", "dollar", "dollars", "$"]),
         ("gbp", &["gbp", "£"]),
@@ -133,6 +133,8 @@ pub(super) fn unit(word: &str) -> Option<&'static str> {
         ("t", &["t", "tonne", "tonnes", "tonnen"]),
         ("litre", &["l", "litre", "litres", "liter", "litern"]),
         ("°c", &["°c", "celsius"]),
+        ("kW", &["kw", "kilowatt", "kilowatts"]),
+        ("bar", &["bar"]),
         ("kWh", &["kwh", "kilowatt-hour", "kilowatt-hours", "kilowattstunde", "kilowattstunden"]),
         ("GWh", &["gwh"]),
         ("MVA", &["mva"]),

@@ -14,17 +14,29 @@ use unicode_segmentation::UnicodeSegmentation;
 /// The features by name.
 pub type Features = BTreeMap<String, f32>;
 
-/// Those that are known before anything is written; `probe` only where the model was asked.
+/// Those that the model itself was asked for: whether the passages answer, before it wrote ([`super::probe`]), and what it
+/// thinks of its answer at a second look.
+pub const ASKED: [&str; 3] = ["probe", "stated", "right"];
+/// Those that are known before anything is written.
 pub const BEFORE: [&str; 9] =
     ["confidence", "cosine", "gap", "coverage", "single_coverage", "unknown_words", "focus", "met", "probe"];
 /// Those that are known afterwards.
-pub const AFTER: [&str; 7] =
-    ["support", "supported", "unfounded_figures", "unfounded_names", "declines", "answer_met", "likelihood"];
+pub const AFTER: [&str; 9] = [
+    "support",
+    "supported",
+    "unfounded_figures",
+    "unfounded_names",
+    "declines",
+    "answer_met",
+    "likelihood",
+    "stated",
+    "right",
+];
 
 /// The names that `stage` may use.
 pub(super) fn names(after: bool, probe: bool) -> Vec<&'static str> {
-    let before = BEFORE.into_iter().filter(|name| probe || *name != "probe");
-    before.chain(AFTER.into_iter().filter(|_| after)).collect()
+    let all = BEFORE.into_iter().chain(AFTER.into_iter().filter(|_| after));
+    all.filter(|name| probe || !ASKED.contains(name)).collect()
 }
 
 /// How far what is written may lie from certain, in natural logarithms.
@@ -32,14 +44,14 @@ const LEAST_LIKELIHOOD: f32 = -2.0;
 
 /// Terms of a question and what each counts: a word that few of the passages found have says more than one that
 /// most have.
-struct Wanted {
+pub(super) struct Wanted {
     weights: Vec<(String, f32)>,
     sum: f32,
 }
 
 impl Wanted {
     #[allow(clippy::cast_precision_loss, reason = "a handful of passages")]
-    fn of(index: &Index, question: &str, found: &[BTreeSet<String>]) -> Self {
+    pub(super) fn of(index: &Index, question: &str, found: &[BTreeSet<String>]) -> Self {
         let terms: BTreeSet<String> = index.terms(question, None).into_iter().collect();
         let weight = |term: &String| {
             let have = found.iter().filter(|terms| terms.contains(term)).count() as f32;
@@ -51,7 +63,7 @@ impl Wanted {
     }
 
     /// The weighed share of the question's words for which `has` holds; all of no words.
-    fn share(&self, has: impl Fn(&String) -> bool) -> f32 {
+    pub(super) fn share(&self, has: impl Fn(&String) -> bool) -> f32 {
         match self.weights.is_empty() {
             true => 1.0,
             false => {

@@ -10,6 +10,8 @@ mod expectation;
 mod features;
 mod fit;
 mod probe;
+mod second_look;
+mod windows;
 
 pub use calibration::{Calibration, CalibrationError, Logistic, Stages};
 pub use features::{AFTER, BEFORE, Features};

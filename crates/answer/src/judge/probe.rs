@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 const PROBE: &str = "\n\nIs the answer to this question stated in the passages? Reply with yes or no only.";
 
 /// Alternatives looked at for a form of yes and of no.
-const ALTERNATIVES: usize = 20;
+pub(super) const ALTERNATIVES: usize = 20;
 
 /// More than this a single token does not prove.
 const MOST: f32 = 4.0;
@@ -42,6 +42,7 @@ impl Answering {
             cache_key: Some(number(&question.scope)),
             user: Some(number(&question.owner)),
             passages: self.quoted(sources),
+            common_messages: crate::prompt::common(&question.wishes),
             ..GenerateRequest::default()
         };
         // What is wrong with the prompt, the answer's own request will say.
@@ -64,7 +65,7 @@ impl Answering {
     }
 }
 
-fn yes_against_no(token: &TokenLogprob) -> Option<f32> {
+pub(super) fn yes_against_no(token: &TokenLogprob) -> Option<f32> {
     let sum = |words: [&str; 2]| -> f32 {
         let meant = |text: &str| words.contains(&text.trim().to_lowercase().as_str());
         token.top.iter().filter(|(text, _)| meant(text)).map(|(_, logprob)| logprob.exp()).sum()

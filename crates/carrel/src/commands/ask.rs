@@ -54,6 +54,7 @@ pub(crate) async fn run(arguments: Arguments, configuration: &Configuration) -> 
                     print!("{delta}");
                     let _ = std::io::stdout().flush();
                 }
+                Event::Escalated { model, .. } => println!("\n\n'{model}' writes it again:"),
                 Event::Status(_) | Event::Thinking(_) | Event::Logprobs(_) | Event::Answer(_) => {}
             }
         })
@@ -96,6 +97,7 @@ pub(crate) fn answer_json(answer: &Answer) -> serde_json::Value {
         "label": answer.label,
         "model": answer.model,
         "model_sha256": answer.model_hash,
+        "first": answer.first,
         "confidence": answer.confidence,
         "judgement": answer.judgement,
         "ttft_ms": answer.timings.first_word.map(|time| time.as_millis() as u64),

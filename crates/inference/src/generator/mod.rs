@@ -92,6 +92,9 @@ pub struct GenerateRequest {
     /// Whose computed prefix may be used again. Time to the first word tells whether a prefix was seen before, so two
     /// requests share one only when their keys are equal; `None` shares with nobody.
     pub cache_key: Option<u64>,
+    /// So many of the first messages are the same for everybody and hold nothing of anybody's: what is computed of them is
+    /// used again whatever the key.
+    pub common_messages: usize,
     /// Texts that stand in the messages word for word, in this order, and whose keys and values may be computed once
     /// for all prompts that quote them: passages of documents. Who may quote a text may know that it was read before.
     pub passages: Vec<String>,
@@ -258,13 +261,14 @@ impl Generator {
         if prompt.is_empty() || prompt.len() >= self.context {
             return Err(ModelError::PromptTooLong { tokens: prompt.len(), context: self.context });
         }
+        let common = text.common_tokens(&request, &prompt)?;
         let limit = request.max_new_tokens.min(self.context - prompt.len());
         let sampler = text.sampler(&request, &prompt)?;
         let (user, cache_key) = (request.user, request.cache_key);
         let (sender, stream) = TokenStream::new();
         let answer = AnswerText::new(text, &prompt, request.stop);
         let writer = Box::new(Answer::new(sampler, answer, Arc::clone(text), sender));
-        worker.queue(Request { prompt, limit, user, cache_key, passages, writer, told: None })?;
+        worker.queue(Request { prompt, limit, user, cache_key, common, passages, writer, told: None })?;
         Ok(stream)
     }
 }
@@ -276,6 +280,17 @@ impl std::fmt::Debug for Generator {
 }
 
 impl PromptText {
+    /// How many tokens of `prompt` its common messages begin.
+    fn common_tokens(&self, request: &GenerateRequest, prompt: &[u32]) -> Result<usize, ModelError> {
+        let common = &request.messages[..request.common_messages.min(request.messages.len())];
+        if common.is_empty() || !request.tools.is_empty() {
+            return Ok(0);
+        }
+        // What follows a message in the template may depend on the next one; tokens that differ are nobody's but its own.
+        let alone = self.template.encode(common, &[], request.thinking, &self.tokenizer)?;
+        Ok(alone.iter().zip(prompt).take_while(|(a, b)| a == b).count())
+    }
+
     /// The sampler of a request whose prompt is `prompt`.
     fn sampler(&self, request: &GenerateRequest, prompt: &[u32]) -> Result<Sampler, ModelError> {
         let grammar = match &request.schema {

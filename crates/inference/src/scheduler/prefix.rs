@@ -1,7 +1,8 @@
 //! The prefix cache: blocks that hold the beginnings of earlier sequences, found by their tokens.
 //!
 //! A trie whose edges are the tokens of a block: the whole path is compared, so a hit is never a matter of a hash.
-//! Each scope has a root of its own; nothing is found from another one. Cached blocks are only read: who goes on from
+//! Each scope has a root of its own; nothing is found from another one. But for beginnings that hold nothing of anybody's,
+//! such as fixed instructions: those are everybody's, and what hangs on them is again found only from its own scope. Cached blocks are only read: who goes on from
 //! the middle of one copies it.
 //!
 //! A sequence holds the whole path above its blocks and releases it from the leaf up, so the block released longest
@@ -14,6 +15,8 @@ use std::collections::HashMap;
 /// Who may find a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Scope {
+    /// Every request: the tokens are the product's own.
+    Common,
     /// Every request with this cache key.
     Shared(u64),
     /// One sequence, by its age, when it goes on after a preemption.
@@ -67,7 +70,7 @@ impl PrefixCache {
     pub(super) fn find(&self, scope: Scope, tokens: &[u32]) -> Found {
         let mut found = Found::default();
         let mut rest = tokens;
-        let mut children = self.children(scope, None);
+        let mut children: Vec<BlockId> = self.visible(scope, None).collect();
         loop {
             let fits = |&block: &BlockId| (common(&self.nodes[&block].tokens, rest), block);
             let Some((length, block)) = children.iter().map(fits).max() else { return found };
@@ -77,8 +80,13 @@ impl PrefixCache {
             }
             found.blocks.push(block);
             rest = &rest[length..];
-            children = &self.nodes[&block].children;
+            children = self.visible(scope, Some(block)).collect();
         }
+    }
+
+    /// Whether everybody may find the cached `block`.
+    pub(super) fn is_common(&self, block: BlockId) -> bool {
+        self.nodes.get(&block).is_some_and(|node| node.scope == Scope::Common)
     }
 
     /// A block of one's own. Evicts the idle one that was released longest ago when none is free.
@@ -99,10 +107,13 @@ impl PrefixCache {
         self.pool.release(block);
     }
 
-    /// Puts a block with the computed `tokens` behind the cached block `parent`. Gives the block to hold in its place:
+    /// Puts a block with the computed `tokens` behind the cached block `parent`. What hangs on a block that is not
+    /// everybody's is not either. Gives the block to hold in its place:
     /// if one with these tokens is there already, that one is referenced and `block` released.
     pub(super) fn publish(&mut self, scope: Scope, parent: Option<BlockId>, tokens: &[u32], block: BlockId) -> BlockId {
-        let siblings = self.children(scope, parent);
+        debug_assert!(scope != Scope::Common || parent.is_none_or(|parent| self.nodes[&parent].scope == Scope::Common));
+        let siblings: Vec<BlockId> =
+            self.children(scope, parent).iter().copied().filter(|sibling| self.nodes[sibling].scope == scope).collect();
         if let Some(known) = siblings.iter().copied().find(|known| self.nodes[known].tokens.starts_with(tokens)) {
             self.pool.share(known);
             self.pool.release(block);
@@ -125,9 +136,25 @@ impl PrefixCache {
 
     /// Forgets everything of a scope; its unreferenced blocks are free at once.
     pub(super) fn forget(&mut self, scope: Scope) {
-        for block in self.children(scope, None).to_vec() {
+        let begins =
+            |node: &Node| node.scope == scope && node.parent.is_none_or(|parent| self.nodes[&parent].scope != scope);
+        let beginnings: Vec<BlockId> =
+            self.nodes.iter().filter(|(_, node)| begins(node)).map(|(&block, _)| block).collect();
+        for block in beginnings {
             self.remove(block);
         }
+    }
+
+    /// What hangs on a block, or begins, and may be found from `scope`.
+    fn visible(&self, scope: Scope, parent: Option<BlockId>) -> impl Iterator<Item = BlockId> {
+        let everybodys = match parent {
+            None if scope != Scope::Common => self.children(Scope::Common, None),
+            _ => &[],
+        };
+        let of = move |block: &&BlockId| {
+            matches!(self.nodes[block].scope, Scope::Common) || self.nodes[block].scope == scope
+        };
+        everybodys.iter().chain(self.children(scope, parent)).filter(of).copied()
     }
 
     fn children(&self, scope: Scope, parent: Option<BlockId>) -> &[BlockId] {
@@ -169,7 +196,8 @@ impl PrefixCache {
         for (block, node) in &self.nodes {
             assert!(self.children(node.scope, node.parent).contains(block), "block {block} hangs on its parent");
             if let Some(parent) = node.parent.map(|parent| &self.nodes[&parent]) {
-                assert_eq!((parent.scope, parent.tokens.len()), (node.scope, self.block_tokens));
+                assert_eq!(parent.tokens.len(), self.block_tokens);
+                assert!([node.scope, Scope::Common].contains(&parent.scope), "nothing common hangs on what is not");
             }
         }
         let kept = self.nodes.keys().filter(|&&block| held[block as usize] == 0).count();
@@ -183,6 +211,7 @@ fn common(a: &[u32], b: &[u32]) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::table::Table;
     use super::*;
 
     const KEY: Scope = Scope::Shared(1);
@@ -245,6 +274,30 @@ mod tests {
         assert_eq!(cache.allocate(), None);
         assert_eq!(cache.find(KEY, &[1, 1, 1, 1, 2]).blocks, [old[0]]);
         cache.check(&[1, 1, 1, 1]);
+    }
+
+    #[test]
+    fn a_common_beginning_is_everybodys_and_what_follows_is_not() {
+        let mut cache = PrefixCache::new(8, 4);
+        let (mine, yours) = (Scope::Shared(1), Scope::Shared(2));
+        let mut begin = |scope: Scope, tokens: &[u32]| {
+            let (table, position) = Table::begin(&mut cache, scope, 4, tokens, 0, |_, _| false).unwrap();
+            let blocks = table.blocks().to_vec();
+            table.release(&mut cache, scope, tokens);
+            cache.check(&[0; 8]);
+            (blocks, position)
+        };
+        let (first, position) = begin(mine, &[1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        assert_eq!(position, 0);
+        let (second, position) = begin(yours, &[1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        assert_eq!(position, 4, "only what is everybody's");
+        assert_eq!(first[0], second[0]);
+        assert_ne!(first[1], second[1], "the same tokens, computed again for another scope");
+        assert_eq!(begin(mine, &[1, 2, 3, 4, 5, 6, 7, 8, 9]).1, 8);
+        assert_eq!(begin(Scope::Private(3), &[1, 2, 3, 4, 5, 6, 7, 8, 9]).1, 4);
+        cache.forget(Scope::Private(3));
+        assert_eq!(cache.find(Scope::Shared(4), &[1, 2, 3, 4, 5]).blocks.len(), 1, "the common block stays");
+        cache.check(&[0; 8]);
     }
 
     #[test]

@@ -37,6 +37,8 @@ pub(crate) struct Request {
     pub user: Option<u64>,
     /// Who else may use what is computed; `None`: nobody.
     pub cache_key: Option<u64>,
+    /// Tokens at the beginning of the prompt that hold nothing of anybody's: everybody may use what is computed of them.
+    pub common: usize,
     /// Places of passages in the prompt, in order, whose keys and values may come from the passage cache.
     pub passages: Vec<Range<usize>>,
     pub writer: Box<dyn Writer>,
@@ -60,6 +62,8 @@ pub(super) struct Sequence {
     pub age: u64,
     pub user: Option<u64>,
     pub scope: Scope,
+    /// Tokens at the beginning that everybody may use.
+    pub common: usize,
     /// The prompt and what was written so far.
     pub tokens: Vec<u32>,
     /// Tokens whose keys and values are in the table's blocks; fewer than `tokens`, of which at least the last one is
@@ -90,6 +94,7 @@ impl Sequence {
             age,
             user: request.user,
             scope,
+            common: request.common,
             prompt: request.prompt.len(),
             tokens: request.prompt,
             position,

@@ -140,7 +140,13 @@ impl Scheduler {
             let Some(request) = queue.front() else { return };
             let age = self.admitted + 1;
             let scope = request.cache_key.map_or(Scope::Private(age), Scope::Shared);
-            let begun = Self::begin(&mut self.cache, &mut self.model, scope, &request.prompt, self.running.len());
+            let begun = Self::begin(
+                &mut self.cache,
+                &mut self.model,
+                (scope, request.common),
+                &request.prompt,
+                self.running.len(),
+            );
             if begun.is_none() && !self.running.is_empty() {
                 return;
             }
@@ -164,7 +170,8 @@ impl Scheduler {
     fn resume(&mut self) -> bool {
         let Some(sequence) = self.preempted.first_mut() else { return false };
         let reserve = self.running.len();
-        let begun = Self::begin(&mut self.cache, &mut self.model, sequence.scope, &sequence.tokens, reserve);
+        let whose = (sequence.scope, sequence.common);
+        let begun = Self::begin(&mut self.cache, &mut self.model, whose, &sequence.tokens, reserve);
         let Some((table, position)) = begun else { return false };
         (sequence.table, sequence.position) = (table, position);
         let mut sequence = self.preempted.remove(0);
@@ -178,11 +185,11 @@ impl Scheduler {
     fn begin(
         cache: &mut PrefixCache,
         model: &mut Box<dyn DecoderModel>,
-        scope: Scope,
+        (scope, common): (Scope, usize),
         tokens: &[u32],
         others: usize,
     ) -> Option<(Table, usize)> {
-        Table::begin(cache, scope, tokens, others, |from, to| {
+        Table::begin(cache, scope, common, tokens, others, |from, to| {
             let copied = catch_unwind(AssertUnwindSafe(|| model.copy(from, to))).unwrap_or_else(|_| Err(panicked()));
             copied.unwrap_or_else(|error| {
                 tracing::warn!(%error, "a cached block can't be copied; its tokens are computed again");
@@ -217,7 +224,7 @@ impl Scheduler {
     /// Computes a passage behind the beginning of all prompts.
     fn save(&mut self, scope: Scope, beginning: usize, tokens: &[u32]) -> Option<Arc<SavedKv>> {
         let (mut table, mut position) =
-            Self::begin(&mut self.cache, &mut self.model, scope, tokens, self.running.len())?;
+            Self::begin(&mut self.cache, &mut self.model, (scope, 0), tokens, self.running.len())?;
         let mut done = true;
         position = position.min(beginning);
         while done && position < tokens.len() {

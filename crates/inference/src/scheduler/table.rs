@@ -9,15 +9,18 @@ use crate::decoder::model::BlockId;
 pub(super) struct Table {
     blocks: Vec<BlockId>,
     published: usize,
+    /// Blocks at the beginning that hold nothing of anybody's.
+    common: usize,
 }
 
 impl Table {
     /// Room for all `tokens`, with what the cache knows of their beginning; also gives how many that are. The last
     /// token is never among them: its logits are wanted. `None` when fewer than `reserve` blocks would be left.
-    /// `copy` makes its second block equal to its first one, if it can.
+    /// `copy` makes its second block equal to its first one, if it can. The first `common` tokens may be everybody's.
     pub(super) fn begin(
         cache: &mut PrefixCache,
         scope: Scope,
+        common: usize,
         tokens: &[u32],
         reserve: usize,
         copy: impl FnOnce(BlockId, BlockId) -> bool,
@@ -31,7 +34,7 @@ impl Table {
         }
         found.blocks.iter().for_each(|&block| cache.share(block));
         let mut position = found.blocks.len() * size;
-        let mut table = Self { published: found.blocks.len(), blocks: found.blocks };
+        let mut table = Self { published: found.blocks.len(), blocks: found.blocks, common: common / size };
         if let Some((source, length)) = found.partial {
             // Held, so that it isn't evicted for its own copy.
             cache.share(source);
@@ -76,6 +79,8 @@ impl Table {
 
     fn publish_next(&mut self, cache: &mut PrefixCache, scope: Scope, tokens: &[u32]) {
         let parent = self.published.checked_sub(1).map(|index| self.blocks[index]);
+        let everybodys = self.published < self.common && parent.is_none_or(|parent| cache.is_common(parent));
+        let scope = if everybodys { Scope::Common } else { scope };
         let block = &mut self.blocks[self.published];
         *block = cache.publish(scope, parent, tokens, *block);
         self.published += 1;
@@ -104,7 +109,8 @@ mod tests {
 
     fn begin(cache: &mut PrefixCache, tokens: &[u32]) -> Option<(Table, usize, Copied)> {
         let mut copied = None;
-        let (table, position) = Table::begin(cache, KEY, tokens, 0, |from, to| copied.replace((from, to)).is_none())?;
+        let (table, position) =
+            Table::begin(cache, KEY, 0, tokens, 0, |from, to| copied.replace((from, to)).is_none())?;
         Some((table, position, copied))
     }
 

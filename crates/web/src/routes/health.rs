@@ -174,7 +174,11 @@ fn arithmetic(arithmetic: &Arithmetic) -> HealthCard {
 /// The engine in use and the one on trial, in a line each.
 fn engines(app: &App) -> Vec<EngineRow> {
     let engines = app.answering.engines();
-    let places = [("in use", engines.stable()), ("on trial", engines.experimental())];
+    let places = [
+        ("in use", engines.stable()),
+        ("on trial", engines.experimental()),
+        ("takes over when unsure", engines.larger()),
+    ];
     let rows = places.into_iter().filter_map(|(place, named)| {
         let named = named?;
         Some(EngineRow {

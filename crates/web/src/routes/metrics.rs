@@ -92,12 +92,14 @@ fn answers(page: &mut Exposition, app: &App) {
     ] {
         page.sample("carrel_answers_total", &[("state", state)], count);
     }
+    let help = "Answers that the larger model was asked to write again.";
+    page.single("carrel_escalations_total", Kind::Counter, help, counts.escalated);
 }
 
 /// The engines of this machine; of one elsewhere nothing is known here but that it is in use.
 fn engines(page: &mut Exposition, app: &App) {
     let engines = app.answering.engines();
-    let places = [("stable", engines.stable()), ("experimental", engines.experimental())];
+    let places = [("stable", engines.stable()), ("experimental", engines.experimental()), ("larger", engines.larger())];
     let running: Vec<(&str, NamedGenerator)> =
         places.into_iter().filter_map(|(place, named)| Some((place, named?))).collect();
     page.family("carrel_engine_info", Kind::Gauge, "1 for each engine in use or on trial, with where it runs.");

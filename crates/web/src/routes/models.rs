@@ -51,7 +51,13 @@ pub(crate) async fn get(State(app): State<App>, reader: Reader) -> Result<Respon
             .elsewhere()
             .map(|engine| ElsewhereView { model: engine.model.clone(), address: engine.address.clone() }),
         rollback: rollback.map(|model| model.name.clone()),
-        models: models.iter().map(|model| model_view(model, engines.named(&model.name).is_some())).collect(),
+        models: models
+            .iter()
+            .map(|model| {
+                let takes_over = app.models.larger() == Some(model.name.as_str());
+                model_view(model, engines.named(&model.name).is_some(), takes_over)
+            })
+            .collect(),
         memory: app.models.memory().map(memory_view),
         inbox: app
             .models
@@ -202,7 +208,7 @@ fn memory_view(memory: Memory) -> MemoryView {
     MemoryView { free: size(memory.available), total: size(memory.total), share }
 }
 
-fn model_view(model: &Model, loaded: bool) -> ModelView {
+fn model_view(model: &Model, loaded: bool, takes_over: bool) -> ModelView {
     let text = |name: &str| model.info.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let number = |name: &str| model.info.get(name).and_then(Value::as_u64);
     let card = |name: &str| model.card.get(name).and_then(Value::as_str).map(str::to_owned);
@@ -210,6 +216,7 @@ fn model_view(model: &Model, loaded: bool) -> ModelView {
     facts.extend(number("parameters").map(weights));
     facts.extend(number("context_tokens").map(|tokens| format!("context {}", grouped(tokens))));
     facts.extend(number("dimension").map(|dimension| format!("{dimension} dimensions")));
+    facts.extend(takes_over.then(|| "takes over where the one in use is not sure".to_owned()));
     facts.retain(|fact| !fact.is_empty());
     let speed: Option<Speed> = model.speed.clone().and_then(|speed| serde_json::from_value(speed).ok());
     ModelView {

@@ -37,6 +37,7 @@ pub(crate) async fn events(
         csrf: reader.who.session.csrf.clone(),
         passages: app.store.passage_count(&reader.scope(&app).await?).await?,
         reading: 0,
+        instead: None,
         closing: false,
         app,
         reader,
@@ -69,6 +70,8 @@ struct Follower {
     subscription: Option<Subscription>,
     passages: u64,
     reading: usize,
+    /// The larger model that took over.
+    instead: Option<String>,
     /// The answer was sent; its sources follow once more, since they now say which of them it cites.
     closing: bool,
     ended: bool,
@@ -97,6 +100,11 @@ impl Follower {
                 Ok(sse::Event::default().event("thinking").data(json!({ "delta": delta }).to_string()))
             }
             Event::Text(delta) => Ok(sse::Event::default().event("text").data(json!({ "delta": delta }).to_string())),
+            Event::Escalated { model, .. } => {
+                let told = sse::Event::default().event("again").data(json!({ "model": model }).to_string());
+                self.instead = Some(model);
+                Ok(told)
+            }
             // Only programs ask for them, and not here.
             Event::Logprobs(_) => Ok(sse::Event::default().comment("")),
             Event::Sources(sources) => {
@@ -126,6 +134,11 @@ impl Follower {
                 ("reading", format!("{searched} · reading {} · {percent} %", self.reading))
             }
             Status::Writing => ("writing", format!("{searched} · read {} · writing", self.reading)),
+            Status::Checking => ("checking", format!("{searched} · read {} · checking the answer", self.reading)),
+        };
+        let text = match &self.instead {
+            Some(model) => format!("the first answer was not sure · {model} · {phase}"),
+            None => text,
         };
         sse::Event::default().event("status").data(json!({ "phase": phase, "text": text }).to_string())
     }
@@ -190,6 +203,7 @@ pub(crate) async fn answer_view(app: &App, record: &AnswerRecord, scope: &Access
     let sentences: Vec<Sentence> = serde_json::from_value(record.sentences.clone()).unwrap_or_default();
     let sentences = if state == AnswerState::Refused { Vec::new() } else { sentences };
     let sentences = sentences.into_iter().map(|sentence| shown_sentence(sentence, &sources, withdrawn)).collect();
+    let first = record.timings.get("first_model").and_then(serde_json::Value::as_str);
     let total = record.timings.get("total_ms").and_then(serde_json::Value::as_u64);
     Ok(AnswerView {
         id: record.id.to_string(),
@@ -201,6 +215,7 @@ pub(crate) async fn answer_view(app: &App, record: &AnswerRecord, scope: &Access
         label: sources.iter().map(|source| source.label).max(),
         sources,
         model: record.model.clone(),
+        first_model: first.map(str::to_owned),
         record: record.id.to_string(),
         asked_at: moment(record.asked_at),
         seconds: total.map(seconds),

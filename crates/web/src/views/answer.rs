@@ -202,6 +202,8 @@ pub struct AnswerView {
     pub label: Option<Label>,
     /// Name of the model that wrote it.
     pub model: String,
+    /// Name of the smaller model whose answer was given up for this one.
+    pub first_model: Option<String>,
     /// The record id that a reader can quote.
     pub record: String,
     /// When it was asked, such as `14 March 2026, 09:41`.

@@ -103,6 +103,8 @@ async fn measure(
     let mut features = match &arguments.features {
         Some(file) => {
             answering = answering.judged_by(Calibration::default(), Probe::Always);
+            // What a calibration is fitted on is one model's own answers.
+            answering.engines().escalate_to(None);
             Some(create(file)?)
         }
         None => None,

@@ -14,6 +14,7 @@ pub(super) struct Tally {
     restricted_refused: u32,
     leaked: u32,
     matched: u32,
+    escalated: u32,
     refused: u32,
     refused_rightly: u32,
     cited: u32,
@@ -63,6 +64,7 @@ impl Tally {
             self.total += answer.timings.total;
             self.checks.push(answer.timings.check.as_millis() as u64);
         }
+        self.escalated += u32::from(answer.first.is_some());
         if answer.state == AnswerState::Refused {
             self.refuse(item);
             return;
@@ -111,6 +113,9 @@ impl Tally {
             figures["confidence_unanswerable"] = json!(of(false));
             return figures;
         }
+        let asked = self.answerable + self.unanswerable;
+        figures["escalated"] = json!(share(self.escalated, asked));
+        figures["right_of_shown"] = json!(share(self.matched, asked - self.refused));
         figures["answer_match"] = json!(share(self.matched, self.answerable));
         figures["citation_precision"] = json!(share(self.cited_rightly, self.cited));
         figures["citation_recall"] = json!(share(self.source_cited, self.answerable));

@@ -89,6 +89,7 @@ impl Bench {
             limit: ask.limit,
             user: ask.user,
             cache_key: ask.key,
+            common: 0,
             passages: Vec::new(),
             writer: Box::new(writer),
             told: None,

@@ -232,7 +232,16 @@ fn a_panic_of_a_writer_ends_its_sequence_only() {
     let writer = Box::new(Broken(Arc::clone(&broken)));
     bench.queue.push(
         None,
-        Request { prompt: vec![1, 2], limit: 5, user: None, cache_key: None, passages: Vec::new(), writer, told: None },
+        Request {
+            prompt: vec![1, 2],
+            limit: 5,
+            user: None,
+            cache_key: None,
+            common: 0,
+            passages: Vec::new(),
+            writer,
+            told: None,
+        },
     );
     bench.finish();
     assert_eq!(whole.text(), ask.text());

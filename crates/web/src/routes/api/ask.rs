@@ -97,11 +97,13 @@ fn step(event: Event) -> sse::Event {
         Event::Status(Status::Reading { done, total }) => {
             named("status", &json!({ "phase": "reading", "done": done, "total": total }))
         }
+        Event::Status(Status::Checking) => named("status", &json!({ "phase": "checking" })),
         Event::Status(Status::Writing) => named("status", &json!({ "phase": "writing" })),
         Event::Sources(sources) => {
             named("sources", &json!({ "sources": sources.iter().map(citation).collect::<Vec<_>>() }))
         }
         Event::Thinking(delta) => named("thinking", &json!({ "delta": delta })),
+        Event::Escalated { model, doubt } => named("again", &json!({ "model": model, "doubt": doubt })),
         Event::Text(delta) => named("text", &json!({ "delta": delta })),
         // Nobody asked for likelihoods here, and the end is told elsewhere.
         Event::Logprobs(_) | Event::Answer(_) => sse::Event::default().comment(""),

@@ -44,7 +44,8 @@ pub(super) async fn post(
         wishes: order.wishes,
     };
     let question = app.answering.open_for(asked, &caller.0.actor(), caller.0.operation).await?;
-    let reply = Reply::new(&question, model, shaped, app.store.environment().now());
+    let escalates = app.answering.engines().larger().is_some();
+    let reply = Reply::new(&question, model, shaped, escalates, app.store.environment().now());
     let run = Run::begin(app.answering.clone(), question);
     if order.stream {
         return Ok(stream::respond(run.taken().await?, reply, order.include_usage));

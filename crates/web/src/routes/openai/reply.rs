@@ -22,10 +22,12 @@ pub(super) struct Reply {
     pub(super) tools: bool,
     /// A call must be made, so that nothing else is text.
     pub(super) forced: bool,
+    /// A larger model may write the answer anew, so what was written first is not yet the answer.
+    pub(super) may_begin_again: bool,
 }
 
 impl Reply {
-    pub(super) fn new(question: &Question, model: String, shaped: bool, now: Timestamp) -> Self {
+    pub(super) fn new(question: &Question, model: String, shaped: bool, escalates: bool, now: Timestamp) -> Self {
         let tools = !question.wishes.tools.is_empty();
         Self {
             id: question.id,
@@ -36,6 +38,7 @@ impl Reply {
             shaped,
             tools,
             forced: tools && question.wishes.schema.is_some(),
+            may_begin_again: escalates && !tools && !question.wishes.without_documents,
         }
     }
 

@@ -65,6 +65,11 @@ impl Writer {
                 }
                 Some(Ok(Event::Thinking(delta))) => self.send(&json!({ "reasoning_content": delta })),
                 Some(Ok(Event::Logprobs(tokens))) => self.logprobs.extend(tokens),
+                // Nothing of the first answer was sent: a stream of this kind cannot take text back.
+                Some(Ok(Event::Escalated { .. })) => {
+                    self.text.clear();
+                    self.logprobs.clear();
+                }
                 Some(Ok(Event::Status(_) | Event::Sources(_))) => {}
                 Some(Ok(Event::Answer(answer))) => self.end(&answer),
                 Some(Err(error)) => self.fail(&error.into()),
@@ -73,9 +78,11 @@ impl Writer {
         }
     }
 
-    /// Sends what may be shown. JSON waits for its end, since it may have to be refused; so does a call.
+    /// Sends what may be shown. JSON waits for its end, since it may have to be refused; so does a call, and so does
+    /// every text that a larger model may write again.
     fn show(&mut self) {
-        let end = match (self.reply.shaped || self.reply.forced, self.reply.tools) {
+        let waits = self.reply.shaped || self.reply.forced || self.reply.may_begin_again;
+        let end = match (waits, self.reply.tools) {
             (true, _) => return,
             (false, true) => tools::shown(&self.text),
             (false, false) => self.text.len(),

@@ -98,6 +98,7 @@ impl AnswerView {
                 item(sentence("Leave in August is usually granted only to parents.", &[1, 2], Support::NotFound)),
             ],
             withdrawn: false,
+            first_model: None,
             sources: (1..=4).map(SourceView::sample).collect(),
             label: Some(Label::Confidential),
             model: "Qwen2.5 1.5B Q4_K_M".to_owned(),

@@ -1,0 +1,116 @@
+//! Escalate: a small model answers first; where its answer does not stand well, a larger one writes it again from the
+//! same passages. Off unless the site names a larger model.
+//!
+//! The larger one's word holds, a refusal too: it was asked because the first answer was not to be trusted. If it cannot
+//! write, the first answer stays.
+
+use crate::ask::{Event, Found, Question};
+use crate::cite::{Sentence, Support};
+use crate::judge::Judgement;
+use crate::record::Answer;
+use crate::{Answering, AskError};
+use serde::Serialize;
+use std::time::Instant;
+use storage::AnswerState;
+use tokio_util::sync::CancellationToken;
+
+/// An answer less likely right than this goes to the larger model unless the site says otherwise.
+pub const SURE: f32 = 0.75;
+
+/// Why the first answer was not to be trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Doubt {
+    /// It was refused: the model says that the passages do not answer, or they do not bear its text out.
+    Refused,
+    /// A sentence of it is not fully supported.
+    Unsupported,
+    /// It is less likely right than the site wants it to be.
+    Unsure,
+}
+
+/// The answer of the smaller model, which was given up.
+#[derive(Debug, Clone, Serialize)]
+pub struct First {
+    /// Its model.
+    pub model: String,
+    /// SHA-256 of that model's weights.
+    pub model_sha256: String,
+    /// Why it was given up.
+    pub doubt: Doubt,
+    /// What it said.
+    pub text: String,
+    /// What it was judged by.
+    pub judgement: Judgement,
+}
+
+impl Answering {
+    /// `first`, or what the larger model writes in its place.
+    pub(crate) async fn escalate(
+        &self,
+        question: &Question,
+        first: Answer,
+        found: &Found,
+        begin: Instant,
+        stop: &CancellationToken,
+        report: &mut impl FnMut(Event),
+    ) -> Result<Answer, AskError> {
+        let larger = self.engines.larger().filter(|_| question.wishes.tools.is_empty() && found.enough);
+        let Some((larger, doubt)) =
+            larger.zip(doubt(first.state, &first.sentences, first.judgement.after, self.settings.sure))
+        else {
+            return Ok(first);
+        };
+        self.tally.escalate();
+        report(Event::Escalated { model: larger.name.clone(), doubt });
+        match self.write(question, &larger, found, begin, stop, report).await {
+            Ok(answer) => {
+                let Answer { model, model_hash: model_sha256, text, judgement, .. } = first;
+                Ok(Answer { first: Some(Box::new(First { model, model_sha256, doubt, text, judgement })), ..answer })
+            }
+            Err(error) => {
+                tracing::warn!(%error, answer.id = %question.id, "the larger model could not answer; the first answer stays");
+                Ok(first)
+            }
+        }
+    }
+}
+
+/// `probability` that the answer is right, if that was judged.
+fn doubt(state: AnswerState, sentences: &[Sentence], probability: Option<f32>, sure: f32) -> Option<Doubt> {
+    match state {
+        AnswerState::Refused => Some(Doubt::Refused),
+        AnswerState::Finished if sentences.iter().any(|sentence| sentence.support != Support::Supported) => {
+            Some(Doubt::Unsupported)
+        }
+        AnswerState::Finished if probability.is_some_and(|probability| probability < sure) => Some(Doubt::Unsure),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(state: AnswerState, support: Support, probability: Option<f32>) -> Option<Doubt> {
+        let sentence = Sentence {
+            text: "2 m.".to_owned(),
+            citations: vec![1],
+            support,
+            unfounded: Vec::new(),
+            starts_paragraph: true,
+            list_item: false,
+        };
+        doubt(state, &[sentence], probability, 0.75)
+    }
+
+    #[test]
+    fn only_what_is_doubtful_goes_on() {
+        assert_eq!(of(AnswerState::Finished, Support::Supported, Some(0.9)), None);
+        assert_eq!(of(AnswerState::Finished, Support::Supported, None), None, "without a calibration support decides");
+        assert_eq!(of(AnswerState::Finished, Support::Supported, Some(0.6)), Some(Doubt::Unsure));
+        assert_eq!(of(AnswerState::Finished, Support::Partly, Some(0.9)), Some(Doubt::Unsupported));
+        assert_eq!(of(AnswerState::Refused, Support::Supported, Some(0.2)), Some(Doubt::Refused));
+        assert_eq!(of(AnswerState::Stopped, Support::Partly, Some(0.2)), None, "who stops an answer wants no other");
+    }
+}
