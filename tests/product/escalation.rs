@@ -16,6 +16,7 @@ use testkit::{Behaviour, TestApp, Upstream};
 const QUESTION: &str = "How many days of annual leave do I get in my first year?";
 const RIGHT: &str = "In the first year every employee receives 24 days of annual leave [1].";
 const WRONG: &str = "In the first year every employee receives 31 days of annual leave [1].";
+const PARTLY: &str = "In the first year every employee of Saltwick Stevedores receives 24 days of annual leave [1].";
 const UNSURE: &str = "The passages do not answer the question.";
 
 fn says(text: &str) -> Behaviour {
@@ -59,12 +60,17 @@ async fn an_answer_that_stands_is_the_small_models_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_figure_or_a_refusal_goes_to_the_larger_one_and_the_record_says_so() {
-    for (first, doubt) in [(WRONG, "unsupported"), (UNSURE, "refused")] {
+async fn what_is_not_fully_supported_goes_to_the_larger_one_and_the_record_says_so() {
+    for (first, doubt) in [(PARTLY, "unsupported"), (WRONG, "refused"), (UNSURE, "refused")] {
         let (world, small, large) = world(first, says(RIGHT)).await;
         let mut ada = world.signed_in("ada").await;
         let (_, page) = ask(&mut ada, QUESTION).await;
-        assert!(page.contains("receives 24 days of annual leave") && !page.contains("31 days"), "{page}");
+        assert!(
+            page.contains("receives 24 days of annual leave")
+                && !page.contains("31 days of")
+                && !page.contains("Saltwick"),
+            "{page}"
+        );
         assert!(page.contains("large, after small was not sure"), "{page}");
         let prompt = |upstream: &Upstream| upstream.received()[0].body["messages"].clone();
         assert_eq!(prompt(&small), prompt(&large), "both read the same passages");
@@ -94,9 +100,12 @@ async fn the_larger_ones_refusal_holds_and_its_failure_does_not() {
     assert!(page.contains("The documents you can see do not answer this.") && !page.contains("31 days of annual"));
 
     let (world, _small, _large) =
-        world(WRONG, Behaviour::Refuses(StatusCode::INTERNAL_SERVER_ERROR, "broken".to_owned())).await;
+        world(PARTLY, Behaviour::Refuses(StatusCode::INTERNAL_SERVER_ERROR, "broken".to_owned())).await;
     let (_, page) = ask(&mut world.signed_in("ada").await, QUESTION).await;
-    assert!(page.contains("31") && page.contains("partly"), "the first answer stays, marked as it was: {page}");
+    assert!(
+        page.contains("Saltwick Stevedores") && page.contains("partly"),
+        "the first answer stays, marked as it was: {page}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
