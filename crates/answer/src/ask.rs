@@ -3,7 +3,7 @@
 use crate::cite::Support;
 use crate::escalate::Doubt;
 use crate::generate::generate;
-use crate::judge::{Features, Judgement, Probe, confidence, declines, of_answer, of_search};
+use crate::judge::{ASKED, Features, Judgement, Probe, confidence, declines, of_answer, of_search};
 use crate::pack::{Source, label, pack};
 use crate::record::Answer;
 use crate::retrieve::Retrieved;
@@ -234,9 +234,7 @@ impl Answering {
         }
         answer.judgement.features.clone_from(&found.features);
         let messages = prompt::messages(&question.text, &found.sources, &question.wishes);
-        if question.wishes.tools.is_empty()
-            && self.refuses_before(question, named, &messages, &mut answer, stop, report).await
-        {
+        if question.wishes.tools.is_empty() && self.refuses_before(question, named, &mut answer, stop, report).await {
             answer.timings.total = begin.elapsed();
             return Ok(answer);
         }
@@ -248,16 +246,15 @@ impl Answering {
         &self,
         question: &Question,
         named: &NamedGenerator,
-        messages: &[Message],
         answer: &mut Answer,
         stop: &CancellationToken,
         report: &mut impl FnMut(Event),
     ) -> bool {
         let (calibration, hash) = (&self.settings.calibration, &named.generator.info().sha256);
         if self.asks(named)
-            && let Some(probe) = self.probe(named, question, messages, &answer.sources, stop, report).await
+            && let Some(stated) = self.look(named, question, &answer.query, None, &answer.sources, stop, report).await
         {
-            answer.judgement.features.insert("probe".to_owned(), probe);
+            answer.judgement.features.insert(ASKED.to_owned(), stated);
         }
         let Judgement { features, before, .. } = &mut answer.judgement;
         let Some(stages) = calibration.stages(hash, features) else { return false };
@@ -313,7 +310,7 @@ impl Answering {
         Ok(answer)
     }
 
-    /// Asks the model once more about what it wrote, if the calibration knows what its word is worth.
+    /// Asks the model once more, about what it wrote, if it was asked before it wrote.
     async fn look_again(
         &self,
         question: &Question,
@@ -322,16 +319,14 @@ impl Answering {
         stop: &CancellationToken,
         report: &mut impl FnMut(Event),
     ) {
-        if !self.asks(named) || answer.judgement.features.is_empty() {
+        let text = prose(&answer.text);
+        if text.is_empty() || !answer.judgement.features.contains_key(ASKED) {
             return;
         }
         report(Event::Status(Status::Checking));
         let begin = Instant::now();
-        let (query, text) = (&answer.query, prose(&answer.text));
-        let look = self.second_look(named, question, query, &text, &answer.sources, stop).await;
-        for (name, value) in [("stated", look.stated), ("right", look.right)] {
-            answer.judgement.features.extend(value.map(|value| (name.to_owned(), value)));
-        }
+        let right = self.look(named, question, &answer.query, Some(&text), &answer.sources, stop, report).await;
+        answer.judgement.features.extend(right.map(|right| ("right".to_owned(), right)));
         answer.timings.second_look = begin.elapsed();
     }
 
@@ -361,7 +356,7 @@ impl Answering {
         let Judgement { features, after, .. } = &mut answer.judgement;
         let calibration = &self.settings.calibration;
         if !features.is_empty() {
-            of_answer(features, &question.text, &checked, likelihood);
+            of_answer(features, &checked, likelihood);
             let stages = calibration.stages(&answer.model_hash, features).filter(|_| shaped.is_none());
             let probability = stages.map(|stages| stages.after.probability(features));
             *after = probability;

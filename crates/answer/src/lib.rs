@@ -31,9 +31,7 @@ pub use cite::{FactKind, Sentence, Support, Unfounded};
 pub use compare::Comparison;
 pub use escalate::{Doubt, First, SURE};
 pub use glossary::{Glossary, GlossaryError};
-pub use judge::{
-    AFTER, BEFORE, Calibration, CalibrationError, Features, Judgement, Logistic, Observation, Probe, Stages, fit,
-};
+pub use judge::{ASKED, Calibration, CalibrationError, Features, Judgement, Logistic, Observation, Probe, Stages, fit};
 pub use live::{Live, Subscription};
 pub use models::NamedGenerator;
 pub use pack::Source;

@@ -1,6 +1,6 @@
 //! The coefficients by which features are weighed: what `carrel eval calibrate` writes, and a site may replace.
 
-use super::features::Features;
+use super::features::{ASKED, Features};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -44,10 +44,10 @@ pub struct Stages {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Calibration {
-    /// SHA-256 of the weights of the model that the answers were written with. A probe of another model means
+    /// SHA-256 of the weights of the model that the answers were written with. What another model says means
     /// something else, so for those [`Calibration::plain`] counts.
     pub model_sha256: String,
-    /// With the probe; `None` if the engine could not be asked.
+    /// With the model asked; `None` if the engine could not be.
     pub probed: Option<Stages>,
     /// From the search and the check of the sentences alone; `None`: nothing is refused by a score.
     pub plain: Option<Stages>,
@@ -84,7 +84,7 @@ impl Calibration {
         serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))
     }
 
-    /// Whether a probe of this model would count.
+    /// Whether it counts what this model says when it is asked.
     #[must_use]
     pub fn probes(&self, model_sha256: &str) -> bool {
         self.probed.is_some() && self.model_sha256 == model_sha256
@@ -92,8 +92,7 @@ impl Calibration {
 
     /// What these features of this model's answer are weighed by.
     pub(crate) fn stages(&self, model_sha256: &str, features: &Features) -> Option<&Stages> {
-        let probed =
-            self.probed.as_ref().filter(|_| self.model_sha256 == model_sha256 && features.contains_key("probe"));
+        let probed = self.probed.as_ref().filter(|_| self.model_sha256 == model_sha256 && features.contains_key(ASKED));
         probed.or(self.plain.as_ref())
     }
 }
@@ -120,7 +119,7 @@ mod tests {
         let stages = |bias| Stages { before: Logistic { bias, ..Logistic::default() }, ..Stages::default() };
         let calibration =
             Calibration { model_sha256: "a".to_owned(), probed: Some(stages(1.0)), plain: Some(stages(2.0)) };
-        let probed = Features::from([("probe".to_owned(), 1.0)]);
+        let probed = Features::from([(ASKED.to_owned(), 1.0)]);
         assert_eq!(calibration.stages("a", &probed), calibration.probed.as_ref());
         assert_eq!(calibration.stages("b", &probed), calibration.plain.as_ref());
         assert_eq!(calibration.stages("a", &Features::new()), calibration.plain.as_ref());

@@ -1,42 +1,28 @@
 //! Features: what a question, the passages found for it and the answer written from them are judged by. All are numbers
-//! of about the size of 1.
+//! of about the size of 1. Few on purpose: of the eighteen that were tried, those that were left out made no fit better
+//! and most of them made it worse on questions that it had not seen (docs/adr/0015).
 
-use super::declines::declines;
-use super::expectation::Expectation;
-use super::{confidence, terms};
-use crate::cite::{Checked, FactKind, Support};
+use super::confidence;
+use crate::cite::{Checked, FactKind};
 use crate::pack::Source;
 use crate::retrieve::Candidate;
 use index::Index;
 use std::collections::{BTreeMap, BTreeSet};
-use unicode_segmentation::UnicodeSegmentation;
 
 /// The features by name.
 pub type Features = BTreeMap<String, f32>;
 
-/// Those that the model itself was asked for: whether the passages answer, before it wrote ([`super::probe`]), and what it
-/// thinks of its answer at a second look.
-pub const ASKED: [&str; 3] = ["probe", "stated", "right"];
-/// Those that are known before anything is written.
-pub const BEFORE: [&str; 9] =
-    ["confidence", "cosine", "gap", "coverage", "single_coverage", "unknown_words", "focus", "met", "probe"];
-/// Those that are known afterwards.
-pub const AFTER: [&str; 9] = [
-    "support",
-    "supported",
-    "unfounded_figures",
-    "unfounded_names",
-    "declines",
-    "answer_met",
-    "likelihood",
-    "stated",
-    "right",
-];
+/// What tells whether the model was asked: its word that the passages state the answer ([`super::look`]).
+pub const ASKED: &str = "stated";
 
-/// The names that `stage` may use.
-pub(super) fn names(after: bool, probe: bool) -> Vec<&'static str> {
-    let all = BEFORE.into_iter().chain(AFTER.into_iter().filter(|_| after));
-    all.filter(|name| probe || !ASKED.contains(name)).collect()
+/// The features that a stage goes by: before anything is written or after it, with the model asked or without.
+pub(super) const fn names(after: bool, asked: bool) -> &'static [&'static str] {
+    match (after, asked) {
+        (false, true) => &["stated", "cosine"],
+        (true, true) => &["stated", "cosine", "right"],
+        (false, false) => &["cosine", "gap", "confidence"],
+        (true, false) => &["cosine", "gap", "confidence", "support", "likelihood", "unfounded_names"],
+    }
 }
 
 /// How far what is written may lie from certain, in natural logarithms.
@@ -73,69 +59,31 @@ impl Wanted {
     }
 }
 
-/// What the search says, all but `probe`. `sources` are those of `candidates` that go into the prompt.
+/// What the search says. `sources` are those of `candidates` that go into the prompt.
 pub(crate) fn of_search(index: &Index, question: &str, candidates: &[Candidate], sources: &[Source]) -> Features {
-    let found: Vec<BTreeSet<String>> = candidates.iter().map(|candidate| terms(index, candidate)).collect();
     let packed = |candidate: &Candidate| sources.iter().any(|source| source.passage.id == candidate.passage.id);
-    let shown: Vec<&BTreeSet<String>> =
-        candidates.iter().zip(&found).filter(|(candidate, _)| packed(candidate)).map(|(_, terms)| terms).collect();
-    let wanted = Wanted::of(index, question, &found);
     let mut cosines: Vec<f32> =
         candidates.iter().filter(|one| packed(one)).map(|one| one.hit.cosine.unwrap_or(0.0).clamp(0.0, 1.0)).collect();
     cosines.sort_by(|a, b| b.total_cmp(a));
     let best = cosines.first().copied().unwrap_or(0.0);
-    let expected = Expectation::of(question);
-    let (mut focus, mut met) = (0.0_f32, false);
-    for source in sources {
-        // Headings say what a sentence of a list or a row of a table is about.
-        let above = source.passage.heading_path.last().map_or("", String::as_str);
-        for piece in source.passage.text.split('\n').flat_map(str::unicode_sentences) {
-            if expected.is_met_by(piece) {
-                let terms: BTreeSet<String> =
-                    index.terms(&format!("{above} {piece}"), source.document.language.as_deref()).into_iter().collect();
-                focus = focus.max(wanted.share(|term| terms.contains(term)));
-                met = true;
-            }
-        }
-    }
-    let mut features = Features::new();
-    let mut set = |name: &str, value: f32| {
-        features.insert(name.to_owned(), value);
-    };
-    set("confidence", confidence(index, question, candidates));
-    set("cosine", best);
-    set("gap", best - mean(cosines.iter().skip(1).copied()).unwrap_or(best));
-    set("coverage", wanted.share(|term| shown.iter().any(|terms| terms.contains(term))));
-    set("single_coverage", shown.iter().map(|terms| wanted.share(|term| terms.contains(term))).fold(0.0, f32::max));
-    set("unknown_words", wanted.share(|term| !found.iter().any(|terms| terms.contains(term))));
-    set("focus", focus);
-    set("met", f32::from(u8::from(met)));
-    features
+    let gap = best - mean(cosines.iter().skip(1).copied()).unwrap_or(best);
+    let confidence = confidence(index, question, candidates);
+    [("cosine", best), ("gap", gap), ("confidence", confidence)].map(|(name, value)| (name.to_owned(), value)).into()
 }
 
 /// What was written, added to what the search said. `likelihood` is the mean logarithm of its tokens' likelihoods, if
 /// the engine tells.
-pub(crate) fn of_answer(features: &mut Features, question: &str, checked: &[Checked], likelihood: Option<f32>) {
-    let sentences = || checked.iter().map(|checked| &checked.sentence);
-    let flag = |value: bool| f32::from(u8::from(value));
-    let all: usize = checked.iter().map(|checked| checked.facts).sum();
+pub(crate) fn of_answer(features: &mut Features, checked: &[Checked], likelihood: Option<f32>) {
+    let facts: usize = checked.iter().map(|checked| checked.facts).sum();
+    let unfounded = checked.iter().flat_map(|checked| &checked.sentence.unfounded);
+    let names = unfounded.filter(|part| part.kind == FactKind::Name).count();
     #[allow(clippy::cast_precision_loss, reason = "a handful of facts")]
-    let unfounded = |names: bool| {
-        let parts = sentences().flat_map(|sentence| &sentence.unfounded);
-        parts.filter(|part| (part.kind == FactKind::Name) == names).count() as f32 / all.max(1) as f32
-    };
-    let expected = Expectation::of(question);
-    let mut set = |name: &str, value: f32| {
-        features.insert(name.to_owned(), value);
-    };
-    set("support", mean(checked.iter().map(|checked| checked.score)).unwrap_or(0.0));
-    set("supported", mean(sentences().map(|sentence| flag(sentence.support == Support::Supported))).unwrap_or(0.0));
-    set("unfounded_figures", unfounded(false));
-    set("unfounded_names", unfounded(true));
-    set("declines", flag(sentences().any(|sentence| declines(&sentence.text))));
-    set("answer_met", flag(sentences().any(|sentence| expected.is_met_by(&sentence.text))));
+    let unfounded_names = names as f32 / facts.max(1) as f32;
+    let support = mean(checked.iter().map(|checked| checked.score)).unwrap_or(0.0);
     // Without likelihoods: what most answers have.
-    set("likelihood", likelihood.unwrap_or(-0.1).clamp(LEAST_LIKELIHOOD, 0.0));
+    let likelihood = likelihood.unwrap_or(-0.1).clamp(LEAST_LIKELIHOOD, 0.0);
+    let all = [("support", support), ("unfounded_names", unfounded_names), ("likelihood", likelihood)];
+    features.extend(all.map(|(name, value)| (name.to_owned(), value)));
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a handful of values")]

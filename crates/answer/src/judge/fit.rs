@@ -20,32 +20,40 @@ const FOLDS: usize = 5;
 /// Newton's steps; it converges in fewer.
 const STEPS: usize = 50;
 /// Of what the first stage refuses on its own at least this share must be refused rightly.
-const CERTAIN: f32 = 0.97;
+const CERTAIN: f32 = 0.93;
 
 /// The regression of one stage, and its threshold. Needs at least one question of each class.
 #[must_use]
-pub fn fit(observations: &[Observation], after: bool, probe: bool, penalty: f64) -> Option<Logistic> {
-    let names = names(after, probe);
-    let mut logistic = regression(observations, &names, penalty)?;
+pub fn fit(observations: &[Observation], after: bool, asked: bool, penalty: f64) -> Option<Logistic> {
+    let names = names(after, asked);
+    let mut logistic = regression(observations, names, penalty)?;
     let mut held_out: Vec<(f32, bool)> = Vec::new();
     for fold in 0..FOLDS {
         let part = |inside: bool| {
             observations.iter().enumerate().filter(move |(at, _)| (at % FOLDS == fold) == inside).map(|(_, one)| one)
         };
         let rest: Vec<Observation> = part(false).cloned().collect();
-        if let Some(fitted) = regression(&rest, &names, penalty) {
+        if let Some(fitted) = regression(&rest, names, penalty) {
             held_out.extend(part(true).map(|one| (fitted.probability(&one.features), one.answerable)));
         }
     }
-    logistic.threshold = if after { best_threshold(&held_out) } else { certain_threshold(&held_out) };
+    logistic.threshold = match (after, asked) {
+        (false, _) => certain_threshold(&held_out),
+        (true, true) => best_threshold(&held_out, 1.0),
+        (true, false) => best_threshold(&held_out, 0.5),
+    };
     Some(logistic)
 }
 
-/// Where precision and recall of refusals are best, precision counting twice (F0.5): an answer that is not refused still
-/// has its unsupported sentences marked, a refusal takes away the answer that the documents give.
-fn best_threshold(predictions: &[(f32, bool)]) -> f32 {
+/// Where precision and recall of refusals are best together (F-beta, van Rijsbergen 1979). With a model that was asked both
+/// count alike. Without, precision counts twice (beta 0.5): features that tell little would refuse every third question
+/// that the documents answer, and an answer that is not refused still has its unsupported sentences marked.
+fn best_threshold(predictions: &[(f32, bool)], beta: f32) -> f32 {
     let candidates = thresholds(predictions).into_iter();
-    candidates.map(|at| (f_half(predictions, at), at)).max_by(|a, b| a.0.total_cmp(&b.0)).map_or(0.0, |(_, at)| at)
+    candidates
+        .map(|at| (f_beta(predictions, at, beta), at))
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map_or(0.0, |(_, at)| at)
 }
 
 /// The highest one at which refusing is right nearly always.
@@ -64,10 +72,11 @@ fn thresholds(predictions: &[(f32, bool)]) -> Vec<f32> {
     all.windows(2).map(|pair| f32::midpoint(pair[0], pair[1])).collect()
 }
 
-/// F0.5 = 1.25 · right / (0.25 · unanswerable + refused).
-fn f_half(predictions: &[(f32, bool)], threshold: f32) -> f32 {
+/// F = (1 + β²) · right / (β² · unanswerable + refused).
+fn f_beta(predictions: &[(f32, bool)], threshold: f32, beta: f32) -> f32 {
     let (right, refused, unanswerable) = refusals(predictions, threshold);
-    if right == 0.0 { 0.0 } else { 1.25 * right / (0.25 * unanswerable + refused) }
+    let square = beta * beta;
+    if right == 0.0 { 0.0 } else { (1.0 + square) * right / (square * unanswerable + refused) }
 }
 
 /// Rightly refused, refused, and to be refused.
@@ -175,14 +184,14 @@ fn solve(mut matrix: Vec<Vec<f64>>, mut right: Vec<f64>) -> Option<Vec<f64>> {
 mod tests {
     use super::*;
 
-    /// Questions whose coverage tells, and whose gap is noise.
+    /// Questions whose cosine tells, and whose gap is noise.
     fn questions() -> Vec<Observation> {
         (0..60_u16)
             .map(|at| {
                 let answerable = at % 3 != 0;
-                let coverage = f32::from(at % 7) / 10.0 + if answerable { 0.6 } else { 0.0 };
+                let cosine = f32::from(at % 7) / 10.0 + if answerable { 0.6 } else { 0.0 };
                 let gap = f32::from(at * 13 % 11) / 10.0;
-                let features = [("coverage".to_owned(), coverage), ("gap".to_owned(), gap)].into();
+                let features = [("cosine".to_owned(), cosine), ("gap".to_owned(), gap)].into();
                 Observation { features, answerable }
             })
             .collect()
@@ -191,8 +200,8 @@ mod tests {
     #[test]
     fn what_tells_gets_the_weight() {
         let fitted = fit(&questions(), false, false, 1.0).unwrap();
-        assert!(fitted.weights["coverage"] > 5.0 * fitted.weights["gap"].abs(), "{fitted:?}");
-        assert!(fitted.weights["focus"].abs() < 1e-6, "what is always the same tells nothing");
+        assert!(fitted.weights["cosine"] > 5.0 * fitted.weights["gap"].abs(), "{fitted:?}");
+        assert!(fitted.weights["confidence"].abs() < 1e-6, "what is always the same tells nothing");
         let right =
             questions().iter().filter(|one| (fitted.probability(&one.features) >= 0.5) == one.answerable).count();
         assert!(right >= 50, "{right} of 60");

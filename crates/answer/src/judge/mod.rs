@@ -1,20 +1,18 @@
 //! Judge: whether the passages can answer the question, and whether what was written stands.
 //!
 //! The model alone either invents or refuses too much, so this is decided outside it: features of the search, a question
-//! to the model whose likelihoods are read instead of its words ([`probe`]), and what the check of each sentence found,
+//! to the model whose likelihoods are read instead of its words ([`look`]), and what the check of each sentence found,
 //! weighed by a small logistic regression. Its coefficients come from `carrel eval calibrate` (docs/quality.md, adr/0015).
 
 mod calibration;
 mod declines;
-mod expectation;
 mod features;
 mod fit;
-mod probe;
-mod second_look;
+mod look;
 mod windows;
 
 pub use calibration::{Calibration, CalibrationError, Logistic, Stages};
-pub use features::{AFTER, BEFORE, Features};
+pub use features::{ASKED, Features};
 pub use fit::{Observation, fit};
 
 pub(crate) use declines::declines;

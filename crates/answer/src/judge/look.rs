@@ -1,27 +1,24 @@
-//! Second look: the model that wrote an answer is asked twice more about a few sentences of the passages: whether they
-//! state what the question asks for, and whether its answer is right by them. Not its words count, but how likely it
-//! finds "yes" against "no".
+//! Look: the model is asked about a few sentences of the passages: before it writes, whether they state what the question asks
+//! for; at a second look, whether what it wrote is right by them. Not what it says counts, but how likely it finds "yes"
+//! against "no".
 //!
 //! Examples go before each question, the same for everybody, so they are computed once (the scheduler's common
-//! beginnings); a look costs the sentences, the question and one token. What examples add was measured: docs/adr/0015.
+//! beginnings); a look costs the sentences, the question and one token. What examples and few sentences add was measured:
+//! docs/adr/0015.
 
-use super::probe::{ALTERNATIVES, yes_against_no};
 use super::windows;
-use crate::ask::Question;
+use crate::ask::{Event, Question, Status};
 use crate::generate::{SAMPLING, number};
 use crate::pack::Source;
 use crate::{Answering, NamedGenerator};
-use inference::{GenerateRequest, Message, Progress};
+use inference::{GenerateRequest, Message, Progress, TokenLogprob};
 use tokio_util::sync::CancellationToken;
 
-/// What a second look found, from -4 (no) to 4 (yes).
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct SecondLook {
-    /// The passages state what is asked for.
-    pub(crate) stated: Option<f32>,
-    /// The answer is right by them.
-    pub(crate) right: Option<f32>,
-}
+/// Alternatives looked at for a form of yes and of no.
+const ALTERNATIVES: usize = 20;
+
+/// More than this a single token does not prove.
+const MOST: f32 = 4.0;
 
 const STATED: &str = "You check answers. Say yes only if the text states exactly what the question asks for.";
 const RIGHT: &str = "You check answers. Say yes only if the text states that this is what the question asks for.";
@@ -75,60 +72,59 @@ fn messages(text: &str, question: &str, answer: Option<&str>) -> Vec<Message> {
 }
 
 impl Answering {
-    /// Looks twice at `answer`, what `named` wrote to `query`. Nothing is found by an engine elsewhere: it would read the
-    /// examples each time.
-    pub(crate) async fn second_look(
+    /// ln p(yes) - ln p(no), from -4 to 4, that the passages state what `query` asks for; with an answer, that it is right by
+    /// them. `None` if the model says neither, or is elsewhere: it would read the examples each time.
+    pub(crate) async fn look(
         &self,
         named: &NamedGenerator,
         question: &Question,
         query: &str,
-        answer: &str,
+        answer: Option<&str>,
         sources: &[Source],
         stop: &CancellationToken,
-    ) -> SecondLook {
-        if named.generator.remote_address().is_some() || sources.is_empty() || answer.trim().is_empty() {
-            return SecondLook::default();
+        report: &mut impl FnMut(Event),
+    ) -> Option<f32> {
+        if named.generator.remote_address().is_some() || sources.is_empty() {
+            return None;
         }
-        let asked = windows::best(&self.index, query, sources);
-        let answered = windows::best(&self.index, &format!("{query} {answer}"), sources);
-        // Both at once: a step of the model over two prompts is cheaper than two steps.
-        let (stated, right) = tokio::join!(
-            likelihood(named, question, messages(&asked, query, None), stop),
-            likelihood(named, question, messages(&answered, query, Some(answer)), stop),
-        );
-        SecondLook { stated, right }
+        let about = answer.map_or_else(|| query.to_owned(), |answer| format!("{query} {answer}"));
+        let messages = messages(&windows::best(&self.index, &about, sources), query, answer);
+        let request = GenerateRequest {
+            common_messages: messages.len() - 1,
+            messages,
+            max_new_tokens: 1,
+            sampling: SAMPLING,
+            logprobs: Some(ALTERNATIVES),
+            cache_key: Some(number(&question.scope)),
+            user: Some(number(&question.owner)),
+            ..GenerateRequest::default()
+        };
+        // What is wrong with the model, the answer's own request will say.
+        let mut stream = named.generator.generate(request).ok()?;
+        loop {
+            let progress = tokio::select! {
+                () = stop.cancelled() => return None,
+                progress = stream.next() => progress,
+            };
+            match progress? {
+                Ok(Progress::Waiting { ahead }) => report(Event::Status(Status::Waiting { ahead })),
+                Ok(Progress::Logprobs(tokens)) => return tokens.first().and_then(yes_against_no),
+                Ok(Progress::Finished(_)) | Err(_) => return None,
+                Ok(_) => {}
+            }
+        }
     }
 }
 
-async fn likelihood(
-    named: &NamedGenerator,
-    question: &Question,
-    messages: Vec<Message>,
-    stop: &CancellationToken,
-) -> Option<f32> {
-    let request = GenerateRequest {
-        common_messages: messages.len() - 1,
-        messages,
-        max_new_tokens: 1,
-        sampling: SAMPLING,
-        logprobs: Some(ALTERNATIVES),
-        cache_key: Some(number(&question.scope)),
-        user: Some(number(&question.owner)),
-        ..GenerateRequest::default()
+fn yes_against_no(token: &TokenLogprob) -> Option<f32> {
+    let sum = |words: [&str; 2]| -> f32 {
+        let meant = |text: &str| words.contains(&text.trim().to_lowercase().as_str());
+        token.top.iter().filter(|(text, _)| meant(text)).map(|(_, logprob)| logprob.exp()).sum()
     };
-    // An answer that cannot be looked at twice is judged by what else is known of it.
-    let mut stream = named.generator.generate(request).ok()?;
-    loop {
-        let progress = tokio::select! {
-            () = stop.cancelled() => return None,
-            progress = stream.next() => progress,
-        };
-        match progress? {
-            Ok(Progress::Logprobs(tokens)) => return tokens.first().and_then(yes_against_no),
-            Ok(Progress::Finished(_)) | Err(_) => return None,
-            Ok(_) => {}
-        }
-    }
+    let (yes, no) = (sum(["yes", "ja"]), sum(["no", "nein"]));
+    // What stands in no list of alternatives is less likely than the last of them.
+    let least = token.top.last().map_or(0.0, |(_, logprob)| logprob.exp()).max(1e-6);
+    (yes > 0.0 || no > 0.0).then(|| (yes.max(least).ln() - no.max(least).ln()).clamp(-MOST, MOST))
 }
 
 #[cfg(test)]
@@ -145,5 +141,18 @@ mod tests {
         }
         let yes = EXAMPLES.iter().filter(|example| example.3).count();
         assert_eq!(yes * 2, EXAMPLES.len(), "the examples lean to neither side");
+    }
+
+    fn token(top: &[(&str, f32)]) -> TokenLogprob {
+        let top = top.iter().map(|(text, p)| ((*text).to_owned(), p.ln())).collect();
+        TokenLogprob { token: String::new(), bytes: Vec::new(), logprob: 0.0, top }
+    }
+
+    #[test]
+    fn all_forms_of_yes_and_no_count() {
+        let likely = yes_against_no(&token(&[("Yes", 0.4), ("No", 0.3), (" yes", 0.2), ("The", 0.1)])).unwrap();
+        assert!((likely - 2.0_f32.ln()).abs() < 1e-5);
+        assert!(yes_against_no(&token(&[("No", 0.9), ("The", 0.1)])).unwrap() < -2.0);
+        assert!(yes_against_no(&token(&[("The", 0.9)])).is_none());
     }
 }
