@@ -38,6 +38,7 @@ pub(crate) async fn events(
         passages: app.store.passage_count(&reader.scope(&app).await?).await?,
         reading: 0,
         closing: false,
+        withdrawn: false,
         app,
         reader,
         id,
@@ -71,6 +72,9 @@ struct Follower {
     reading: usize,
     /// The answer was sent; its sources follow once more, since they now say which of them it cites.
     closing: bool,
+    /// A source is no longer open to the reader. What the model writes says what it says, so only the answer's own view
+    /// follows, which leaves out the sentences that rest on it.
+    withdrawn: bool,
     ended: bool,
 }
 
@@ -93,6 +97,7 @@ impl Follower {
         };
         let sent = match event {
             Event::Status(status) => Ok(self.status(&status)),
+            Event::Thinking(_) | Event::Text(_) if self.withdrawn => Ok(sse::Event::default().comment("")),
             Event::Thinking(delta) => {
                 Ok(sse::Event::default().event("thinking").data(json!({ "delta": delta }).to_string()))
             }
@@ -130,10 +135,11 @@ impl Follower {
         sse::Event::default().event("status").data(json!({ "phase": phase, "text": text }).to_string())
     }
 
-    async fn fragment(&self, name: &str) -> Result<sse::Event, WebError> {
+    async fn fragment(&mut self, name: &str) -> Result<sse::Event, WebError> {
         let record = self.app.store.answer(self.id, self.owner).await?.ok_or(WebError::NotFound)?;
         let scope = self.reader.scope(&self.app).await?;
         let answer = answer_view(&self.app, &record, &scope).await?;
+        self.withdrawn = answer.sources.len() < self.reading;
         let html = match name {
             "sources" => names::rendering(self.app.site.names.get(), || SourcesPartial { answer: &answer }.render())?,
             _ => names::rendering(self.app.site.names.get(), || {
