@@ -2,7 +2,7 @@
 //! Each step ends the session of the one before it and begins another.
 
 use crate::throttle;
-use crate::{Identity, IdentityError, PasswordError, PresentedCertificate};
+use crate::{Identity, IdentityError, PasswordError, PresentedCertificate, WebAuthnError};
 use audit::{Action, Actor, ActorKind, Event, Outcome};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -73,6 +73,9 @@ pub enum SignInError {
     #[error("the code is not right, or was used before; wait for the next one")]
     WrongCode,
     /// Too many failures lately.
+    /// What a security key said was not taken.
+    #[error("the security key was not taken: {0}")]
+    KeyRefused(#[from] WebAuthnError),
     #[error("too many failed attempts; wait {} minutes and try again", .retry_after.as_secs().div_ceil(60))]
     Throttled {
         /// When trying again makes sense.
