@@ -42,17 +42,24 @@ pub(crate) enum SecondFactor {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Approvals {
-    /// Exports of the audit log from its page.
+    /// Exports of the audit log.
     pub(crate) audit_export: bool,
     /// Wider grants on collections that hold documents of this label or a higher one.
     pub(crate) grants_from: Option<Label>,
+    /// The end of a legal hold.
+    pub(crate) hold_release: bool,
+    /// A restore over a data directory that holds something.
+    pub(crate) restore: bool,
+    /// Another release of the product.
+    pub(crate) update: bool,
     /// How long a request stands.
     pub(crate) expiry_hours: u32,
 }
 
 impl Default for Approvals {
     fn default() -> Self {
-        Self { audit_export: false, grants_from: None, expiry_hours: 72 }
+        let (audit_export, hold_release, restore, update) = (false, false, false, false);
+        Self { audit_export, grants_from: None, hold_release, restore, update, expiry_hours: 72 }
     }
 }
 
@@ -61,6 +68,7 @@ impl Default for SignIn {
         let policy = Policy::default();
         Self {
             second_factor: SecondFactor::Off,
+            origin: String::new(),
             idle_minutes: policy.idle.as_secs() / 60,
             absolute_hours: policy.absolute.as_secs() / 3600,
             hash_memory_mb: policy.cost.memory_kib / 1024,
@@ -68,16 +76,8 @@ impl Default for SignIn {
         }
     }
 }
-            origin: String::new(),
 
 impl Configuration {
-    /// The rules of this site, with the key that seals the secrets of second factors.
-    pub(crate) fn policy(&self, organisation: &str, seal: SealingKey) -> Result<Policy, Failure> {
-        let SignIn { second_factor, idle_minutes, absolute_hours, hash_memory_mb, hash_passes, .. } = self.sign_in;
-        let within = |name: &str, value: u64, least: u64, most: u64| match (least..=most).contains(&value) {
-            true => Ok(value),
-            false => Err(format!("sign_in.{name} must be between {least} and {most}")),
-        };
     /// The name that security keys are bound to: what the site says, or else the first host name of the certificate that
     /// the server makes itself, or `localhost` if it listens there. `None` if none of these is known.
     pub(crate) fn relying_party(&self) -> Result<Option<RelyingParty>, Failure> {
@@ -95,6 +95,13 @@ impl Configuration {
         Ok(origins.iter().find_map(|origin| RelyingParty::new(origin).ok()))
     }
 
+    /// The rules of this site, with the key that seals the secrets of second factors.
+    pub(crate) fn policy(&self, organisation: &str, seal: SealingKey) -> Result<Policy, Failure> {
+        let SignIn { second_factor, idle_minutes, absolute_hours, hash_memory_mb, hash_passes, .. } = self.sign_in;
+        let within = |name: &str, value: u64, least: u64, most: u64| match (least..=most).contains(&value) {
+            true => Ok(value),
+            false => Err(format!("sign_in.{name} must be between {least} and {most}")),
+        };
         Ok(Policy {
             idle: Duration::from_secs(60 * within("idle_minutes", idle_minutes, 1, 24 * 60)?),
             absolute: Duration::from_secs(3600 * within("absolute_hours", absolute_hours, 1, 30 * 24)?),
@@ -110,14 +117,17 @@ impl Configuration {
                 SecondFactor::Admins => SecondFactorRule::Admins,
                 SecondFactor::All => SecondFactorRule::All,
             },
+            relying_party: self.relying_party()?,
             directory: self.directory()?,
             oidc: self.oidc()?,
             approvals: ApprovalRules {
                 audit_export: self.approvals.audit_export,
                 grants_from: self.approvals.grants_from,
+                hold_release: self.approvals.hold_release,
+                restore: self.approvals.restore,
+                update: self.approvals.update,
                 expiry: SignedDuration::from_hours(self.approvals.expiry_hours.into()),
             },
-            relying_party: self.relying_party()?,
             seal: Some(seal),
             ..Policy::default()
         })

@@ -72,11 +72,11 @@ pub enum SignInError {
     /// No code of the second factor, or one that was used before.
     #[error("the code is not right, or was used before; wait for the next one")]
     WrongCode,
-    /// Too many failures lately.
     /// What a security key said was not taken.
     #[error("the security key was not taken: {0}")]
     KeyRefused(#[from] WebAuthnError),
     #[error("too many failed attempts; wait {} minutes and try again", .retry_after.as_secs().div_ceil(60))]
+    /// Too many failures lately.
     Throttled {
         /// When trying again makes sense.
         retry_after: Duration,

@@ -120,6 +120,7 @@ pub fn router(app: App) -> Router {
         .route("/audit/checkpoint", get(audit::checkpoint).post(audit::sign))
         .route("/audit/checkpoint.json", get(audit::checkpoint_file))
         .route("/audit/checkpoint.svg", get(audit::checkpoint_picture))
+        .route("/audit/holds/release", post(audit::ask_release))
         .route("/audit/exports", post(audit::begin_export))
         .route("/audit/exports/{id}", get(audit::export_page))
         .route("/audit/exports/{id}/file", get(audit::export_file))
