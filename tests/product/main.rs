@@ -6,14 +6,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, missing_docs)]
 
 mod access;
+mod active_directory;
 mod api;
 mod approvals;
 mod batches;
 mod browser;
 mod browser_keys;
-mod directory;
 mod cli;
 mod console_approvals;
+mod directory;
+mod directory_fake;
 mod documents;
 mod every_route;
 mod facets;
@@ -32,9 +34,9 @@ mod revoked;
 mod routes;
 mod seal;
 mod second_factor;
+mod security_keys;
 mod setup;
 mod sign_in;
-mod security_keys;
 mod sources;
 mod story;
 mod tls;

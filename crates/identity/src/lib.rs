@@ -22,7 +22,7 @@ mod tokens;
 pub use accounts::{NewUser, UserChange};
 pub use approvals::{ApprovalRules, Wish};
 pub use certificate::PresentedCertificate;
-pub use directory::{Directory, DirectorySettings, GroupRule, Synchronised};
+pub use directory::{Directory, DirectoryKind, DirectorySettings, GroupRule, Looked, NestedGroups, Synchronised};
 pub use oidc::{Departure, OidcProvider, OidcSettings};
 pub use password::{
     MINIMUM_PASSWORD_CHARACTERS, MINIMUM_WITH_SECOND_FACTOR, PasswordCost, PasswordError, random_password,
