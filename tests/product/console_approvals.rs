@@ -105,6 +105,8 @@ async fn a_restore_over_what_is_there_needs_two_people_and_keeps_what_was_there(
     assert!(page.contains(&first) && page.contains("the disk"), "{page}");
     assert_eq!(decide(&mut place.world.signed_in("clara").await, &id, "agree").await, StatusCode::NOT_FOUND);
     assert_eq!(decide(&mut emil, &id, "agree").await, StatusCode::SEE_OTHER);
+    let page = dora.get("/approvals").await.expect(StatusCode::OK).body;
+    assert!(page.contains(&format!("--approval {id}")), "{page}");
 
     let latest = ["restore", "--from", &vault, "--key", &key, "--replace", "--approval", &id];
     assert!(place.refused(&latest).contains("something else"), "another backup than the one agreed to");
