@@ -96,18 +96,6 @@ fn picture(text: &str) -> Result<String, WebError> {
     Ok(svg)
 }
 
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn a_line_as_long_as_a_checkpoint_fits_into_a_code_that_a_phone_reads() {
-        let svg = super::picture(&"{\"checkpoint\":".repeat(34)).unwrap();
-        let side: i32 = svg.split("viewBox=\"0 0 ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
-        assert!((40..=97).contains(&side), "{side} modules");
-        assert!(svg.matches("h1v1h-1z").count() > 1000);
-        assert!(super::picture(&"x".repeat(4000)).is_err(), "no panic for what does not fit");
-    }
-}
-
 /// `POST /audit/holds/release`: asks for the end of a legal hold. Alone an auditor changes nothing, so there is no such
 /// page where nobody else has to agree.
 pub(crate) async fn ask_release(State(app): State<App>, posted: Posted) -> Result<Response, WebError> {
@@ -122,4 +110,16 @@ pub(crate) async fn ask_release(State(app): State<App>, posted: Posted) -> Resul
     let (me, actor) = (&reader.who.principal.user, reader.actor());
     app.identity.ask_approval(&wish, &summary, fields.get("reason"), me, &actor, reader.operation).await?;
     Ok(Redirect::to("/approvals?said=asked").into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_line_as_long_as_a_checkpoint_fits_into_a_code_that_a_phone_reads() {
+        let svg = super::picture(&"{\"checkpoint\":".repeat(34)).unwrap();
+        let side: i32 = svg.split("viewBox=\"0 0 ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
+        assert!((40..=97).contains(&side), "{side} modules");
+        assert!(svg.matches("h1v1h-1z").count() > 1000);
+        assert!(super::picture(&"x".repeat(4000)).is_err(), "no panic for what does not fit");
+    }
 }
