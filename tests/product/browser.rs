@@ -12,9 +12,9 @@ use std::time::Duration;
 use testkit::{Behaviour, PASSWORD, TestApp, Upstream};
 use tokio::sync::Notify;
 
-struct Driver {
+pub(crate) struct Driver {
     child: Child,
-    port: u16,
+    pub(crate) port: u16,
 }
 
 impl Drop for Driver {
@@ -24,7 +24,7 @@ impl Drop for Driver {
     }
 }
 
-fn driver() -> Driver {
+pub(crate) fn driver() -> Driver {
     let port = Probe::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
     let child = Command::new("chromedriver")
         .arg(format!("--port={port}"))
@@ -35,7 +35,7 @@ fn driver() -> Driver {
     Driver { child, port }
 }
 
-async fn browser(driver: &Driver, width: u32) -> Client {
+pub(crate) async fn browser(driver: &Driver, width: u32) -> Client {
     let arguments = [
         "--headless",
         "--no-sandbox",
@@ -66,11 +66,15 @@ async fn browser(driver: &Driver, width: u32) -> Client {
 
 /// The product on a port of its own.
 async fn serve(world: &TestApp) -> String {
+    serve_on(world, tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap())
+}
+
+/// The product on a port that is known before it is.
+pub(crate) fn serve_on(world: &TestApp, listener: tokio::net::TcpListener) -> String {
     let mut app = world.app.clone();
     let mut site = (*app.site).clone();
     site.secure_cookies = false;
     app.site = site.into();
-    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     let service = web::router(app).into_make_service_with_connect_info::<SocketAddr>();
     tokio::spawn(async move { axum::serve(listener, service).await });
@@ -185,7 +189,7 @@ async fn sign_in(page: &Client, address: &str, name: &str) {
 }
 
 /// Leaves a picture in the folder that `CARREL_SCREENSHOTS` names, for those who change the look.
-async fn look(page: &Client, name: &str) {
+pub(crate) async fn look(page: &Client, name: &str) {
     if let Some(folder) = std::env::var_os("CARREL_SCREENSHOTS") {
         let picture = page.screenshot().await.unwrap();
         std::fs::write(std::path::Path::new(&folder).join(format!("{name}.png")), picture).unwrap();

@@ -5,7 +5,7 @@ use crate::passwords::{count, try_password};
 use audit::Action;
 use axum::http::StatusCode;
 use domain::{Clearance, Label, Role};
-use identity::{Directory, DirectorySettings, GroupRule, Policy};
+use identity::{Directory, DirectoryKind, DirectorySettings, GroupRule, NestedGroups, Policy};
 use std::sync::Arc;
 use testkit::{DIRECTORY_ADMIN, DIRECTORY_PASSWORD, Slapd, TestApp};
 
@@ -41,6 +41,8 @@ fn settings(slapd: &Slapd) -> DirectorySettings {
         clearance,
     };
     DirectorySettings {
+        kind: DirectoryKind::Ldap,
+        nested_groups: NestedGroups::Walk,
         address: slapd.address(),
         start_tls: false,
         authorities: slapd.certificate(),

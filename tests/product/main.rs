@@ -6,12 +6,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, missing_docs)]
 
 mod access;
+mod active_directory;
 mod api;
 mod approvals;
 mod batches;
 mod browser;
+mod browser_keys;
 mod cli;
+mod console_approvals;
 mod directory;
+mod directory_fake;
 mod documents;
 mod escalation;
 mod every_route;
@@ -27,9 +31,11 @@ mod openai_client;
 mod passwords;
 mod remote;
 mod rerank;
+mod revoked;
 mod routes;
 mod seal;
 mod second_factor;
+mod security_keys;
 mod setup;
 mod sign_in;
 mod sources;

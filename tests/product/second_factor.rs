@@ -70,7 +70,7 @@ async fn with_a_second_factor_a_password_alone_opens_nothing() {
     assert!(events.iter().all(|entry| !entry.to_json().contains(&secret) && !entry.to_json().contains(&code)));
     assert_eq!(count(&world, Action::SecondFactorEnrolled).await, 1);
     let stored = world.app.store.second_factor(world.app.store.user_by_name("ada").await.unwrap().unwrap().id).await;
-    assert!(!String::from_utf8_lossy(&stored.unwrap().unwrap().sealed).contains(&secret));
+    assert!(!String::from_utf8_lossy(&stored.unwrap().unwrap().sealed.unwrap()).contains(&secret));
 }
 
 #[tokio::test(flavor = "multi_thread")]

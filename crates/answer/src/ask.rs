@@ -392,17 +392,24 @@ impl Answering {
 
     async fn history(&self, question: &Question) -> Result<Vec<Turn>, AskError> {
         let answers = self.store.answers(question.conversation).await?;
-        let before = answers.into_iter().take_while(|answer| answer.id != question.id);
+        let mut before = Vec::new();
+        for answer in answers.into_iter().take_while(|answer| answer.id != question.id) {
+            let said = answer.state == AnswerState::Finished && self.still_open(answer.id, question).await?;
+            before.push(Turn { question: answer.question, answer: if said { answer.text } else { String::new() } });
+        }
         let told = question.wishes.messages.iter().filter(|message| message.role == MessageRole::User);
         let told: Vec<Turn> =
             told.map(|message| Turn { question: message.content.clone(), answer: String::new() }).collect();
         // The last of them is the question itself.
         let told = told.into_iter().rev().skip(1).collect::<Vec<_>>().into_iter().rev();
-        let turn = |answer: storage::AnswerRecord| {
-            let said = if answer.state == AnswerState::Finished { answer.text } else { String::new() };
-            Turn { question: answer.question, answer: said }
-        };
-        Ok(before.map(turn).chain(told).collect())
+        Ok(before.into_iter().chain(told).collect())
+    }
+
+    /// Whether everything that an earlier answer was given may be read for this question: if not, it lends no name, for
+    /// it says what a document says that is closed by now.
+    async fn still_open(&self, answer: AnswerId, question: &Question) -> Result<bool, AskError> {
+        let ids: Vec<_> = self.store.sources(answer).await?.iter().map(|source| source.passage).collect();
+        Ok(self.store.passages_by_id(&ids, &question.scope).await?.len() == ids.len())
     }
 }
 

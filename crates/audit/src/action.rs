@@ -59,7 +59,7 @@ actions! {
     SignInContinued = "sign_in.continued",
     /// A session was ended by its owner from elsewhere, or by an admin.
     SessionEnded = "session.ended",
-    /// Someone set up a second factor.
+    /// Someone set up a second factor; the detail says which kind.
     SecondFactorEnrolled = "second_factor.enrolled",
     /// A second factor was taken away: by its owner, by an admin, or at the console.
     SecondFactorReset = "second_factor.reset",
@@ -67,6 +67,16 @@ actions! {
     RecoveryCodesMade = "second_factor.codes_made",
     /// Someone signed in with a recovery code in place of the second factor.
     RecoveryCodeUsed = "second_factor.code_used",
+    /// The authenticator app was taken out of a second factor that has security keys, too.
+    CodeSecretRemoved = "second_factor.app_removed",
+    /// Someone registered a security key; the detail has its name, algorithm and kind.
+    SecurityKeyRegistered = "security_key.registered",
+    /// A security key was taken away by its owner.
+    SecurityKeyRemoved = "security_key.removed",
+    /// Someone signed in with a security key; the detail has its counter.
+    SecurityKeyUsed = "security_key.used",
+    /// What a security key said was refused, at a registration or a sign-in; the detail says why.
+    SecurityKeyRefused = "security_key.refused",
     /// Accounts were brought up to the directory.
     DirectorySynchronised = "directory.synchronised",
     /// The directory did not answer, or not as it should.

@@ -3,7 +3,7 @@
 use crate::config::Configuration;
 use crate::site::Failure;
 use domain::{Environment, Label, OperationId, Role};
-use identity::{Directory, DirectorySettings, GroupRule, Identity};
+use identity::{Directory, DirectoryKind, DirectorySettings, GroupRule, Identity, NestedGroups};
 use jiff::ToSpan;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,8 @@ const NIGHT: i8 = 3;
 pub(crate) struct DirectoryOptions {
     /// `ldaps://host`, or `ldap://host` with `start_tls`.
     pub(crate) address: String,
+    /// What kind of server it is: the defaults of what follows go by it.
+    pub(crate) kind: Kind,
     pub(crate) start_tls: bool,
     /// Certificates in PEM of those who vouch for the directory's own.
     pub(crate) ca_file: PathBuf,
@@ -31,6 +33,7 @@ pub(crate) struct DirectoryOptions {
     pub(crate) bind_password_file: PathBuf,
     /// Below which entry people are.
     pub(crate) base: String,
+    /// Empty, this and the next three are as the kind of server has them.
     pub(crate) user_filter: String,
     pub(crate) id_attribute: String,
     pub(crate) name_attribute: String,
@@ -38,8 +41,46 @@ pub(crate) struct DirectoryOptions {
     /// Below which entry groups are; `base` unless named.
     pub(crate) group_base: String,
     pub(crate) member_attribute: String,
+    /// How groups within groups are found; as the kind of server has it unless named.
+    pub(crate) nested_groups: Option<Nested>,
     /// What the directory's groups mean here.
     pub(crate) group: Vec<DirectoryGroup>,
+}
+
+/// `directory.kind`
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Kind {
+    /// Any server of LDAP.
+    #[default]
+    Ldap,
+    /// Microsoft Active Directory.
+    ActiveDirectory,
+}
+
+/// `directory.nested_groups`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Nested {
+    /// By one question a level.
+    Walk,
+    /// By the server, with Active Directory's matching rule in chain.
+    Chain,
+}
+
+impl Kind {
+    /// How people are found, and which of their attributes are the id that stays, the sign-in name, and the name on pages.
+    const fn usual(self) -> [&'static str; 4] {
+        match self {
+            Self::Ldap => ["(&(objectClass=person)(uid={name}))", "entryUUID", "uid", "cn"],
+            Self::ActiveDirectory => [
+                "(&(objectCategory=person)(objectClass=user)(|(sAMAccountName={name})(userPrincipalName={name})))",
+                "objectGUID",
+                "sAMAccountName",
+                "displayName",
+            ],
+        }
+    }
 }
 
 /// `[[directory.group]]`
@@ -66,12 +107,14 @@ impl Default for DirectoryOptions {
             bind_dn: String::new(),
             bind_password_file: PathBuf::new(),
             base: String::new(),
-            user_filter: text("(&(objectClass=person)(uid={name}))"),
-            id_attribute: text("entryUUID"),
-            name_attribute: text("uid"),
-            display_attribute: text("cn"),
+            kind: Kind::Ldap,
+            user_filter: String::new(),
+            id_attribute: String::new(),
+            name_attribute: String::new(),
+            display_attribute: String::new(),
             group_base: String::new(),
             member_attribute: text("member"),
+            nested_groups: None,
             group: Vec::new(),
         }
     }
@@ -85,7 +128,18 @@ impl Configuration {
             return Ok(None);
         }
         let rule = |DirectoryGroup { dn, group, role, clearance }| GroupRule { dn, group, role, clearance };
+        let [user_filter, id_attribute, name_attribute, display_attribute] = options.kind.usual();
+        let or = |said: String, usual: &str| if said.is_empty() { usual.to_owned() } else { said };
+        let nested = match (options.nested_groups, options.kind) {
+            (Some(Nested::Walk), _) | (None, Kind::Ldap) => NestedGroups::Walk,
+            (Some(Nested::Chain), _) | (None, Kind::ActiveDirectory) => NestedGroups::Chain,
+        };
         let directory = Directory::new(DirectorySettings {
+            kind: match options.kind {
+                Kind::Ldap => DirectoryKind::Ldap,
+                Kind::ActiveDirectory => DirectoryKind::ActiveDirectory,
+            },
+            nested_groups: nested,
             authorities: std::fs::read(&options.ca_file)
                 .map_err(|error| format!("directory.ca_file {}: {error}", options.ca_file.display()))?,
             bind_password: secret(&options.bind_password_file)?,
@@ -94,10 +148,10 @@ impl Configuration {
             start_tls: options.start_tls,
             bind_dn: options.bind_dn,
             base: options.base,
-            user_filter: options.user_filter,
-            id_attribute: options.id_attribute,
-            name_attribute: options.name_attribute,
-            display_attribute: options.display_attribute,
+            user_filter: or(options.user_filter, user_filter),
+            id_attribute: or(options.id_attribute, id_attribute),
+            name_attribute: or(options.name_attribute, name_attribute),
+            display_attribute: or(options.display_attribute, display_attribute),
             member_attribute: options.member_attribute,
             rules: options.group.into_iter().map(rule).collect(),
         })?;

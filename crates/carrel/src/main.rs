@@ -13,6 +13,7 @@ mod lock;
 mod oidc;
 mod progress;
 mod reading;
+mod second_person;
 mod sign_in;
 mod site;
 mod sources;
@@ -79,7 +80,7 @@ enum Command {
     /// Backups on another disk, encrypted
     #[command(subcommand)]
     Backup(commands::backup::Command),
-    /// Give a backup back, into an empty data directory
+    /// Give a backup back, into an empty data directory or in place of what is there
     Restore(commands::backup::Restore),
     /// The server's certificate
     #[command(subcommand)]

@@ -109,6 +109,10 @@ id! {
     SessionId
 }
 id! {
+    /// A security key of a person.
+    SecurityKeyId
+}
+id! {
     /// A token with which programs act for a person.
     TokenId
 }

@@ -18,6 +18,6 @@ pub use filter::DocumentFilter;
 pub use hash::{ContentHash, ParseHashError};
 pub use id::{
     AnswerId, ApprovalId, BatchId, CollectionId, ConversationId, DocumentId, FolderId, GroupId, JobId, OperationId,
-    ParseIdError, PassageId, PrincipalId, SessionId, TokenId, UserId,
+    ParseIdError, PassageId, PrincipalId, SecurityKeyId, SessionId, TokenId, UserId,
 };
 pub use people::{Group, Principal, Role, User};

@@ -247,7 +247,9 @@ impl Identity {
         let client = Client { address: actor.address.clone().unwrap_or_default(), ..Client::default() };
         match self.check_password(&user.name, password, &client, operation).await {
             Ok(_) => Ok(()),
-            Err(SignInError::Refused | SignInError::WrongCode) => Err(PasswordError::Mismatch.into()),
+            Err(SignInError::Refused | SignInError::WrongCode | SignInError::KeyRefused(_)) => {
+                Err(PasswordError::Mismatch.into())
+            }
             Err(SignInError::Identity(error)) => Err(error),
             Err(throttled @ SignInError::Throttled { .. }) => Err(IdentityError::Invalid(throttled.to_string())),
         }

@@ -4,10 +4,10 @@
 use crate::{Identity, IdentityError};
 use audit::{Action, Actor, Event, Outcome};
 use domain::{ApprovalId, CollectionId, Label, OperationId, Permission, PrincipalId, Role, User};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use storage::{Act, Approval, ApprovalState};
+use storage::{Act, Approval, ApprovalState, LegalHold};
 
 /// Longest reason, in characters.
 const LONGEST_REASON: usize = 400;
@@ -19,13 +19,26 @@ pub struct ApprovalRules {
     pub audit_export: bool,
     /// Wider grants on collections that hold documents of this label or a higher one.
     pub grants_from: Option<Label>,
+    /// The end of a legal hold.
+    pub hold_release: bool,
+    /// A restore over a data directory that holds something.
+    pub restore: bool,
+    /// Another release of the product.
+    pub update: bool,
     /// How long a request stands.
     pub expiry: SignedDuration,
 }
 
 impl Default for ApprovalRules {
     fn default() -> Self {
-        Self { audit_export: false, grants_from: None, expiry: SignedDuration::from_hours(72) }
+        Self {
+            audit_export: false,
+            grants_from: None,
+            hold_release: false,
+            restore: false,
+            update: false,
+            expiry: SignedDuration::from_hours(72),
+        }
     }
 }
 
@@ -49,6 +62,27 @@ pub enum Wish {
         /// What.
         permission: Permission,
     },
+    /// A legal hold ends.
+    HoldRelease {
+        /// The hold's name.
+        name: String,
+        /// When it was placed: another hold may get the name later.
+        placed_at: Timestamp,
+    },
+    /// A backup takes the place of what the appliance holds.
+    Restore {
+        /// The backup's name.
+        snapshot: String,
+        /// BLAKE3 of its sealed list of files: the same name in another folder is another backup.
+        digest: String,
+    },
+    /// Another release takes the place of the one that runs.
+    Update {
+        /// The release, as its bundle names it.
+        release: String,
+        /// The bundle's digest, in hexadecimal digits.
+        digest: String,
+    },
 }
 
 impl Wish {
@@ -58,13 +92,28 @@ impl Wish {
         match self {
             Self::AuditExport { .. } => "audit_export",
             Self::Grant { .. } => "grant",
+            Self::HoldRelease { .. } => "hold_release",
+            Self::Restore { .. } => "restore",
+            Self::Update { .. } => "update",
+        }
+    }
+
+    /// Whether someone of this role may ask for it, but for grants, which are a matter of the collection.
+    const fn may_be_asked_by(&self, role: Role) -> bool {
+        match self {
+            Self::AuditExport { .. } => matches!(role, Role::Auditor),
+            Self::Grant { .. } => true,
+            Self::HoldRelease { .. } => matches!(role, Role::Auditor | Role::Admin),
+            Self::Restore { .. } | Self::Update { .. } => matches!(role, Role::Admin),
         }
     }
 
     /// Whether someone of this role may agree to it.
     const fn may_be_decided_by(&self, role: Role) -> bool {
         match self {
-            Self::AuditExport { .. } => matches!(role, Role::Auditor | Role::Admin),
+            Self::AuditExport { .. } | Self::HoldRelease { .. } | Self::Restore { .. } | Self::Update { .. } => {
+                matches!(role, Role::Auditor | Role::Admin)
+            }
             Self::Grant { .. } => matches!(role, Role::Admin),
         }
     }
@@ -75,6 +124,24 @@ impl Identity {
     #[must_use]
     pub fn export_needs_approval(&self) -> bool {
         self.policy.approvals.audit_export
+    }
+
+    /// Whether the end of a legal hold needs a second person.
+    #[must_use]
+    pub fn hold_release_needs_approval(&self) -> bool {
+        self.policy.approvals.hold_release
+    }
+
+    /// Whether a restore over what is there needs a second person.
+    #[must_use]
+    pub fn restore_needs_approval(&self) -> bool {
+        self.policy.approvals.restore
+    }
+
+    /// Whether another release needs a second person.
+    #[must_use]
+    pub fn update_needs_approval(&self) -> bool {
+        self.policy.approvals.update
     }
 
     /// Whether this grant needs a second person: it allows more than the one before, where labelled documents lie.
@@ -95,7 +162,7 @@ impl Identity {
     /// Asks for an act.
     ///
     /// # Errors
-    /// If the store refuses.
+    /// `Invalid` if someone of this role may not ask for it; if the store refuses.
     pub async fn ask_approval(
         &self,
         wish: &Wish,
@@ -105,6 +172,9 @@ impl Identity {
         actor: &Actor,
         operation: OperationId,
     ) -> Result<Approval, IdentityError> {
+        if !wish.may_be_asked_by(who.role) {
+            return Err(IdentityError::Invalid(format!("'{}' is {} and may not ask for this", who.name, who.role)));
+        }
         let now = self.store.environment().now();
         let approval = Approval {
             id: ApprovalId::new(self.store.environment()),
@@ -165,12 +235,25 @@ impl Identity {
         let action = if agrees { Action::ApprovalGranted } else { Action::ApprovalRefused };
         let outcome = if agrees { Outcome::Success } else { Outcome::Denied };
         act.record(event(action, &approval, actor, operation).outcome(outcome)).await?;
-        if let (true, Wish::Grant { collection, principal, permission }) = (agrees, &wish) {
-            act.set_grant(*collection, *principal, Some(*permission)).await?;
-            let detail = json!({ "principal": principal, "after": permission, "approval": id });
-            let changed = Event::new(Action::GrantChanged, actor, operation);
-            act.record(changed.on("collection", collection, &approval.summary).detail(detail)).await?;
-            self.finish(&mut act, &approval, actor, operation).await?;
+        match &wish {
+            Wish::Grant { collection, principal, permission } if agrees => {
+                act.set_grant(*collection, *principal, Some(*permission)).await?;
+                let detail = json!({ "principal": principal, "after": permission, "approval": id });
+                let changed = Event::new(Action::GrantChanged, actor, operation);
+                act.record(changed.on("collection", collection, &approval.summary).detail(detail)).await?;
+                self.finish(&mut act, &approval, actor, operation).await?;
+            }
+            Wish::HoldRelease { name, placed_at } if agrees => {
+                let holds = self.store.legal_holds().await?;
+                let same = |hold: &LegalHold| hold.name == *name && hold.placed_at == *placed_at;
+                let hold = holds.into_iter().find(same).ok_or(IdentityError::Unknown("legal hold"))?;
+                act.release_hold(name).await?;
+                let released = Event::new(Action::LegalHoldReleased, actor, operation);
+                let detail = json!({ "approval": id, "asked_by": approval.requested_by });
+                act.record(released.on("legal_hold", hold.id, name).detail(detail)).await?;
+                self.finish(&mut act, &approval, actor, operation).await?;
+            }
+            _ => {}
         }
         Ok(act.commit().await?)
     }
@@ -194,6 +277,27 @@ impl Identity {
         }
         act.record(event(Action::ApprovalRefused, &approval, actor, operation).outcome(Outcome::Denied)).await?;
         Ok(act.commit().await?)
+    }
+
+    /// The request with this id if somebody agreed to this very act and it has not been done, nor is too late.
+    ///
+    /// # Errors
+    /// `Invalid` with a sentence that says why it cannot be done; `Unknown` if there is no such request.
+    pub async fn agreed(&self, id: ApprovalId, wish: &Wish) -> Result<Approval, IdentityError> {
+        let approval = self.store.approval(id).await?.ok_or(IdentityError::Unknown("request"))?;
+        let refusal = match approval.state {
+            _ if wish_of(&approval)? != *wish => "it was agreed to something else than this",
+            ApprovalState::Done => "it was done already; ask again",
+            ApprovalState::Refused => "it was refused",
+            ApprovalState::Withdrawn => "it was taken back",
+            _ if self.store.environment().now() >= approval.expires_at => "it is too late for it; ask again",
+            ApprovalState::Waiting => "nobody has agreed to it yet",
+            ApprovalState::Approved => {
+                self.still_may(&approval, wish).await?;
+                return Ok(approval);
+            }
+        };
+        Err(IdentityError::Invalid(format!("request {id}: {refusal}")))
     }
 
     /// Uses up what a second person agreed to, by whoever asked: of two that try, one may go on. What is done must be
@@ -239,12 +343,12 @@ impl Identity {
         let asked = self.store.user(approval.requested_by).await?.filter(|user| !user.disabled);
         let may = match (asked, wish) {
             (None, _) => false,
-            (Some(user), Wish::AuditExport { .. }) => user.role == Role::Auditor,
             (Some(user), Wish::Grant { .. }) if user.role == Role::Admin => true,
             (Some(user), Wish::Grant { collection, .. }) => {
                 let permissions = self.permissions(&self.principal(user).await?).await?;
                 permissions.get(collection) == Some(&Permission::Manage)
             }
+            (Some(user), wish) => wish.may_be_asked_by(user.role),
         };
         let lost = "whoever asked for this may no longer do it; refuse the request".to_owned();
         if may { Ok(()) } else { Err(IdentityError::Invalid(lost)) }

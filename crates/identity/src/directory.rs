@@ -1,17 +1,20 @@
 //! Accounts of a directory: who signs in with a password of the directory gets an account here, and loses it when the
 //! directory no longer knows them. Off unless a site configures one.
 
+mod active_directory;
 mod connection;
+mod groups;
 mod settings;
 
 pub use connection::Directory;
-pub use settings::{DirectorySettings, GroupRule};
+pub use settings::{DirectoryKind, DirectorySettings, GroupRule, NestedGroups};
 
 use crate::accounts::{created, valid_name};
 use crate::sign_in::SignInError;
 use crate::{Identity, IdentityError, NewUser, UserChange};
+use active_directory::Obstacle;
 use audit::{Action, Actor, Event, Outcome};
-use connection::Person;
+use connection::{Person, Shown};
 use domain::{OperationId, User, UserId};
 use serde_json::json;
 use settings::comparable;
@@ -31,23 +34,55 @@ pub struct Synchronised {
     pub closed: usize,
 }
 
+/// What an admin who sets the directory up wants to know of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Looked {
+    /// The groups that rules name, with how many members each names itself; `None` if there is no such group.
+    pub groups: Vec<(String, Option<usize>)>,
+    /// People whom the filter finds, whatever their names.
+    pub people: usize,
+}
+
+/// Whom a name and a password are those of, in the directory.
+pub(crate) enum Sighted {
+    /// This account, brought up to what the directory says.
+    Account(User),
+    /// Nobody's that may sign in; the reason is for the audit log.
+    Nobody(Option<String>),
+}
+
 impl Identity {
-    /// The account of whoever has this name and password in the directory, brought up to what the directory says.
+    /// The account of whoever has this name and password in the directory.
     pub(crate) async fn check_with_directory(
         &self,
         name: &str,
         password: &str,
         operation: OperationId,
-    ) -> Result<Option<User>, SignInError> {
-        let Some(directory) = &self.policy.directory else { return Ok(None) };
-        let person = match directory.sign_in(name, password).await {
-            Ok(person) => person,
+    ) -> Result<Sighted, SignInError> {
+        let Some(directory) = &self.policy.directory else { return Ok(Sighted::Nobody(None)) };
+        let shown = match directory.sign_in(name, password, self.store.environment().now()).await {
+            Ok(shown) => shown,
             Err(reason) => return Err(self.directory_failed(&reason, operation).await?.into()),
         };
-        match person {
-            Some(person) => Ok(self.bring_up(directory, &person, operation).await?),
-            None => Ok(None),
-        }
+        Ok(match shown {
+            Shown::Refused(obstacle) => Sighted::Nobody(obstacle.map(|obstacle| obstacle.to_string())),
+            Shown::Person(person) => match self.bring_up(directory, &person, operation).await? {
+                Some(user) => Sighted::Account(user),
+                None => {
+                    Sighted::Nobody(Some("the directory gives no role, or the name is another account's".to_owned()))
+                }
+            },
+        })
+    }
+
+    /// Asks the directory for what the configuration names, to see whether that is right. Changes nothing.
+    ///
+    /// # Errors
+    /// If there is none, or it does not answer: what it said, in full, for the person at the console.
+    pub async fn look_at_directory(&self) -> Result<Looked, IdentityError> {
+        let missing = || IdentityError::Invalid("no directory is configured; see docs/identity.md".to_owned());
+        let directory = self.policy.directory.as_ref().ok_or_else(missing)?;
+        directory.look().await.map_err(IdentityError::Elsewhere)
     }
 
     /// Compares all accounts of the directory with it, and closes those that it no longer has.
@@ -61,7 +96,7 @@ impl Identity {
         let ours = accounts.into_values().filter(|account| account.source == AccountSource::Directory);
         let ids: Vec<String> = ours.filter_map(|account| account.source_id).collect();
         let accounts = ids.len();
-        let people = match directory.people(ids).await {
+        let people = match directory.people(ids, self.store.environment().now()).await {
             Ok(people) => people,
             Err(reason) => return Err(self.directory_failed(&reason, operation).await?),
         };
@@ -72,6 +107,8 @@ impl Identity {
         let mut closed = 0;
         for (id, person) in people {
             let stays = match person {
+                // Disabled or expired there, it is closed here; a lockout or an old password passes.
+                Some(person) if person.obstacle.is_some_and(Obstacle::lasts) => false,
                 Some(person) => self.bring_up(directory, &person, operation).await?.is_some(),
                 None => false,
             };
@@ -111,6 +148,7 @@ impl Identity {
         let Some(rights) = rights(rules, |dn| person.groups.contains(&comparable(dn))) else { return Ok(None) };
         let user = match self.store.user_by_source(AccountSource::Directory, &person.id).await? {
             Some(user) => {
+                let user = self.follow_name(user, person, operation).await?;
                 let change = UserChange {
                     display_name: Some(person.display_name.clone()),
                     role: Some(rights.role),
@@ -127,6 +165,33 @@ impl Identity {
         let ruled = rules.iter().filter_map(|rule| rule.group.as_deref()).collect();
         self.set_groups(user.id, &ruled, &rights.groups, operation).await?;
         Ok(Some(user))
+    }
+
+    /// Gives an account the name that its person has in the directory by now: else the old name would stand in the way of
+    /// whoever gets it next. A name that another account has by now is left to that.
+    async fn follow_name(&self, user: User, person: &Person, operation: OperationId) -> Result<User, IdentityError> {
+        let name = self.described(&NewUser {
+            name: person.name.clone(),
+            display_name: user.display_name.clone(),
+            role: user.role,
+            clearance: user.clearance,
+        })?;
+        let name = name.name;
+        if name == user.name {
+            return Ok(user);
+        }
+        if self.store.user_by_name(&name).await?.is_some() {
+            tracing::warn!(name, "someone of the directory was renamed to what another account is called");
+            return Ok(user);
+        }
+        let renamed = User { name, ..user.clone() };
+        let mut act = self.store.begin().await?;
+        act.update_user(&renamed).await?;
+        let event = Event::new(Action::UserChanged, &Actor::system(), operation).on("user", user.id, &renamed.name);
+        let (before, after) = (json!({ "name": user.name }), json!({ "name": renamed.name }));
+        act.record(event.detail(json!({ "before": before, "after": after }))).await?;
+        act.commit().await?;
+        Ok(renamed)
     }
 
     /// Makes an account for someone of the directory.

@@ -22,14 +22,16 @@ mod tokens;
 pub use accounts::{NewUser, UserChange};
 pub use approvals::{ApprovalRules, Wish};
 pub use certificate::PresentedCertificate;
-pub use directory::{Directory, DirectorySettings, GroupRule, Synchronised};
+pub use directory::{Directory, DirectoryKind, DirectorySettings, GroupRule, Looked, NestedGroups, Synchronised};
 pub use oidc::{Departure, OidcProvider, OidcSettings};
 pub use password::{
     MINIMUM_PASSWORD_CHARACTERS, MINIMUM_WITH_SECOND_FACTOR, PasswordCost, PasswordError, random_password,
 };
 pub use scope::scope_of_evaluation;
 pub use seal::{SealError, SealingKey};
-pub use second_factor::{Enrolment, SecondFactorRule, code_at};
+pub use second_factor::{
+    Enrolment, KeyAssertion, KeyAttestation, KeyQuestion, RelyingParty, SecondFactorRule, WebAuthnError, code_at,
+};
 pub use setup::{EVERYBODY, FirstCollection, FirstPerson, FirstReaders, FirstSite};
 pub use sign_in::{Authenticated, Client, SignInError, SignedIn};
 pub use storage::{AccountSource, SignInStep};
@@ -59,6 +61,8 @@ pub struct Policy {
     pub organisation: String,
     /// Who has to have a second factor.
     pub second_factor: SecondFactorRule,
+    /// Where browsers reach this server; without it there are no security keys.
+    pub relying_party: Option<RelyingParty>,
     /// The directory of the organisation, if there is one.
     pub directory: Option<Arc<Directory>>,
     /// The OpenID provider of the organisation, if there is one.
@@ -81,6 +85,7 @@ impl Default for Policy {
             crowd: 100,
             organisation: String::new(),
             second_factor: SecondFactorRule::Off,
+            relying_party: None,
             directory: None,
             oidc: None,
             approvals: ApprovalRules::default(),

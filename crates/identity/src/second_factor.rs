@@ -1,11 +1,15 @@
-//! The second factor: one-time codes, and recovery codes for whoever lost the device.
+//! The second factor: one-time codes, security keys, and recovery codes for whoever lost the device.
 //!
 //! Until the first code has been typed nothing is stored: the secret that a page offers follows from the sealing key and
 //! the session, so that looking at the page changes nothing.
 
+mod keys;
 mod totp;
+mod webauthn;
 
+pub use keys::KeyQuestion;
 pub use totp::code_at;
+pub use webauthn::{KeyAssertion, KeyAttestation, RelyingParty, WebAuthnError};
 
 use crate::sign_in::{Client, SignInError, SignedIn};
 use crate::{Authenticated, Identity, IdentityError};
@@ -72,11 +76,12 @@ impl Identity {
         })
     }
 
-    /// Sets the offered second factor up, once the person has shown that it gives the right codes. Ends all other
-    /// sessions, and gives this one a new id. The recovery codes are told this once.
+    /// Sets the offered one-time codes up, once the person has shown that they are right. As the first second factor this
+    /// ends all other sessions, and the recovery codes are told this once; beside security keys there are some already.
+    /// The session gets a new id.
     ///
     /// # Errors
-    /// [`SignInError::WrongCode`]; an account that has one already.
+    /// [`SignInError::WrongCode`]; an account that has an authenticator app already.
     pub async fn enrol(
         &self,
         who: &Authenticated,
@@ -85,11 +90,8 @@ impl Identity {
         operation: OperationId,
     ) -> Result<(Vec<String>, SignedIn), SignInError> {
         let user = &who.principal.user;
-        if !matches!(who.session.step, SignInStep::Enrol | SignInStep::Done) {
-            return Err(SignInError::Refused);
-        }
-        if self.store.second_factor(user.id).await?.is_some() {
-            let reason = "there is a second factor already; take it away first";
+        if self.store.second_factor(user.id).await?.is_some_and(|factor| factor.sealed.is_some()) {
+            let reason = "there is an authenticator app already; take it away first";
             return Err(IdentityError::Invalid(reason.to_owned()).into());
         }
         let secret = self.candidate(who)?;
@@ -97,16 +99,58 @@ impl Identity {
         let step = secret.step_of(&code, self.store.environment().now()).ok_or(SignInError::WrongCode)?;
         let sealed = self.seal()?.seal(self.store.environment(), &context(user.id), &secret.0);
         let sealed = sealed.ok_or_else(|| IdentityError::Invalid("the secret could not be sealed".to_owned()))?;
-        let (codes, hashes) = self.new_recovery_codes();
-        let next = self.step_after_factor(user.id).await?;
         let mut act = self.store.begin().await?;
-        act.set_second_factor(user.id, &sealed, step).await?;
-        act.set_recovery_codes(user.id, &hashes).await?;
-        act.delete_sessions_of(user.id).await?;
+        let codes = self.widen(&mut act, who).await?;
+        act.set_code_secret(user.id, Some((&sealed, step))).await?;
         let event = Event::new(Action::SecondFactorEnrolled, &who.actor(&client.address), operation);
         act.record(event.on("user", user.id, &user.name).detail(json!({ "kind": "totp" }))).await?;
+        let next = self.step_after_factor(user.id).await?;
         let signed_in = self.proceed(act, user.clone(), next, client, operation).await?;
         Ok((codes, signed_in))
+    }
+
+    /// Makes room for one more way through the second step. If it is the first, all sessions end and there are recovery
+    /// codes; else only this session ends, for another begins with what changed.
+    async fn widen(&self, act: &mut Act, who: &Authenticated) -> Result<Vec<String>, SignInError> {
+        let user = who.principal.user.id;
+        if !matches!(who.session.step, SignInStep::Enrol | SignInStep::Done) {
+            return Err(SignInError::Refused);
+        }
+        if self.store.second_factor(user).await?.is_some() {
+            // Whoever had to set one up finds that somebody has meanwhile: the way leads past that one, not beside it.
+            if who.session.step != SignInStep::Done {
+                return Err(SignInError::Refused);
+            }
+            act.delete_session(who.session.id).await?;
+            return Ok(Vec::new());
+        }
+        let (codes, hashes) = self.new_recovery_codes();
+        act.begin_second_factor(user).await?;
+        act.set_recovery_codes(user, &hashes).await?;
+        act.delete_sessions_of(user).await?;
+        Ok(codes)
+    }
+
+    /// Takes the authenticator app out of a second factor that has security keys, too: as after a lost phone.
+    ///
+    /// # Errors
+    /// If there is no app, or nothing else.
+    pub async fn remove_code_secret(
+        &self,
+        user: &User,
+        actor: &Actor,
+        operation: OperationId,
+    ) -> Result<(), IdentityError> {
+        let factor = self.store.second_factor(user.id).await?.filter(|factor| factor.sealed.is_some());
+        factor.ok_or(IdentityError::Unknown("authenticator app"))?;
+        if self.store.security_keys_of(user.id).await?.is_empty() {
+            let reason = "the app is all that your second factor has; register a security key first";
+            return Err(IdentityError::Invalid(reason.to_owned()));
+        }
+        let mut act = self.store.begin().await?;
+        act.set_code_secret(user.id, None).await?;
+        act.record(Event::new(Action::CodeSecretRemoved, actor, operation).on("user", user.id, &user.name)).await?;
+        Ok(act.commit().await?)
     }
 
     /// Goes on with a sign-in whose password was right. Takes a code of the second factor, or a recovery code.
@@ -223,7 +267,8 @@ impl Identity {
 
     async fn secret_of(&self, user: UserId) -> Result<Option<Secret>, IdentityError> {
         let Some(factor) = self.store.second_factor(user).await? else { return Ok(None) };
-        let opened = self.seal()?.open(&context(user), &factor.sealed).and_then(|bytes| bytes.try_into().ok());
+        let Some(sealed) = factor.sealed else { return Ok(None) };
+        let opened = self.seal()?.open(&context(user), &sealed).and_then(|bytes| bytes.try_into().ok());
         if opened.is_none() {
             // As after a restore without the key: only recovery codes and an admin help then.
             tracing::warn!(user.id = %user, "the secret of a second factor cannot be read with this site's key");

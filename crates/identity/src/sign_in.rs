@@ -1,8 +1,9 @@
 //! Sign-in, step by step: a password (or a provider's word), a second factor, and another password where one is due.
 //! Each step ends the session of the one before it and begins another.
 
+use crate::directory::Sighted;
 use crate::throttle;
-use crate::{Identity, IdentityError, PasswordError, PresentedCertificate};
+use crate::{Identity, IdentityError, PasswordError, PresentedCertificate, WebAuthnError};
 use audit::{Action, Actor, ActorKind, Event, Outcome};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -72,6 +73,9 @@ pub enum SignInError {
     /// No code of the second factor, or one that was used before.
     #[error("the code is not right, or was used before; wait for the next one")]
     WrongCode,
+    /// What a security key said was not taken.
+    #[error("the security key was not taken: {0}")]
+    KeyRefused(#[from] WebAuthnError),
     /// Too many failures lately.
     #[error("too many failed attempts; wait {} minutes and try again", .retry_after.as_secs().div_ceil(60))]
     Throttled {
@@ -141,17 +145,31 @@ impl Identity {
             _ => None,
         };
         let fits = self.passwords.verify(stored.clone(), password).await?;
+        let mut reason = None;
         let user = match source {
             Some(AccountSource::Local) => user.filter(|_| fits),
             Some(AccountSource::Oidc) => None,
-            Some(AccountSource::Directory) | None => self.check_with_directory(&name, password, operation).await?,
+            Some(AccountSource::Directory) | None => {
+                match self.check_with_directory(&name, password, operation).await? {
+                    Sighted::Account(user) => Some(user),
+                    Sighted::Nobody(why) => {
+                        reason = why;
+                        None
+                    }
+                }
+            }
         };
         let Some(user) = user.filter(|user| !user.disabled) else {
             let now = self.store.environment().now();
             let actor = Actor { name: name.clone(), ..Actor::anonymous(&client.address) };
             let mut act = self.store.begin().await?;
             act.record_attempt(&attempt, now, false).await?;
-            act.record(Event::new(Action::SignInFailed, &actor, operation).outcome(Outcome::Failed)).await?;
+            let mut event = Event::new(Action::SignInFailed, &actor, operation).outcome(Outcome::Failed);
+            if let Some(reason) = reason {
+                // For the audit log alone: the person is told what everybody is told.
+                event = event.detail(json!({ "reason": reason }));
+            }
+            act.record(event).await?;
             act.commit().await?;
             return Err(SignInError::Refused);
         };

@@ -89,7 +89,8 @@ impl Act {
     }
 
     /// Commits without an event. The one exception, for what the appliance notes about its own work: leases and
-    /// heartbeats, when a session was last seen, sign-in counters, what the index has taken over, cached settings, signed
+    /// heartbeats, when a session was last seen, sign-in counters, what
+    /// an authenticator is asked, what the index has taken over, cached settings, signed
     /// checkpoints over the events, how far the log was forwarded.
     ///
     /// # Errors

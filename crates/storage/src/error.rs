@@ -94,13 +94,14 @@ pub(crate) fn naming(what: &'static str) -> impl Fn(sqlx::Error) -> StorageError
 
 /// SQLite names the columns; people want to hear what it means.
 fn duplicate(message: &str) -> &'static str {
-    const MEANINGS: [(&str, &str); 6] = [
+    const MEANINGS: [(&str, &str); 7] = [
         ("users.name", "a user with this name exists already"),
         ("groups.name", "a group with this name exists already"),
         ("collections.name", "a collection with this name exists already"),
         ("documents.source", "the collection holds a document from this source already"),
         ("versions.version", "this version of the document exists already"),
         ("models.name", "a model with this name exists already"),
+        ("security_keys.credential", "this security key is registered already"),
     ];
     MEANINGS.iter().find(|(columns, _)| message.contains(columns)).map_or("it exists already", |(_, meaning)| meaning)
 }

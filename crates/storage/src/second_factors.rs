@@ -1,4 +1,4 @@
-//! Second factors: the sealed secrets of one-time codes, and recovery codes.
+//! Second factors: the sealed secrets of one-time codes, and recovery codes. Keys are in `security_keys`.
 
 use crate::error::naming;
 use crate::rows::{Columns, count};
@@ -10,8 +10,8 @@ use std::collections::BTreeSet;
 /// A person's second factor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecondFactor {
-    /// The secret, sealed by `identity`.
-    pub sealed: Vec<u8>,
+    /// The secret of one-time codes, sealed by `identity`; `None` if it is made of security keys alone.
+    pub sealed: Option<Vec<u8>>,
     /// The time step of the last code that was taken.
     pub last_step: u64,
     /// When it was set up.
@@ -21,25 +21,39 @@ pub struct SecondFactor {
 }
 
 impl Act {
-    /// Sets a second factor up, in place of one that was there; its recovery codes go with the old one.
+    /// Begins a second factor that holds nothing yet; one that is there stays as it is.
     ///
     /// # Errors
     /// `NotFound` if the user does not exist.
-    pub async fn set_second_factor(&mut self, user: UserId, sealed: &[u8], last_step: u64) -> Result<()> {
-        self.delete_second_factor(user).await?;
+    pub async fn begin_second_factor(&mut self, user: UserId) -> Result<()> {
         let now = self.now();
-        sqlx::query("INSERT INTO second_factors (user_id, sealed, last_step, created_at) VALUES (?, ?, ?, ?)")
-            .bind(user.uuid())
-            .bind(sealed)
-            .bind(last_step.cast_signed())
-            .bind(now.as_millisecond())
-            .execute(self.connection())
-            .await
-            .map_err(naming("user"))?;
+        sqlx::query(
+            "INSERT INTO second_factors (user_id, sealed, last_step, created_at) VALUES (?, NULL, 0, ?) \
+             ON CONFLICT (user_id) DO NOTHING",
+        )
+        .bind(user.uuid())
+        .bind(now.as_millisecond())
+        .execute(self.connection())
+        .await
+        .map_err(naming("user"))?;
         Ok(())
     }
 
-    /// Takes a second factor and its recovery codes away; says whether there was one.
+    /// Gives a second factor its secret of one-time codes, or takes that away (`None`); keys and recovery codes stay.
+    ///
+    /// # Errors
+    /// `NotFound` if the person has no second factor.
+    pub async fn set_code_secret(&mut self, user: UserId, secret: Option<(&[u8], u64)>) -> Result<()> {
+        let done = sqlx::query("UPDATE second_factors SET sealed = ?, last_step = ? WHERE user_id = ?")
+            .bind(secret.map(|(sealed, _)| sealed))
+            .bind(secret.map_or(0, |(_, last_step)| last_step).cast_signed())
+            .bind(user.uuid())
+            .execute(self.connection())
+            .await?;
+        crate::act::found(&done, "second factor")
+    }
+
+    /// Takes a second factor away, with its keys and recovery codes; says whether there was one.
     ///
     /// # Errors
     /// [`crate::StorageError`].

@@ -9,6 +9,7 @@
 )]
 
 mod api;
+mod authenticator;
 mod browser;
 mod cross_encoder;
 mod models;
@@ -18,6 +19,7 @@ mod upstream;
 mod world;
 
 pub use api::{Program, Told};
+pub use authenticator::{KeyAnswer, KeyKind, SecurityKey};
 pub use browser::{Browser, Page};
 pub use cross_encoder::write_cross_encoder;
 pub use models::{embedder, generator, model_directory};

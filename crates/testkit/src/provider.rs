@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 pub const PROVIDER_CLIENT: (&str, &str) = ("carrel", "a secret: with/signs");
 
 /// A key for signatures in tests, and for nothing else: RSA with 2048 bits, PKCS#8.
-const RSA_KEY: &str = include_str!("provider_key.b64");
+pub(crate) const RSA_KEY: &str = include_str!("provider_key.b64");
 
 /// What it signs, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

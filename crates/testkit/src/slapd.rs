@@ -27,6 +27,15 @@ impl Slapd {
     /// If it is there and does not start.
     #[must_use]
     pub fn start(ldif: &str) -> Option<Self> {
+        Self::start_with(ldif, "")
+    }
+
+    /// The same, with a schema of the test's own behind the usual ones.
+    ///
+    /// # Panics
+    /// If it is there and does not start.
+    #[must_use]
+    pub fn start_with(ldif: &str, schema: &str) -> Option<Self> {
         let program =
             ["/usr/sbin/slapd", "/usr/lib/openldap/slapd"].map(PathBuf::from).into_iter().find(|p| p.exists())?;
         let schemas = Path::new("/etc/ldap/schema");
@@ -40,13 +49,14 @@ impl Slapd {
         std::fs::write(at("cert.pem"), made.cert.pem()).expect("written");
         std::fs::write(at("key.pem"), made.signing_key.serialize_pem()).expect("written");
         std::fs::write(at("data.ldif"), ldif).expect("written");
+        std::fs::write(at("own.schema"), schema).expect("written");
         std::fs::create_dir(at("db")).expect("made");
         let include = ["core", "cosine", "inetorgperson"]
             .map(|name| format!("include {}\n", schemas.join(name).with_extension("schema").display()))
             .concat();
         let here = folder.path().display();
         let configuration = format!(
-            "{include}pidfile {here}/pid\nmodulepath /usr/lib/ldap\nmoduleload back_mdb\n\
+            "{include}include {here}/own.schema\npidfile {here}/pid\nmodulepath /usr/lib/ldap\nmoduleload back_mdb\n\
              TLSCACertificateFile {here}/cert.pem\nTLSCertificateFile {here}/cert.pem\n\
              TLSCertificateKeyFile {here}/key.pem\n\
              database mdb\nsuffix dc=port,dc=test\nrootdn {DIRECTORY_ADMIN}\nrootpw \"{DIRECTORY_PASSWORD}\"\n\

@@ -354,7 +354,7 @@ pub(crate) fn cookie(app: &App, name: &str, value: &str, max_age: Option<u32>) -
 
 /// What a page says after something was done. The address carries only the code, so that nobody can put words
 /// into our mouth with a link.
-const SAID: [(&str, FlashKind, &str); 35] = [
+const SAID: [(&str, FlashKind, &str); 38] = [
     ("saved", FlashKind::Done, "Saved."),
     ("created", FlashKind::Done, "Created."),
     ("deleted", FlashKind::Done, "Deleted. The next question no longer finds it."),
@@ -379,6 +379,9 @@ const SAID: [(&str, FlashKind, &str); 35] = [
     ("sessions-ended", FlashKind::Done, "All those sessions have ended."),
     ("factor-removed", FlashKind::Done, "The second factor is gone, and all sessions with it. Sign in again."),
     ("factor-reset", FlashKind::Done, "The second factor is gone. The person can set up a new one."),
+    ("key-added", FlashKind::Done, "The second factor has one way more. This session goes on under a new id."),
+    ("key-removed", FlashKind::Done, "The security key is gone: nobody signs in with it any more."),
+    ("app-removed", FlashKind::Done, "The authenticator app is gone: its codes are no longer taken."),
     ("new-password", FlashKind::Done, "Your new password holds."),
     ("asked", FlashKind::Notice, "This needs a second person. It stands here until somebody agrees."),
     ("approved", FlashKind::Done, "Agreed."),

@@ -3,11 +3,14 @@
 use super::print_json;
 use crate::Outcome;
 use crate::config::Configuration;
+use crate::lock::IndexLock;
 use crate::progress::bytes_bar;
+use crate::second_person::{self, Permit, SecondPerson};
 use crate::site::{Failure, Site};
 use ::audit::{Action, Actor, Event, Outcome as Ended};
-use operations::backup::{self, Made, Recipient, Restored, Secret, Vault};
-use serde_json::json;
+use identity::Wish;
+use operations::backup::{self, BackupError, Made, Recipient, Restored, Secret, Vault};
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
 #[derive(clap::Subcommand)]
@@ -59,9 +62,15 @@ pub(crate) struct Restore {
     /// The file with the secret key
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
+    /// Put it in place of what the data directory holds, which is moved aside; with approvals.restore somebody else has
+    /// to agree
+    #[arg(long)]
+    replace: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    second_person: SecondPerson,
 }
 
 impl Place {
@@ -130,26 +139,89 @@ pub(crate) async fn run(command: Command, configuration: &Configuration) -> Outc
 pub(crate) async fn restore(arguments: Restore, configuration: &Configuration) -> Outcome {
     let vault = Vault::for_reading(&arguments.from)?;
     let (name, secret) = (vault.find(arguments.name.as_deref())?, Secret::read(&arguments.key)?);
+    let occupied = match backup::holds_something(&configuration.data) {
+        true if !arguments.replace => return Err(BackupError::NotEmpty(configuration.data.clone()).into()),
+        true => Some(Occupied::open(configuration, &vault, &name, &arguments.second_person).await?),
+        false => None,
+    };
     let bar = bytes_bar();
     let shown = bar.clone();
     let progress = move |done, total| {
         shown.set_length(total);
         shown.set_position(done);
     };
-    let restored = backup::restore(vault, name, secret, &configuration.data, progress).await;
+    let prepared = backup::prepare(vault, name, secret, &configuration.data, progress).await;
     bar.finish_and_clear();
-    let restored = restored?;
-    // The chain goes on where the backup ended, and says so.
+    let prepared = prepared?;
+    let replaced = match occupied {
+        Some(occupied) => Some(occupied.leave().await?),
+        None => None,
+    };
+    let (restored, aside) = prepared.put_in_place()?;
+    // The chain goes on where the backup ended, and says so; and where the other chain ended that it takes the place of.
     let site = Site::open(configuration).await?;
+    let mut detail = json!(restored);
+    if let (Some((mut replaced, _lock)), Some(aside)) = (replaced, &aside) {
+        replaced["moved_to"] = json!(aside);
+        detail["replaced"] = replaced;
+    }
     let event = Event::new(Action::BackupRestored, &Actor::console(), site.operation());
     let mut act = site.store.begin().await?;
-    act.record(event.on("backup", &restored.snapshot, &restored.snapshot).detail(json!(restored))).await?;
+    act.record(event.on("backup", &restored.snapshot, &restored.snapshot).detail(detail)).await?;
     act.commit().await?;
     say(&restored, arguments.json, "was restored");
     if !arguments.json {
+        if let Some(aside) = aside {
+            println!("what was there is in {}; delete it when you are sure", aside.display());
+        }
         println!("the index is made anew when the server starts");
     }
     Ok(())
+}
+
+/// A data directory that a backup is to take the place of.
+struct Occupied {
+    site: Site,
+    permit: Permit,
+    /// No server may begin there meanwhile.
+    lock: IndexLock,
+}
+
+impl Occupied {
+    /// Whether this backup may take its place, and nobody works there now.
+    async fn open(
+        configuration: &Configuration,
+        vault: &Vault,
+        name: &str,
+        second_person: &SecondPerson,
+    ) -> Result<Self, Failure> {
+        let data = &configuration.data;
+        if !data.join("carrel.db").exists() {
+            let what =
+                "holds something that is no data directory of this product; look at it, and move it away by hand";
+            return Err(format!("{} {what}", data.display()).into());
+        }
+        let site = Site::open(configuration).await.map_err(|error| {
+            format!("what is in {} cannot be opened ({error}); move it away by hand and restore anew", data.display())
+        })?;
+        let wish = Wish::Restore { snapshot: name.to_owned(), digest: vault.digest(name)?.to_string() };
+        let summary = format!("Restore the backup {name} in place of everything that is here now");
+        let needed = site.identity.restore_needs_approval();
+        let permit = second_person::permit(&site, needed, wish, &summary, second_person).await?;
+        let running = "a server works in this data directory; stop it, and run this again";
+        let lock = IndexLock::acquire(data)?.ok_or(running)?;
+        Ok(Self { site, permit, lock })
+    }
+
+    /// Spends the agreement and closes the database. What the restored log says of the one that it takes the place of.
+    async fn leave(self) -> Result<(Value, IndexLock), Failure> {
+        let Self { site, permit, lock } = self;
+        let approval = permit.take(&site).await?;
+        let last = site.store.audit_last().await?.map(|(count, hash)| (count, hash.to_string()));
+        let (events, hash) = last.unzip();
+        site.store.close().await;
+        Ok((json!({ "audit_events": events, "audit_hash": hash, "approval": approval }), lock))
+    }
 }
 
 /// Makes a backup together with its event, whether it worked or not.

@@ -3,9 +3,11 @@
 use super::print_json;
 use crate::Outcome;
 use crate::config::Configuration;
+use crate::second_person::{self, SecondPerson};
 use crate::site::{Failure, Site};
 use ::audit::{Action, Actor, Event};
 use domain::{Collection, CollectionId, Label, Permission, PrincipalId};
+use identity::Wish;
 use serde_json::json;
 
 #[derive(clap::Subcommand)]
@@ -35,6 +37,8 @@ pub(crate) enum Command {
         to: String,
         /// read, write or manage
         permission: Permission,
+        #[command(flatten)]
+        second_person: SecondPerson,
     },
     /// Take a grant away
     Revoke {
@@ -54,7 +58,10 @@ pub(crate) async fn run(command: Command, configuration: &Configuration) -> Outc
             println!("made the collection '{}'; nobody can read it until it is granted", collection.name);
             Ok(())
         }
-        Command::Grant { collection, to, permission } => {
+        Command::Grant { collection, to, permission, second_person } => {
+            if asked_for(&site, &collection, &to, permission, &second_person).await? {
+                return Ok(());
+            }
             grant(&site, &collection, &to, Some(permission)).await?;
             println!("'{to}' may now {permission} in '{collection}'");
             Ok(())
@@ -110,6 +117,33 @@ pub(crate) async fn create(site: &Site, name: &str, description: &str, label: La
     act.record(event).await?;
     act.commit().await?;
     Ok(collection)
+}
+
+/// Where a wider grant needs a second person, asks for it; it holds in the very moment in which that person agrees.
+async fn asked_for(
+    site: &Site,
+    collection: &str,
+    to: &str,
+    permission: Permission,
+    second_person: &SecondPerson,
+) -> Result<bool, Failure> {
+    let collection = site.collection(collection).await?;
+    let principal = principal(site, to).await?;
+    let before = site.store.grants(collection.id).await?;
+    let before = before.iter().find(|grant| grant.principal == principal).map(|grant| grant.permission);
+    if !site.identity.grant_needs_approval(&collection, before, Some(permission)).await? {
+        return Ok(false);
+    }
+    let wish = Wish::Grant { collection: collection.id, principal, permission };
+    let summary = format!("Let {to} {permission} in {}", collection.name);
+    let asked = second_person::ask(site, &wish, &summary, second_person).await?;
+    if second_person.waits() {
+        second_person::wait(site, &asked).await?;
+        println!("'{to}' may now {permission} in '{}'", collection.name);
+    } else {
+        println!("{}then the grant holds at once", second_person::told(&asked));
+    }
+    Ok(true)
 }
 
 pub(crate) async fn grant(site: &Site, collection: &str, to: &str, permission: Option<Permission>) -> Outcome {

@@ -1,8 +1,12 @@
 //! The one place that speaks LDAP (RFC 4511), over TLS, to the one address that the site configured: no referral is
 //! followed, no other host is ever asked.
 
-use super::settings::{DirectorySettings, comparable};
+use super::Looked;
+use super::active_directory::{self, Obstacle, without_domain};
+use super::settings::{DirectoryKind, DirectorySettings};
 use crate::tls;
+use jiff::Timestamp;
+use ldap3::adapters::{Adapter, EntriesOnly, PagedResults};
 use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, Scope, SearchEntry, ldap_escape};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,11 +14,13 @@ use std::time::Duration;
 use tokio_rustls::rustls::ClientConfig;
 
 /// For the connection, and for each question.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// Groups within groups that are followed.
-const DEEPEST: usize = 16;
-/// Groups that one person may be in, those within others included.
-const MOST_GROUPS: usize = 2_000;
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+/// Entries that are asked for at once; Active Directory gives at most a thousand.
+const PAGE: i32 = 500;
+/// People that one name may find: more than one is a mistake, and many more are none to wait for.
+const MOST_FOUND: usize = 20;
+/// People that are counted.
+const MOST_PEOPLE: usize = 1_000_000;
 
 /// The directory of the organisation.
 #[derive(Clone)]
@@ -36,8 +42,19 @@ pub(super) struct Person {
     pub(super) id: String,
     pub(super) name: String,
     pub(super) display_name: String,
-    /// The groups, those within others included, as [`comparable`] writes them.
+    /// The groups, those within others included, as [`comparable`](super::settings::comparable) writes them.
     pub(super) groups: BTreeSet<String>,
+    /// Why the account may not be used, if so.
+    pub(super) obstacle: Option<Obstacle>,
+}
+
+/// What became of a name and a password.
+#[derive(Debug)]
+pub(super) enum Shown {
+    /// They are those of this person.
+    Person(Person),
+    /// They are not, or not now; the reason is for the audit log.
+    Refused(Option<Obstacle>),
 }
 
 impl Directory {
@@ -61,48 +78,81 @@ impl Directory {
     }
 
     /// The person with this name and password, if the directory says so.
-    pub(super) async fn sign_in(&self, name: &str, password: &str) -> Result<Option<Person>, String> {
+    pub(super) async fn sign_in(&self, name: &str, password: &str, now: Timestamp) -> Result<Shown, String> {
+        let name = match self.settings.kind {
+            DirectoryKind::Ldap => name,
+            DirectoryKind::ActiveDirectory => without_domain(name),
+        };
         // A bind without a password is one without a name, and always succeeds (RFC 4513, section 5.1.2).
         if password.is_empty() || name.is_empty() {
-            return Ok(None);
+            return Ok(Shown::Refused(None));
         }
         let (directory, name, password) = (self.clone(), name.to_owned(), password.to_owned());
         apart(async move {
             let mut ldap = directory.open().await?;
             let filter = directory.settings.user_filter.replace("{name}", &ldap_escape(name.as_str()));
-            let Some((dn, person)) = directory.find(&mut ldap, &filter).await? else { return Ok(None) };
+            let Some((entry, mut person)) = directory.find(&mut ldap, &filter, now).await? else {
+                return Ok(Shown::Refused(None));
+            };
             let mut own = directory.connect().await?;
-            let bound = own.with_timeout(PATIENCE).simple_bind(&dn, &password).await.map_err(why)?;
+            let bound = own.with_timeout(PATIENCE).simple_bind(&entry.dn, &password).await.map_err(why)?;
             let _ = own.unbind().await;
             match bound.rc {
                 0 => {}
                 // RFC 4511, appendix A: no such object, invalid credentials, unwilling to perform (such as a locked account).
-                32 | 49 | 53 => return Ok(None),
+                // Only Active Directory says more, and only of an account whose password was right or that is locked.
+                32 | 49 | 53 => return Ok(Shown::Refused(directory.refusal(&bound.text))),
                 _ => return Err(format!("it answers a sign-in with: {bound}")),
             }
-            let person = directory.with_groups(&mut ldap, &dn, person).await?;
+            if let Some(obstacle) = person.obstacle {
+                return Ok(Shown::Refused(Some(obstacle)));
+            }
+            person.groups = directory.groups_of(&mut ldap, &entry).await?;
             let _ = ldap.unbind().await;
-            Ok(Some(person))
+            Ok(Shown::Person(person))
         })
         .await
     }
 
     /// The people with these ids, each if the directory still has them.
-    pub(super) async fn people(&self, ids: Vec<String>) -> Result<Vec<(String, Option<Person>)>, String> {
+    pub(super) async fn people(
+        &self,
+        ids: Vec<String>,
+        now: Timestamp,
+    ) -> Result<Vec<(String, Option<Person>)>, String> {
         let directory = self.clone();
         apart(async move {
             let mut ldap = directory.open().await?;
             let mut all = Vec::new();
             for id in ids {
                 let filter = format!("({}={id})", directory.settings.id_attribute);
-                let person = match directory.find(&mut ldap, &filter).await? {
-                    Some((dn, person)) => Some(directory.with_groups(&mut ldap, &dn, person).await?),
-                    None => None,
-                };
-                all.push((id, person));
+                let mut found = None;
+                if let Some((entry, mut person)) = directory.find(&mut ldap, &filter, now).await? {
+                    person.groups = directory.groups_of(&mut ldap, &entry).await?;
+                    found = Some(person);
+                }
+                all.push((id, found));
             }
             let _ = ldap.unbind().await;
             Ok(all)
+        })
+        .await
+    }
+
+    /// What the rules name, and how many people there are: for an admin who sets the directory up.
+    pub(super) async fn look(&self) -> Result<Looked, String> {
+        let directory = self.clone();
+        apart(async move {
+            let mut ldap = directory.open().await?;
+            let mut groups = Vec::new();
+            for rule in &directory.settings.rules {
+                groups.push((rule.dn.clone(), directory.members_of(&mut ldap, &rule.dn).await?));
+            }
+            // Whoever the filter would find, whatever the name.
+            let (base, filter) = (&directory.settings.base, directory.settings.user_filter.replace("{name}", "*"));
+            let people = directory.search_all(&mut ldap, base, &filter, &["1.1"], MOST_PEOPLE).await?.len();
+            let _ = ldap.unbind().await;
+            Ok(Looked { groups, people })
         })
         .await
     }
@@ -129,55 +179,78 @@ impl Directory {
         Ok(ldap)
     }
 
-    /// The one person that a filter finds, with the name of their entry, and no groups yet.
-    async fn find(&self, ldap: &mut Ldap, filter: &str) -> Result<Option<(String, Person)>, String> {
+    /// The one person that a filter finds, with their entry, and no groups yet.
+    async fn find(
+        &self,
+        ldap: &mut Ldap,
+        filter: &str,
+        now: Timestamp,
+    ) -> Result<Option<(SearchEntry, Person)>, String> {
         let settings = &*self.settings;
-        let wanted = [&settings.id_attribute, &settings.name_attribute, &settings.display_attribute];
-        let found = ldap.with_timeout(PATIENCE).search(&settings.base, Scope::Subtree, filter, &wanted[..]).await;
-        let (entries, _) = found.and_then(|found| found.success()).map_err(why)?;
+        let mut wanted =
+            vec![settings.id_attribute.as_str(), settings.name_attribute.as_str(), settings.display_attribute.as_str()];
+        let special = settings.kind == DirectoryKind::ActiveDirectory;
+        if special {
+            wanted.extend(active_directory::ATTRIBUTES);
+        }
+        let mut entries = self.search_all(ldap, &settings.base, filter, &wanted, MOST_FOUND).await?;
         if entries.len() > 1 {
             return Err(format!("it finds {} people for one name; narrow directory.user_filter", entries.len()));
         }
-        let Some(entry) = entries.into_iter().next().map(SearchEntry::construct) else { return Ok(None) };
-        let text = |name: &str| {
-            let found = entry.attrs.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
-            found.and_then(|(_, values)| values.first()).cloned()
+        let Some(entry) = entries.pop() else { return Ok(None) };
+        let text = |name: &str| value_of(&entry, name).and_then(|value| std::str::from_utf8(value).ok());
+        let missing = |name: &str| format!("'{}' has no attribute {name}", entry.dn);
+        let id = match (text(&settings.id_attribute), value_of(&entry, &settings.id_attribute)) {
+            (Some(text), _) if !special => ldap_escape(text).into_owned(),
+            (_, Some(bytes)) => active_directory::escaped(bytes),
+            (_, None) => return Err(missing(&settings.id_attribute)),
         };
-        let bytes = entry.bin_attrs.iter().find(|(known, _)| known.eq_ignore_ascii_case(&settings.id_attribute));
-        let id = match (text(&settings.id_attribute), bytes.and_then(|(_, values)| values.first())) {
-            (Some(text), _) => ldap_escape(text).into_owned(),
-            (None, Some(bytes)) => bytes.iter().map(|byte| format!("\\{byte:02x}")).collect(),
-            (None, None) => return Err(format!("'{}' has no attribute {}", entry.dn, settings.id_attribute)),
-        };
-        let name = text(&settings.name_attribute);
-        let name = name.ok_or_else(|| format!("'{}' has no attribute {}", entry.dn, settings.name_attribute))?;
-        let display_name = text(&settings.display_attribute).unwrap_or_else(|| name.clone());
-        Ok(Some((entry.dn.clone(), Person { id, name, display_name, groups: BTreeSet::new() })))
+        let name = text(&settings.name_attribute).ok_or_else(|| missing(&settings.name_attribute))?.to_owned();
+        let display_name = text(&settings.display_attribute).map_or_else(|| name.clone(), str::to_owned);
+        let obstacle = if special { active_directory::obstacle(text, now) } else { None };
+        let person = Person { id, name, display_name, groups: BTreeSet::new(), obstacle };
+        Ok(Some((entry, person)))
     }
 
-    /// Finds the groups that name the person, those that name these, and so on; groups in a circle end it, too.
-    async fn with_groups(&self, ldap: &mut Ldap, dn: &str, person: Person) -> Result<Person, String> {
-        let DirectorySettings { group_base, member_attribute, .. } = &*self.settings;
-        let mut groups = BTreeSet::new();
-        let mut members = vec![dn.to_owned()];
-        for _ in 0..DEEPEST {
-            let named: String =
-                members.iter().map(|dn| format!("({member_attribute}={})", ldap_escape(dn.as_str()))).collect();
-            let filter = format!("(|{named})");
-            // RFC 4511, section 4.5.1.8: "1.1" asks for no attributes.
-            let found = ldap.with_timeout(PATIENCE).search(group_base, Scope::Subtree, &filter, ["1.1"]).await;
-            let (entries, _) = found.and_then(|found| found.success()).map_err(why)?;
-            members = entries.into_iter().map(|entry| SearchEntry::construct(entry).dn).collect();
-            members.retain(|dn| groups.insert(comparable(dn)));
-            if groups.len() > MOST_GROUPS {
-                return Err(format!("it puts one person into more than {MOST_GROUPS} groups"));
-            }
-            if members.is_empty() {
-                break;
+    /// All entries below `base` that a filter finds, asked for in pages (RFC 2696): Active Directory gives no more than a
+    /// thousand at once. Continuations elsewhere (RFC 4511, section 4.5.3) are not followed.
+    pub(super) async fn search_all(
+        &self,
+        ldap: &mut Ldap,
+        base: &str,
+        filter: &str,
+        wanted: &[&str],
+        most: usize,
+    ) -> Result<Vec<SearchEntry>, String> {
+        let wanted: Vec<String> = wanted.iter().map(|&name| name.to_owned()).collect();
+        let adapters: Vec<Box<dyn Adapter<'_, String, Vec<String>>>> =
+            vec![Box::new(EntriesOnly::new()), Box::new(PagedResults::new(PAGE))];
+        let ldap = ldap.with_timeout(PATIENCE);
+        let mut stream =
+            ldap.streaming_search_with(adapters, base, Scope::Subtree, filter, wanted).await.map_err(why)?;
+        let mut all = Vec::new();
+        while let Some(entry) = stream.next().await.map_err(why)? {
+            all.push(SearchEntry::construct(entry));
+            if all.len() > most {
+                return Err(format!("it finds more than {most} entries for {filter}"));
             }
         }
-        Ok(Person { groups, ..person })
+        stream.finish().await.success().map_err(why)?;
+        Ok(all)
     }
+
+    fn refusal(&self, diagnostic: &str) -> Option<Obstacle> {
+        let special = self.settings.kind == DirectoryKind::ActiveDirectory;
+        if special { active_directory::refusal(diagnostic) } else { None }
+    }
+}
+
+/// The first value of an attribute, text or not.
+pub(super) fn value_of<'a>(entry: &'a SearchEntry, name: &str) -> Option<&'a [u8]> {
+    let texts = entry.attrs.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+    let text = texts.and_then(|(_, values)| values.first()).map(String::as_bytes);
+    let bytes = || entry.bin_attrs.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+    text.or_else(|| bytes().and_then(|(_, values)| values.first()).map(Vec::as_slice))
 }
 
 /// In a task of its own: the decoder of answers ends by a panic if one is not as it should be, and that must end no more
@@ -188,6 +261,6 @@ async fn apart<T: Send + 'static>(
     tokio::spawn(question).await.map_err(|_| "its answer cannot be read".to_owned())?
 }
 
-fn why(error: impl std::fmt::Display) -> String {
+pub(super) fn why(error: impl std::fmt::Display) -> String {
     error.to_string()
 }

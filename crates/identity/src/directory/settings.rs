@@ -3,9 +3,31 @@
 use domain::{Clearance, Label, Role};
 use std::collections::BTreeSet;
 
+/// What kind of server the directory is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DirectoryKind {
+    /// Any server of LDAP, such as OpenLDAP.
+    #[default]
+    Ldap,
+    /// Microsoft Active Directory: accounts have flags, a primary group, and a name with and without a domain.
+    ActiveDirectory,
+}
+
+/// How groups within groups are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum NestedGroups {
+    /// By one question a level.
+    #[default]
+    Walk,
+    /// By the server, with the matching rule in chain of Active Directory.
+    Chain,
+}
+
 /// What a site configures of its directory.
 #[derive(Clone)]
 pub struct DirectorySettings {
+    /// What kind of server it is.
+    pub kind: DirectoryKind,
     /// `ldaps://host`, or `ldap://host` with [`DirectorySettings::start_tls`]; perhaps with a port.
     pub address: String,
     /// Whether TLS begins after the connection was made (RFC 4511, section 4.14).
@@ -28,6 +50,8 @@ pub struct DirectorySettings {
     pub display_attribute: String,
     /// Below which entry groups are.
     pub group_base: String,
+    /// How groups within groups are found.
+    pub nested_groups: NestedGroups,
     /// The attribute in which a group names its members, people and groups.
     pub member_attribute: String,
     /// What the directory's groups mean here.

@@ -65,7 +65,7 @@ pub enum BackupError {
     #[error("the backup names '{0}', which is no place in a data directory; it was not made by this product")]
     Outside(String),
     /// The data directory to restore into is not empty.
-    #[error("{} is not empty; restore into a new folder, or move what is there away first", .0.display())]
+    #[error("{} is not empty; restore into a new folder, or with --replace in place of what is there", .0.display())]
     NotEmpty(PathBuf),
     /// The database in the backup is not sound.
     #[error("the database in the backup is not sound: {0}")]

@@ -16,6 +16,6 @@ mod vault;
 pub use error::BackupError;
 pub use make::{Made, make};
 pub use manifest::{Entry, Manifest};
-pub use restore::{Restored, check, restore};
+pub use restore::{Prepared, Restored, check, holds_something, prepare, restore};
 pub use seal::{Recipient, Secret};
 pub use vault::{SnapshotName, Vault};

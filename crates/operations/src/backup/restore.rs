@@ -64,9 +64,36 @@ pub async fn restore(
     data: &Path,
     progress: impl Fn(u64, u64) + Send + 'static,
 ) -> Result<Restored, BackupError> {
-    if fs::read_dir(data).is_ok_and(|mut entries| entries.next().is_some()) {
+    if holds_something(data) {
         return Err(BackupError::NotEmpty(data.to_owned()));
     }
+    Ok(prepare(vault, name, secret, data, progress).await?.put_in_place()?.0)
+}
+
+/// Whether a restore there would be one over what is there.
+#[must_use]
+pub fn holds_something(data: &Path) -> bool {
+    fs::read_dir(data).is_ok_and(|mut entries| entries.next().is_some())
+}
+
+/// A backup that was read, checked and written beside its place; gone again if it is dropped.
+pub struct Prepared {
+    folder: Partial,
+    data: PathBuf,
+    restored: Restored,
+}
+
+/// Writes the backup `name` beside `data`, and checks it as [`check`] does.
+///
+/// # Errors
+/// [`BackupError`].
+pub async fn prepare(
+    vault: Vault,
+    name: String,
+    secret: Secret,
+    data: &Path,
+    progress: impl Fn(u64, u64) + Send + 'static,
+) -> Result<Prepared, BackupError> {
     let mut beside = data.as_os_str().to_owned();
     beside.push(".partial");
     let folder = Partial::begin(PathBuf::from(beside))?;
@@ -80,11 +107,35 @@ pub async fn restore(
     let (name, manifest) = tokio::task::spawn_blocking(read).await.map_err(|_| BackupError::Interrupted)??;
     let restored = sound(name, &manifest, &folder.0).await?;
     sync(&folder.0)?;
-    if data.exists() {
-        fs::remove_dir(data).map_err(at(data))?;
+    Ok(Prepared { folder, data: data.to_owned(), restored })
+}
+
+impl Prepared {
+    /// Puts it in its place. What was there is moved aside and told: nothing is deleted.
+    ///
+    /// # Errors
+    /// [`BackupError`]; then what was there is there again.
+    pub fn put_in_place(self) -> Result<(Restored, Option<PathBuf>), BackupError> {
+        let Self { folder, data, restored } = self;
+        let mut aside = None;
+        if holds_something(&data) {
+            let moment = Environment::system().now().strftime("%Y%m%dT%H%M%S%3fZ");
+            let mut path = data.as_os_str().to_owned();
+            path.push(format!(".before-{moment}"));
+            let path = PathBuf::from(path);
+            fs::rename(&data, &path).map_err(at(&data))?;
+            aside = Some(path);
+        } else if data.exists() {
+            fs::remove_dir(&data).map_err(at(&data))?;
+        }
+        if let Err(error) = fs::rename(&folder.0, &data) {
+            if let Some(aside) = &aside {
+                fs::rename(aside, &data).map_err(at(aside))?;
+            }
+            return Err(at(&data)(error));
+        }
+        Ok((restored, aside))
     }
-    fs::rename(&folder.0, data).map_err(at(data))?;
-    Ok(restored)
 }
 
 /// Decrypts every file, compares it with the manifest, and writes it to where `target` says, if anywhere.

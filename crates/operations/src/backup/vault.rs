@@ -212,6 +212,15 @@ impl Vault {
         Ok(name)
     }
 
+    /// BLAKE3 of a snapshot's sealed list: two snapshots of one name in two folders differ in it.
+    ///
+    /// # Errors
+    /// If the list cannot be read.
+    pub fn digest(&self, name: &str) -> Result<ContentHash, BackupError> {
+        let path = self.directory.join("snapshots").join(format!("{name}.age"));
+        Ok(ContentHash::of(&fs::read(&path).map_err(at(&path))?))
+    }
+
     /// What belongs to a snapshot.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ mod jobs;
 mod models;
 mod retention;
 mod scopes;
+mod second_factors;
 mod tokens;
 mod trail;
 mod world;

@@ -6,7 +6,7 @@ use crate::routes::sign_in::sentence;
 use crate::routes::steps::rule;
 use crate::session::{Posted, Reader, SESSION_COOKIE, cookie, theme_cookie};
 use crate::show::{day, moment, page};
-use crate::views::{AccountPage, FactorView, Nav, NewSecret, SessionRow, Theme, TokenRow};
+use crate::views::{AccountPage, FactorView, KeyRow, Nav, NewSecret, SessionRow, Theme, TokenRow};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
@@ -115,6 +115,7 @@ async fn account(app: &App, reader: &Reader, error: Option<String>) -> Result<Ac
     let sessions = app.store.sessions_of(user.id).await?;
     let tokens = app.store.tokens_of(user.id).await?;
     let factor = app.store.second_factor(user.id).await?;
+    let keys = app.store.security_keys_of(user.id).await?;
     let source = app.store.account(user.id).await?.map_or(AccountSource::Local, |account| account.source);
     let now = app.store.environment().now();
     Ok(AccountPage {
@@ -144,6 +145,18 @@ async fn account(app: &App, reader: &Reader, error: Option<String>) -> Result<Ac
         password_rule: rule(factor.is_some()),
         factor: FactorView {
             since: factor.as_ref().map(|factor| day(factor.created_at)),
+            app: factor.as_ref().is_some_and(|factor| factor.sealed.is_some()),
+            keys: keys
+                .into_iter()
+                .map(|key| KeyRow {
+                    id: key.id.to_string(),
+                    name: key.name,
+                    created: day(key.created_at),
+                    last_used: key.used_at.map_or_else(|| "never".to_owned(), moment),
+                    works: app.identity.relying_party().is_some_and(|party| party.id() == key.site),
+                    site: key.site,
+                })
+                .collect(),
             codes: factor.map_or(0, |factor| factor.recovery_codes),
             demanded: app.identity.needs_second_factor(user.role, source),
         },

@@ -31,6 +31,7 @@ pub(crate) async fn get(State(app): State<App>, reader: Reader) -> Result<Respon
     let row = |approval: Approval| {
         let yours = approval.requested_by == me.id;
         let late = now >= approval.expires_at;
+        let usable = yours && !late && approval.state == ApprovalState::Approved;
         let wish = serde_json::from_value::<Wish>(approval.request.clone());
         ApprovalRow {
             id: approval.id.to_string(),
@@ -48,9 +49,11 @@ pub(crate) async fn get(State(app): State<App>, reader: Reader) -> Result<Respon
             decided_by: approval.decided_by.and_then(|id| names.get(&id).cloned()),
             may_decide: app.identity.may_decide(&approval, me),
             may_withdraw: yours && !late && approval.state == ApprovalState::Waiting,
+            console: usable && matches!(wish, Ok(Wish::Restore { .. } | Wish::Update { .. })),
             export: match wish {
+                // What was asked at the console from an older head on is done there.
                 Ok(Wish::AuditExport { format, filter })
-                    if yours && !late && approval.state == ApprovalState::Approved =>
+                    if usable && filter.iter().all(|(name, _)| FILTER.contains(&name.as_str())) =>
                 {
                     let format = ("format".to_owned(), format);
                     let id = ("approval".to_owned(), approval.id.to_string());

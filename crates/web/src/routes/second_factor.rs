@@ -4,13 +4,14 @@ use crate::app::App;
 use crate::error::WebError;
 use crate::routes::sign_in::{local, sentence};
 use crate::routes::steps::{Wanted, status};
-use crate::session::{Entrant, Posted, PostedEntrant, SESSION_COOKIE, cookie, page_of, session_cookies};
+use crate::session::{Entrant, Fields, Posted, PostedEntrant, SESSION_COOKIE, cookie, page_of, session_cookies};
 use crate::show::page;
 use crate::views::{EnrolPage, RecoveryCodesPage};
-use axum::extract::{Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
-use identity::{AccountSource, IdentityError, PasswordError, SignInError, SignInStep};
+use domain::SecurityKeyId;
+use identity::{AccountSource, IdentityError, KeyAttestation, PasswordError, SignInError, SignInStep, SignedIn};
 use qrcodegen::{QrCode, QrCodeEcc};
 use std::fmt::Write;
 
@@ -25,10 +26,7 @@ pub(crate) async fn get(
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, WebError> {
     entrant.at(&STEPS)?;
-    if app.store.second_factor(entrant.who.principal.user.id).await?.is_some() {
-        return Ok(Redirect::to("/account#second-factor").into_response());
-    }
-    page(&enrol_page(&app, &entrant, &wanted.next, None)?)
+    page(&enrol_page(&app, &entrant, &wanted.next, "", None).await?)
 }
 
 /// `GET /second-factor/picture.svg`: what an authenticator app reads with the camera.
@@ -44,36 +42,104 @@ pub(crate) async fn picture(State(app): State<App>, entrant: Entrant) -> Result<
 pub(crate) async fn enrol(State(app): State<App>, posted: PostedEntrant) -> Result<Response, WebError> {
     let PostedEntrant { entrant, fields } = posted;
     entrant.at(&STEPS)?;
-    let next = local(fields.get("next"));
-    let again = |status: StatusCode, reason: String| -> Result<Response, WebError> {
-        Ok((status, page(&enrol_page(&app, &entrant, next, Some(reason))?)?).into_response())
+    if !knows_password(&app, &entrant, &fields).await? {
+        return again(&app, &entrant, &fields, StatusCode::UNAUTHORIZED, "The password is not right.".to_owned()).await;
+    }
+    let done = app.identity.enrol(&entrant.who, fields.get("code"), &entrant.client, entrant.operation).await;
+    widened(&app, &entrant, &fields, done).await
+}
+
+/// `POST /second-factor/keys`: registers a security key.
+pub(crate) async fn register_key(State(app): State<App>, posted: PostedEntrant) -> Result<Response, WebError> {
+    let PostedEntrant { entrant, fields } = posted;
+    entrant.at(&STEPS)?;
+    if !knows_password(&app, &entrant, &fields).await? {
+        return again(&app, &entrant, &fields, StatusCode::UNAUTHORIZED, "The password is not right.".to_owned()).await;
+    }
+    let answer = KeyAttestation {
+        client_data: fields.get("client_data").to_owned(),
+        attestation_object: fields.get("attestation_object").to_owned(),
     };
-    if entrant.who.session.step == SignInStep::Done {
-        // A stolen session must not be able to lock its owner out.
-        let (actor, user) = (entrant.who.actor(&entrant.client.address), entrant.who.principal.user.id);
-        match app.identity.confirm(user, fields.get("password"), &actor, entrant.operation).await {
-            Ok(()) => {}
-            Err(IdentityError::Password(PasswordError::Mismatch)) => {
-                return again(StatusCode::UNAUTHORIZED, "The password is not right.".to_owned());
-            }
-            Err(error) => return Err(error.into()),
-        }
+    let (name, client) = (fields.get("name"), &entrant.client);
+    let done = app.identity.register_key(&entrant.who, name, &answer, client, entrant.operation).await;
+    widened(&app, &entrant, &fields, done).await
+}
+
+/// `POST /second-factor/keys/{id}/remove`
+pub(crate) async fn remove_key(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    posted: Posted,
+) -> Result<Response, WebError> {
+    let Posted { reader, fields } = posted;
+    let id: SecurityKeyId = id.parse().map_err(|_| WebError::NotFound)?;
+    let user = &reader.who.principal.user;
+    app.identity.confirm(user.id, fields.get("password"), &reader.actor(), reader.operation).await?;
+    app.identity.remove_key(id, user, &reader.actor(), reader.operation).await?;
+    Ok(Redirect::to("/account?said=key-removed#second-factor").into_response())
+}
+
+/// `POST /second-factor/app/remove`
+pub(crate) async fn remove_app(State(app): State<App>, posted: Posted) -> Result<Response, WebError> {
+    let Posted { reader, fields } = posted;
+    let user = &reader.who.principal.user;
+    app.identity.confirm(user.id, fields.get("password"), &reader.actor(), reader.operation).await?;
+    app.identity.remove_code_secret(user, &reader.actor(), reader.operation).await?;
+    Ok(Redirect::to("/account?said=app-removed#second-factor").into_response())
+}
+
+/// Whether whoever is signed in already knows the password, too: a stolen session must not be able to lock its owner out.
+async fn knows_password(app: &App, entrant: &Entrant, fields: &Fields) -> Result<bool, WebError> {
+    if entrant.who.session.step != SignInStep::Done {
+        return Ok(true);
     }
-    match app.identity.enrol(&entrant.who, fields.get("code"), &entrant.client, entrant.operation).await {
-        Ok((codes, signed_in)) => {
-            let mut chrome = entrant.chrome(&app, "Recovery codes");
-            // The session has another id and token now, and its forms with it.
-            chrome.csrf.clone_from(&signed_in.session.csrf);
-            let next = match signed_in.session.step {
-                SignInStep::Done => next.to_owned(),
-                step => page_of(step).to_owned(),
-            };
-            let shown = page(&RecoveryCodesPage { chrome, codes, next, enrolled: true })?;
-            Ok((AppendHeaders(session_cookies(&app, &signed_in)), shown).into_response())
-        }
-        Err(SignInError::Identity(error)) => Err(error.into()),
-        Err(refusal) => again(status(&refusal), sentence(&refusal)),
+    let (actor, user) = (entrant.who.actor(&entrant.client.address), entrant.who.principal.user.id);
+    match app.identity.confirm(user, fields.get("password"), &actor, entrant.operation).await {
+        Ok(()) => Ok(true),
+        Err(IdentityError::Password(PasswordError::Mismatch)) => Ok(false),
+        Err(error) => Err(error.into()),
     }
+}
+
+/// The recovery codes of a second factor that was set up just now, or back to the account that has one way more.
+async fn widened(
+    app: &App,
+    entrant: &Entrant,
+    fields: &Fields,
+    done: Result<(Vec<String>, SignedIn), SignInError>,
+) -> Result<Response, WebError> {
+    let (codes, signed_in) = match done {
+        Ok(done) => done,
+        Err(SignInError::Identity(IdentityError::Invalid(reason))) => {
+            return again(app, entrant, fields, StatusCode::BAD_REQUEST, sentence(&reason)).await;
+        }
+        Err(SignInError::Identity(error)) => return Err(error.into()),
+        Err(refusal) => return again(app, entrant, fields, status(&refusal), sentence(&refusal)).await,
+    };
+    let cookies = AppendHeaders(session_cookies(app, &signed_in));
+    if codes.is_empty() {
+        return Ok((cookies, Redirect::to("/account?said=key-added#second-factor")).into_response());
+    }
+    let mut chrome = entrant.chrome(app, "Recovery codes");
+    // The session has another id and token now, and its forms with it.
+    chrome.csrf.clone_from(&signed_in.session.csrf);
+    let next = match signed_in.session.step {
+        SignInStep::Done => local(fields.get("next")).to_owned(),
+        step => page_of(step).to_owned(),
+    };
+    let shown = page(&RecoveryCodesPage { chrome, codes, next, enrolled: true })?;
+    Ok((cookies, shown).into_response())
+}
+
+async fn again(
+    app: &App,
+    entrant: &Entrant,
+    fields: &Fields,
+    status: StatusCode,
+    reason: String,
+) -> Result<Response, WebError> {
+    let form = enrol_page(app, entrant, fields.get("next"), fields.get("name"), Some(reason)).await?;
+    Ok((status, page(&form)?).into_response())
 }
 
 /// `POST /second-factor/codes`
@@ -101,11 +167,22 @@ pub(crate) async fn remove(State(app): State<App>, posted: Posted) -> Result<Res
     Ok((gone, Redirect::to("/sign-in?said=factor-removed")).into_response())
 }
 
-fn enrol_page(app: &App, entrant: &Entrant, next: &str, error: Option<String>) -> Result<EnrolPage, WebError> {
-    let enrolment = app.identity.enrolment(&entrant.who)?;
+async fn enrol_page(
+    app: &App,
+    entrant: &Entrant,
+    next: &str,
+    name: &str,
+    error: Option<String>,
+) -> Result<EnrolPage, WebError> {
+    let factor = app.store.second_factor(entrant.who.principal.user.id).await?;
+    let has_app = factor.as_ref().is_some_and(|factor| factor.sealed.is_some());
+    let secret = if has_app { None } else { Some(app.identity.enrolment(&entrant.who)?.secret) };
     Ok(EnrolPage {
         chrome: entrant.chrome(app, "Set up a second factor"),
-        secret: enrolment.secret,
+        secret,
+        key: app.identity.registration_question(&entrant.who).await?,
+        name: name.chars().take(60).collect(),
+        has_factor: factor.is_some(),
         demanded: entrant.who.session.step == SignInStep::Enrol,
         next: local(next).to_owned(),
         error,

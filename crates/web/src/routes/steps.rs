@@ -10,7 +10,8 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use identity::{
-    IdentityError, MINIMUM_PASSWORD_CHARACTERS, MINIMUM_WITH_SECOND_FACTOR, PasswordError, SignInError, SignInStep,
+    IdentityError, KeyAssertion, MINIMUM_PASSWORD_CHARACTERS, MINIMUM_WITH_SECOND_FACTOR, PasswordError, SignInError,
+    SignInStep,
 };
 use serde::Deserialize;
 
@@ -27,7 +28,7 @@ pub(crate) async fn code(
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, WebError> {
     entrant.at(&[SignInStep::Code])?;
-    page(&code_page(&app, &entrant, &wanted.next, None))
+    page(&code_page(&app, &entrant, &wanted.next, None).await?)
 }
 
 /// `POST /sign-in/code`
@@ -39,8 +40,29 @@ pub(crate) async fn enter_code(State(app): State<App>, posted: PostedEntrant) ->
         Err(SignInError::Identity(error)) => Err(error.into()),
         Err(refusal) => {
             let status = status(&refusal);
-            let again = code_page(&app, &entrant, fields.get("next"), Some(sentence(&refusal)));
+            let again = code_page(&app, &entrant, fields.get("next"), Some(sentence(&refusal))).await?;
             Ok((status, page(&again)?).into_response())
+        }
+    }
+}
+
+/// `POST /sign-in/key`: what a security key said, in place of a code.
+pub(crate) async fn present_key(State(app): State<App>, posted: PostedEntrant) -> Result<Response, WebError> {
+    let PostedEntrant { entrant, fields } = posted;
+    entrant.at(&[SignInStep::Code])?;
+    let part = |name: &str| fields.get(name).to_owned();
+    let answer = KeyAssertion {
+        credential: part("credential"),
+        client_data: part("client_data"),
+        authenticator_data: part("authenticator_data"),
+        signature: part("signature"),
+    };
+    match app.identity.present_key(&entrant.who, &answer, &entrant.client, entrant.operation).await {
+        Ok(signed_in) => Ok(led(&app, &signed_in, fields.get("next"))),
+        Err(SignInError::Identity(error)) => Err(error.into()),
+        Err(refusal) => {
+            let again = code_page(&app, &entrant, fields.get("next"), Some(sentence(&refusal))).await?;
+            Ok((status(&refusal), page(&again)?).into_response())
         }
     }
 }
@@ -92,8 +114,17 @@ pub(crate) fn rule(second_factor: bool) -> String {
     format!("At least {least} characters; a few words that only you put together are best.")
 }
 
-fn code_page(app: &App, entrant: &Entrant, next: &str, error: Option<String>) -> CodePage {
-    CodePage { chrome: entrant.chrome(app, "One more step"), next: local(next).to_owned(), error }
+async fn code_page(app: &App, entrant: &Entrant, next: &str, error: Option<String>) -> Result<CodePage, WebError> {
+    let user = entrant.who.principal.user.id;
+    let key = app.identity.sign_in_question(&entrant.who).await?;
+    Ok(CodePage {
+        chrome: entrant.chrome(app, "One more step"),
+        app: app.store.second_factor(user).await?.is_some_and(|factor| factor.sealed.is_some()),
+        keys_elsewhere: key.is_none() && !app.store.security_keys_of(user).await?.is_empty(),
+        key,
+        next: local(next).to_owned(),
+        error,
+    })
 }
 
 async fn password_page(

@@ -39,6 +39,7 @@ pub(crate) async fn events(
         reading: 0,
         instead: None,
         closing: false,
+        withdrawn: false,
         app,
         reader,
         id,
@@ -74,6 +75,9 @@ struct Follower {
     instead: Option<String>,
     /// The answer was sent; its sources follow once more, since they now say which of them it cites.
     closing: bool,
+    /// A source is no longer open to the reader. What the model writes says what it says, so only the answer's own view
+    /// follows, which leaves out the sentences that rest on it.
+    withdrawn: bool,
     ended: bool,
 }
 
@@ -96,6 +100,7 @@ impl Follower {
         };
         let sent = match event {
             Event::Status(status) => Ok(self.status(&status)),
+            Event::Thinking(_) | Event::Text(_) if self.withdrawn => Ok(sse::Event::default().comment("")),
             Event::Thinking(delta) => {
                 Ok(sse::Event::default().event("thinking").data(json!({ "delta": delta }).to_string()))
             }
@@ -143,10 +148,11 @@ impl Follower {
         sse::Event::default().event("status").data(json!({ "phase": phase, "text": text }).to_string())
     }
 
-    async fn fragment(&self, name: &str) -> Result<sse::Event, WebError> {
+    async fn fragment(&mut self, name: &str) -> Result<sse::Event, WebError> {
         let record = self.app.store.answer(self.id, self.owner).await?.ok_or(WebError::NotFound)?;
         let scope = self.reader.scope(&self.app).await?;
         let answer = answer_view(&self.app, &record, &scope).await?;
+        self.withdrawn = answer.sources.len() < self.reading;
         let html = match name {
             "sources" => names::rendering(self.app.site.names.get(), || SourcesPartial { answer: &answer }.render())?,
             _ => names::rendering(self.app.site.names.get(), || {

@@ -43,10 +43,31 @@ pub struct AccountPage {
 pub struct FactorView {
     /// Since when there is one.
     pub since: Option<String>,
+    /// Whether an authenticator app is part of it.
+    pub app: bool,
+    /// Security keys that are part of it.
+    pub keys: Vec<KeyRow>,
     /// Recovery codes that are left.
     pub codes: u64,
     /// Whether the site demands one of this person.
     pub demanded: bool,
+}
+
+/// A security key.
+#[derive(Debug, Clone)]
+pub struct KeyRow {
+    /// Id.
+    pub id: String,
+    /// What the person calls it.
+    pub name: String,
+    /// The day on which it was registered.
+    pub created: String,
+    /// When it was last used, or `never`.
+    pub last_used: String,
+    /// The host's name that it is bound to.
+    pub site: String,
+    /// Whether that is this server's.
+    pub works: bool,
 }
 
 /// A token with which programs act for the person.
@@ -115,6 +136,14 @@ mod samples {
                 last_seen: "14 March 2026, 09:41".to_owned(),
                 current,
             };
+            let key = |name: &str, last_used: &str, works| KeyRow {
+                id: format!("k-{works}"),
+                name: name.to_owned(),
+                created: "2 March 2026".to_owned(),
+                last_used: last_used.to_owned(),
+                site: if works { "carrel.port.example" } else { "old.port.example" }.to_owned(),
+                works,
+            };
             Self {
                 chrome: Chrome { banner: None, ..Chrome::sample("Account", Nav::None, Role::Staff) },
                 name: "ada".to_owned(),
@@ -127,7 +156,16 @@ mod samples {
                     session("Chrome on Windows", "10.0.7.203", false),
                 ],
                 elsewhere: None,
-                factor: FactorView { since: Some("2 March 2026".to_owned()), codes: 7, demanded: false },
+                factor: FactorView {
+                    since: Some("2 March 2026".to_owned()),
+                    app: true,
+                    keys: vec![
+                        key("Blue key on my ring", "12 March 2026, 08:02", true),
+                        key("Old key", "never", false),
+                    ],
+                    codes: 7,
+                    demanded: false,
+                },
                 password_rule: "At least 12 characters; a few words that only you put together are best.".to_owned(),
                 error: None,
                 tokens: vec![
@@ -157,7 +195,7 @@ mod samples {
         }
 
         pub(crate) fn sample_elsewhere() -> Self {
-            let factor = FactorView { since: None, codes: 0, demanded: false };
+            let factor = FactorView { since: None, app: false, keys: Vec::new(), codes: 0, demanded: false };
             Self { elsewhere: Some("the directory of your organisation"), factor, new_token: None, ..Self::sample() }
         }
     }

@@ -38,6 +38,8 @@ pub struct ApprovalRow {
     pub may_withdraw: bool,
     /// The fields of the form that does it, if it is an export that waits for the reader.
     pub export: Vec<(String, String)>,
+    /// Whether a command at the console waits for the reader to go on with it.
+    pub console: bool,
 }
 
 /// What has become of a request.
@@ -103,6 +105,7 @@ mod samples {
                 may_decide: false,
                 may_withdraw: false,
                 export: Vec::new(),
+                console: false,
             };
             let rows = vec![
                 ApprovalRow {
@@ -117,6 +120,10 @@ mod samples {
                 },
                 ApprovalRow { may_withdraw: true, ..row("a3", "Let ben manage in Safety", ApprovalStanding::Waiting) },
                 row("a4", "Let ben read in Board", ApprovalStanding::Expired),
+                ApprovalRow {
+                    console: true,
+                    ..row("a5", "Restore the backup 20260314T080000000Z", ApprovalStanding::Approved)
+                },
             ];
             Self { chrome: Chrome::sample("Approvals", Nav::None, Role::Admin), rows }
         }

@@ -17,6 +17,8 @@ pub struct CheckpointPage {
     pub since: u64,
     /// Legal holds in force: name and what they hold.
     pub holds: Vec<(String, String)>,
+    /// Whether an auditor may ask here for the end of one: somebody else has to agree.
+    pub releases: bool,
 }
 
 /// One checkpoint.
@@ -96,6 +98,7 @@ mod samples {
                 earlier: vec![(1_000, "2026-03-14 08:00:00".to_owned(), "510fc28d".repeat(8))],
                 since: 14,
                 holds: vec![("Case 17/26".to_owned(), "person ben, from 2026-01-01".to_owned())],
+                releases: true,
             }
         }
 

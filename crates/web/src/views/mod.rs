@@ -32,7 +32,7 @@ mod text;
 mod upload;
 mod viewer;
 
-pub use account::{AccountPage, FactorView, NewSecret, SessionRow, TokenRow};
+pub use account::{AccountPage, FactorView, KeyRow, NewSecret, SessionRow, TokenRow};
 pub use answer::{
     AnswerPartial, AnswerState, AnswerView, Mark, Piece, SentenceGroup, SentenceView, SourceView, SourcesPartial,
     Support,

@@ -2,6 +2,7 @@
 
 use super::Chrome;
 use askama::Template;
+use identity::KeyQuestion;
 
 /// A code of the second factor is asked for.
 #[derive(Debug, Clone, Template)]
@@ -9,6 +10,12 @@ use askama::Template;
 pub struct CodePage {
     /// The frame; nobody is signed in yet.
     pub chrome: Chrome,
+    /// Whether an authenticator app is part of the second factor.
+    pub app: bool,
+    /// What a security key is asked, if there is one that works here.
+    pub key: Option<KeyQuestion>,
+    /// Whether there are keys, all of them bound to another name.
+    pub keys_elsewhere: bool,
     /// Where to go afterwards.
     pub next: String,
     /// Why the last code was not taken.
@@ -37,8 +44,14 @@ pub struct ChoosePasswordPage {
 pub struct EnrolPage {
     /// The frame; without navigation if the sign-in waits for this.
     pub chrome: Chrome,
-    /// The secret as people type it, in groups.
-    pub secret: String,
+    /// The secret as people type it, in groups; `None` if there is an authenticator app already.
+    pub secret: Option<String>,
+    /// What a security key is asked; `None` if the server does not know its own name.
+    pub key: Option<KeyQuestion>,
+    /// The name of the key, as it was typed.
+    pub name: String,
+    /// Whether there is a second factor already.
+    pub has_factor: bool,
     /// Whether the sign-in waits for this; if not, the password is asked for.
     pub demanded: bool,
     /// Where to go afterwards.
@@ -71,10 +84,20 @@ mod samples {
         Chrome { person: None, banner: None, ..Chrome::sample(title, Nav::None, Role::Staff) }
     }
 
+    fn question() -> KeyQuestion {
+        let options = r#"{"challenge":"q8b1","rpId":"carrel.port.example"}"#.to_owned();
+        KeyQuestion { options, origin: "https://carrel.port.example".to_owned() }
+    }
+
     impl CodePage {
         pub(crate) fn sample() -> Self {
             let error = Some("The code is not right, or was used before; wait for the next one.".to_owned());
-            Self { chrome: chrome("One more step"), next: "/ask".to_owned(), error }
+            let (app, key, next) = (true, None, "/ask".to_owned());
+            Self { chrome: chrome("One more step"), app, key, keys_elsewhere: false, next, error }
+        }
+
+        pub(crate) fn sample_key() -> Self {
+            Self { app: false, key: Some(question()), error: None, ..Self::sample() }
         }
     }
 
@@ -94,7 +117,10 @@ mod samples {
         pub(crate) fn sample() -> Self {
             Self {
                 chrome: chrome("Set up a second factor"),
-                secret: "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ".to_owned(),
+                secret: Some("GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ".to_owned()),
+                key: Some(question()),
+                name: String::new(),
+                has_factor: false,
                 demanded: true,
                 next: "/ask".to_owned(),
                 error: None,
@@ -104,7 +130,12 @@ mod samples {
         pub(crate) fn sample_by_choice() -> Self {
             let chrome = Chrome::sample("Set up a second factor", Nav::None, Role::Staff);
             let error = Some("The password is not right.".to_owned());
-            Self { chrome, demanded: false, error, ..Self::sample() }
+            Self { chrome, key: None, demanded: false, error, ..Self::sample() }
+        }
+
+        pub(crate) fn sample_more() -> Self {
+            let chrome = Chrome::sample("Add to your second factor", Nav::None, Role::Staff);
+            Self { chrome, secret: None, demanded: false, has_factor: true, ..Self::sample() }
         }
     }
 

@@ -1,9 +1,11 @@
 //! `carrel audit hold` and `purge`
 
 use crate::Outcome;
+use crate::second_person::{self, SecondPerson};
 use crate::site::Site;
 use ::audit::{Action, Actor, Event};
 use domain::{DocumentId, OperationId};
+use identity::Wish;
 use jiff::Timestamp;
 use serde_json::json;
 use storage::LegalHold;
@@ -29,10 +31,12 @@ pub(crate) enum Command {
     },
     /// List the holds
     List,
-    /// End a hold
+    /// End a hold; with approvals.hold_release somebody else has to agree
     Release {
         /// Its name
         name: String,
+        #[command(flatten)]
+        second_person: SecondPerson,
     },
 }
 
@@ -72,16 +76,35 @@ pub(super) async fn run(command: Command, site: &Site) -> Outcome {
                 println!("{}  {of}  placed {}  {state}", hold.name, hold.placed_at);
             }
         }
-        Command::Release { name } => {
-            let id = site.store.legal_holds().await?.into_iter().find(|hold| hold.name == name).map(|hold| hold.id);
+        Command::Release { name, second_person } => {
+            let mut holds = site.store.legal_holds().await?.into_iter();
+            let hold = holds.find(|hold| hold.name == name && hold.released_at.is_none());
+            let hold = hold.ok_or_else(|| format!("no legal hold '{name}' is in force"))?;
+            if site.identity.hold_release_needs_approval() {
+                return ask_release(site, hold, &second_person).await;
+            }
             let mut act = site.store.begin().await?;
             act.release_hold(&name).await?;
             let event = Event::new(Action::LegalHoldReleased, &Actor::console(), site.operation());
-            act.record(event.on("legal_hold", id.unwrap_or_default(), &name)).await?;
+            act.record(event.on("legal_hold", hold.id, &name)).await?;
             act.commit().await?;
             println!("'{name}' is released");
         }
     }
+    Ok(())
+}
+
+/// With a second person a hold ends in the very moment in which that person agrees.
+async fn ask_release(site: &Site, hold: LegalHold, second_person: &SecondPerson) -> Outcome {
+    let name = hold.name.clone();
+    let wish = Wish::HoldRelease { name: hold.name, placed_at: hold.placed_at };
+    let asked = second_person::ask(site, &wish, &format!("End the legal hold '{name}'"), second_person).await?;
+    if !second_person.waits() {
+        println!("{}then the hold ends at once", second_person::told(&asked));
+        return Ok(());
+    }
+    second_person::wait(site, &asked).await?;
+    println!("'{name}' is released");
     Ok(())
 }
 

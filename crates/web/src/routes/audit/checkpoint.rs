@@ -9,6 +9,7 @@ use crate::views::{CheckpointPage, CheckpointView, Nav};
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Redirect, Response};
+use identity::Wish;
 use qrcodegen::{QrCode, QrCodeEcc};
 use std::fmt::Write;
 use storage::LegalHold;
@@ -36,6 +37,7 @@ pub(crate) async fn checkpoint(State(app): State<App>, reader: Reader) -> Result
             line: newest.to_json(),
         }),
         earlier: all.iter().rev().take(EARLIER).map(|one| (one.size, second(one.at), one.root.to_string())).collect(),
+        releases: app.identity.hold_release_needs_approval(),
         holds: holds
             .iter()
             .filter(|hold| hold.released_at.is_none())
@@ -92,6 +94,22 @@ fn picture(text: &str) -> Result<String, WebError> {
     }
     svg.push_str("\"/></svg>\n");
     Ok(svg)
+}
+
+/// `POST /audit/holds/release`: asks for the end of a legal hold. Alone an auditor changes nothing, so there is no such
+/// page where nobody else has to agree.
+pub(crate) async fn ask_release(State(app): State<App>, posted: Posted) -> Result<Response, WebError> {
+    let Posted { reader, fields } = posted;
+    auditor(&app, &reader).await?;
+    let wanted = fields.get("name");
+    let hold = app.store.legal_holds().await?;
+    let mut hold = hold.into_iter().filter(|hold| hold.released_at.is_none() && hold.name == wanted);
+    let hold = hold.next().filter(|_| app.identity.hold_release_needs_approval()).ok_or(WebError::NotFound)?;
+    let summary = format!("End the legal hold '{}'", hold.name);
+    let wish = Wish::HoldRelease { name: hold.name, placed_at: hold.placed_at };
+    let (me, actor) = (&reader.who.principal.user, reader.actor());
+    app.identity.ask_approval(&wish, &summary, fields.get("reason"), me, &actor, reader.operation).await?;
+    Ok(Redirect::to("/approvals?said=asked").into_response())
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ mod exports;
 mod insight;
 mod log;
 
-pub(crate) use checkpoint::{checkpoint, checkpoint_file, checkpoint_picture, sign};
+pub(crate) use checkpoint::{ask_release, checkpoint, checkpoint_file, checkpoint_picture, sign};
 pub use exports::Exports;
 pub(crate) use exports::{begin_export, export_file, export_page};
 pub(crate) use insight::{overview, persons_day, readers, share};
