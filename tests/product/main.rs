@@ -26,6 +26,7 @@ mod openai_client;
 mod passwords;
 mod remote;
 mod rerank;
+mod retrieval;
 mod routes;
 mod seal;
 mod second_factor;
