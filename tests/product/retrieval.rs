@@ -47,10 +47,9 @@ async fn scripts_without_spaces_are_found_and_marked_where_they_match() {
 #[tokio::test(flavor = "multi_thread")]
 async fn words_side_by_side_come_before_the_same_words_apart() {
     let (world, handbook) = with_handbook().await;
-    let apart =
-        "The guard of the pump was painted. The night crew left early, and the shift went on until noon for most.";
+    let apart = "At night the crew of the ferry rests ashore, and one shift of cargo waits for the tide until noon.";
     let together =
-        "The night shift was painted. The guard left early, and the crew of the pump went on until noon for most.";
+        "A night shift in the tower begins with lamps, horns and radios, then walks along the quay to the gate.";
     world.submit(&handbook, "apart.txt", apart.as_bytes(), None).await;
     world.submit(&handbook, "together.txt", together.as_bytes(), None).await;
     world.ingest().await;

@@ -284,7 +284,7 @@ impl<'a> Model<'a> {
             match tensor {
                 Stored::Floats(data) => out.write_all(data)?,
                 Stored::Blocks(data) => {
-                    data.chunks_exact(BLOCK_BYTES).try_for_each(|block| out.write_all(&weights(block)))?
+                    data.chunks_exact(BLOCK_BYTES).try_for_each(|block| out.write_all(&weights(block)))?;
                 }
             }
         }
