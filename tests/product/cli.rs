@@ -270,6 +270,31 @@ fn another_embedding_model_makes_the_vectors_anew() {
 }
 
 #[test]
+fn an_index_of_another_version_is_made_anew_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let file = folder.path().join("crane.txt");
+    std::fs::write(&file, "The crane in hall four is inspected every spring.").unwrap();
+    let password = folder.path().join("password");
+    std::fs::write(&password, "quiet herons at noon\n").unwrap();
+    done(&data, &["model", "import", model_directory().join("all-minilm-l6-v2").to_str().unwrap()]);
+    done(&data, &["user", "create", "ada", "--password-file", password.to_str().unwrap()]);
+    done(&data, &["collection", "create", "Plant"]);
+    done(&data, &["collection", "grant", "Plant", "ada", "read"]);
+    done(&data, &["import", file.to_str().unwrap(), "--collection", "Plant"]);
+    std::fs::write(data.join("index/version"), "1\n").unwrap();
+
+    let output = carrel(&data, &["search", "inspected crane", "--user", "ada", "--json"]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.contains("another version of Carrel wrote it") && told.contains("made anew"), "{told}");
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(found["results"].as_array().unwrap().len(), 1, "{found}");
+    assert!(found["results"][0]["score"].as_f64().unwrap() <= 1.0);
+    let again = carrel(&data, &["search", "inspected crane", "--user", "ada", "--json"]);
+    assert!(!String::from_utf8_lossy(&again.stderr).contains("version"), "once is enough");
+}
+
+#[test]
 fn an_import_goes_on_alone_when_whoever_had_the_index_is_gone() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");

@@ -32,6 +32,7 @@ mod passwords;
 mod remote;
 mod rerank;
 mod revoked;
+mod retrieval;
 mod routes;
 mod seal;
 mod second_factor;

@@ -324,7 +324,8 @@ fn open_index(directory: &Path, dimension: usize) -> Result<(Index, bool), Box<d
     let fresh = !directory.exists();
     match Index::open(directory, dimension) {
         Ok(index) => Ok((index, fresh)),
-        Err(IndexError::Damaged { .. }) => {
+        Err(error @ IndexError::Damaged { .. }) => {
+            tracing::warn!(%error, "the index is set aside; nothing is lost");
             let aside = directory.with_extension("damaged");
             let _ = std::fs::remove_dir_all(&aside);
             std::fs::rename(directory, &aside)?;

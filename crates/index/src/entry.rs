@@ -116,7 +116,7 @@ pub struct Hit {
     pub passage: PassageId,
     /// Its document.
     pub document: DocumentId,
-    /// What hits are ordered by. Comparable within one answer only.
+    /// What hits are ordered by, 0 to 1. Comparable within one answer only: it says which hit is better, not how good it is.
     pub score: f32,
     /// BM25 score, if the lexical leg found it.
     pub bm25: Option<f32>,

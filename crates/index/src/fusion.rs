@@ -5,12 +5,26 @@
 //! no more than one that spreads them. Measured against reciprocal ranks, min-max scores and combinations learnt from
 //! judgements: docs/adr/0017.
 
-use crate::Hit;
+use crate::{Hit, Mode};
 
 /// How deep each leg is asked before fusion.
 pub(crate) const DEPTH: usize = 200;
 /// The share of the dense leg.
 const DENSE_WEIGHT: f32 = 0.5;
+
+/// What a score stands at half-way, on the scale of BM25.
+const MIDDLE_BM25: f32 = 10.0;
+
+/// The scores as they are shown: from 0 to 1, in the same order.
+pub(crate) fn to_unit(mode: Mode, hits: &mut [Hit]) {
+    for hit in hits {
+        hit.score = match mode {
+            Mode::Lexical => hit.score / (hit.score + MIDDLE_BM25),
+            Mode::Dense => f32::midpoint(hit.score, 1.0).clamp(0.0, 1.0),
+            Mode::Hybrid => 1.0 / (1.0 + (-hit.score).exp()),
+        };
+    }
+}
 
 /// Sets the score of every hit from its `bm25` and `cosine`. A hit that the lexical leg did not find shares no telling word
 /// with the question: its BM25 counts as 0. One without a vector counts as far away as the farthest that has one.
@@ -51,17 +65,13 @@ mod tests {
     use domain::{DocumentId, PassageId};
     use uuid::Uuid;
 
+    fn hit(score: f32, bm25: Option<f32>, cosine: Option<f32>) -> Hit {
+        let (passage, document) = (PassageId::from(Uuid::nil()), DocumentId::from(Uuid::nil()));
+        Hit { passage, document, score, bm25, cosine }
+    }
+
     fn fused(scores: &[(Option<f32>, Option<f32>)]) -> Vec<f32> {
-        let mut hits: Vec<Hit> = scores
-            .iter()
-            .map(|&(bm25, cosine)| Hit {
-                passage: PassageId::from(Uuid::nil()),
-                document: DocumentId::from(Uuid::nil()),
-                score: f32::NAN,
-                bm25,
-                cosine,
-            })
-            .collect();
+        let mut hits: Vec<Hit> = scores.iter().map(|&(bm25, cosine)| hit(f32::NAN, bm25, cosine)).collect();
         fuse(&mut hits);
         hits.iter().map(|hit| hit.score).collect()
     }
@@ -71,6 +81,20 @@ mod tests {
         // BM25 has mean 5 and deviation 5, the cosine 0.5 and 0.5.
         let scores = fused(&[(Some(10.0), Some(0.0)), (Some(10.0), Some(1.0)), (None, Some(1.0)), (Some(0.0), None)]);
         assert_eq!(scores, [0.0, 1.0, 0.0, -1.0]);
+    }
+
+    #[test]
+    fn what_is_shown_lies_between_0_and_1_and_keeps_the_order() {
+        for (mode, scores) in [
+            (Mode::Lexical, &[0.0, 0.1, 9.0, 10.0, 80.0][..]),
+            (Mode::Dense, &[-1.0001, -1.0, -0.2, 0.0, 0.7, 1.0001]),
+            (Mode::Hybrid, &[-12.0, -0.5, 0.0, 0.5, 3.0, 12.0]),
+        ] {
+            let mut hits: Vec<Hit> = scores.iter().map(|score| hit(*score, None, None)).collect();
+            to_unit(mode, &mut hits);
+            let shown: Vec<f32> = hits.iter().map(|hit| hit.score).collect();
+            assert!(shown.is_sorted() && shown.iter().all(|score| (0.0..=1.0).contains(score)), "{mode}: {shown:?}");
+        }
     }
 
     #[test]

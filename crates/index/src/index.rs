@@ -1,6 +1,6 @@
 //! Opening, changing and searching the index.
 
-use crate::analysis::{Analysis, Language};
+use crate::analysis::{Analysis, Language, Marks};
 use crate::catalogue::{Access, Catalogue};
 use crate::dense::Dense;
 use crate::lexical::Lexical;
@@ -9,8 +9,13 @@ use crate::vectors::Log;
 use crate::{Change, DocumentEntry, Hit, IndexError, PassageEntry, Query, VectorOptions};
 use domain::{AccessScope, DocumentId, PassageId};
 use std::collections::{HashMap, HashSet};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// Which terms a text becomes, and in which fields. A change of either needs the next number: an index of another one is
+/// [`IndexError::Damaged`] and made anew.
+const VERSION: &str = "2";
 
 /// Squared length of a vector may differ so much from 1; half-precision models round.
 const UNIT_TOLERANCE: f32 = 0.01;
@@ -71,6 +76,14 @@ impl Index {
         let (terms, vectors) = (directory.join("terms"), directory.join("vectors"));
         if vectors.exists() && !terms.join("meta.json").exists() {
             return Err(damaged("its full-text part is missing"));
+        }
+        if terms.join("meta.json").exists() {
+            match read_version(directory)?.as_deref() {
+                Some(VERSION) => {}
+                _ => return Err(damaged("another version of Carrel wrote it, which cut texts into words otherwise")),
+            }
+        } else {
+            write_version(directory)?;
         }
         let lexical = Lexical::open(&terms)?;
         let unreadable = |error| match error {
@@ -192,6 +205,12 @@ impl Index {
         self.analysis.terms(text, Language::of_document(language, text))
     }
 
+    /// What marks the words of `query` in texts of `language`, an ISO 639-1 code; without one it is detected in each text.
+    #[must_use]
+    pub fn marks(&self, query: &str, language: Option<&str>) -> Marks<'_> {
+        Marks::new(&self.analysis, query, language)
+    }
+
     pub(crate) fn read(&self) -> RwLockReadGuard<'_, State> {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -246,6 +265,27 @@ impl Index {
         // Written so that a sum that is no number fails.
         if (length - 1.0).abs() <= UNIT_TOLERANCE { Ok(()) } else { Err(IndexError::NotUnit) }
     }
+}
+
+fn read_version(directory: &Path) -> Result<Option<String>, IndexError> {
+    let file = directory.join("version");
+    match std::fs::read_to_string(&file) {
+        Ok(text) => Ok(Some(text.trim().to_owned())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(IndexError::file(&file)(error)),
+    }
+}
+
+/// Before the first commit: an index without a commit is made anew anyway.
+fn write_version(directory: &Path) -> Result<(), IndexError> {
+    let file = directory.join("version");
+    let write = || {
+        std::fs::create_dir_all(directory)?;
+        let mut out = std::fs::File::create(&file)?;
+        writeln!(out, "{VERSION}")?;
+        out.sync_all()
+    };
+    write().map_err(IndexError::file(&file))
 }
 
 /// Gives every document its language and every vector its number.

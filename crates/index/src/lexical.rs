@@ -1,7 +1,7 @@
-//! The lexical leg: BM25 over one field of analysed terms, in tantivy. Its last commit is the truth about which
-//! passages exist and who may read them.
+//! The lexical leg: BM25 over a field of analysed terms and one of their pairs, in tantivy. Its last commit is the truth
+//! about which passages exist and who may read them.
 
-use crate::analysis::{Analysis, Language};
+use crate::analysis::{Analysis, Language, word_pairs};
 use crate::catalogue::Access;
 use crate::{DocumentEntry, IndexError, PassageEntry};
 use domain::{AccessScope, CollectionId, DocumentId, Label, PassageId, PrincipalId};
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tantivy::collector::TopDocs;
 use tantivy::columnar::Column;
-use tantivy::query::{AllQuery, BooleanQuery, ConstScoreQuery, Occur, Query, TermQuery, TermSetQuery};
+use tantivy::query::{AllQuery, BooleanQuery, BoostQuery, ConstScoreQuery, Occur, Query, TermQuery, TermSetQuery};
 use tantivy::schema::{BytesOptions, FAST, Field, INDEXED, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
 use tantivy::tokenizer::{PreTokenizedString, Token};
 use tantivy::{IndexReader, IndexWriter, ReloadPolicy, Searcher, SegmentReader, TantivyDocument, TantivyError, Term};
@@ -20,6 +20,10 @@ use uuid::Uuid;
 const WRITER_BYTES: usize = 50_000_000;
 /// A query's further terms in each language are ignored: nobody asks with so many, and each costs time.
 const MAX_QUERY_TERMS: usize = 64;
+/// What the BM25 of a pair of words counts against that of a word (docs/adr/0027).
+const PAIR_WEIGHT: f32 = 0.2;
+/// How often a title counts (docs/adr/0027).
+const TITLE_WEIGHT: usize = 2;
 /// The reader token of documents that are not narrowed. No principal's: those are 16 bytes.
 const EVERYONE: &[u8] = b"*";
 
@@ -33,6 +37,7 @@ pub(crate) struct Row {
 
 struct Fields {
     terms: Field,
+    pairs: Field,
     document: Field,
     access: Field,
     reader: Field,
@@ -53,7 +58,9 @@ pub(crate) struct Lexical {
 fn schema() -> Schema {
     let mut schema = Schema::builder();
     let indexing = TextFieldIndexing::default().set_index_option(IndexRecordOption::WithFreqs).set_tokenizer("raw");
-    schema.add_text_field("terms", TextOptions::default().set_indexing_options(indexing));
+    for name in ["terms", "pairs"] {
+        schema.add_text_field(name, TextOptions::default().set_indexing_options(indexing.clone()));
+    }
     schema.add_bytes_field("document", BytesOptions::default().set_indexed());
     schema.add_bytes_field("access", BytesOptions::default().set_indexed().set_fast());
     schema.add_bytes_field("reader", BytesOptions::default().set_indexed().set_fast());
@@ -82,6 +89,7 @@ impl Lexical {
         let [a, b, c, d] = IDS;
         let fields = Fields {
             terms: field("terms")?,
+            pairs: field("pairs")?,
             document: field("document")?,
             access: field("access")?,
             reader: field("reader")?,
@@ -159,12 +167,15 @@ impl Lexical {
         limit: usize,
     ) -> Result<Vec<(Row, f32)>, IndexError> {
         let text = crate::analysis::beginning(text, 64 * MAX_QUERY_TERMS);
-        let words: Vec<Box<dyn Query>> = analysis
-            .query_terms(text, languages, MAX_QUERY_TERMS)
-            .iter()
-            .map(|term| Term::from_field_text(self.fields.terms, term))
-            .map(|term| Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs)) as Box<dyn Query>)
-            .collect();
+        let wanted = analysis.query_terms(text, languages, MAX_QUERY_TERMS);
+        let query = |field: Field, term: &String| {
+            TermQuery::new(Term::from_field_text(field, term), IndexRecordOption::WithFreqs)
+        };
+        let pair = |term| -> Box<dyn Query> {
+            Box::new(BoostQuery::new(Box::new(query(self.fields.pairs, term)), PAIR_WEIGHT))
+        };
+        let words = wanted.words.iter().map(|term| -> Box<dyn Query> { Box::new(query(self.fields.terms, term)) });
+        let words: Vec<Box<dyn Query>> = words.chain(wanted.pairs.iter().map(pair)).collect();
         let limit = limit.min(searcher.num_docs() as usize);
         if words.is_empty() || limit == 0 {
             return Ok(Vec::new());
@@ -225,13 +236,12 @@ impl Writing<'_> {
     ) -> Result<(), IndexError> {
         let fields = self.fields;
         let mut doc = TantivyDocument::new();
-        let tokens = [&document.title, &passage.heading, &passage.text]
-            .into_iter()
-            .flat_map(|text| analysis.terms(text, language))
-            .enumerate()
-            .map(|(position, text)| Token { position, text, ..Token::default() })
-            .collect();
-        doc.add_pre_tokenized_text(fields.terms, PreTokenizedString { text: String::new(), tokens });
+        let [title, heading, text] =
+            [&document.title, &passage.heading, &passage.text].map(|text| analysis.terms(text, language));
+        let pairs = [&title, &heading, &text].into_iter().flat_map(|terms| word_pairs(terms));
+        doc.add_pre_tokenized_text(fields.pairs, tokens(pairs.collect()));
+        let terms = std::iter::repeat_n(title, TITLE_WEIGHT).chain([heading, text]).flatten();
+        doc.add_pre_tokenized_text(fields.terms, tokens(terms.collect()));
         doc.add_bytes(fields.document, document.id.uuid().as_bytes());
         doc.add_bytes(fields.access, &token(document.collection, document.label));
         match &document.readers {
@@ -277,6 +287,11 @@ impl Drop for Writing<'_> {
             tracing::error!(%error, "an index change could not be undone; restart to use the index again");
         }
     }
+}
+
+fn tokens(terms: Vec<String>) -> PreTokenizedString {
+    let token = |(position, text)| Token { position, text, ..Token::default() };
+    PreTokenizedString { text: String::new(), tokens: terms.into_iter().enumerate().map(token).collect() }
 }
 
 /// Where the ids of a segment's passages stand.

@@ -5,7 +5,7 @@
 //! nor titles, only their terms.
 //!
 //! # On disk
-//! `terms/` is the tantivy directory, `vectors/` has the vectors and their codes. tantivy's commit is the moment at which a change
+//! `version` says how texts became terms, `terms/` is the tantivy directory, `vectors/` has the vectors and their codes. tantivy's commit is the moment at which a change
 //! holds: vectors are on disk before it, and vectors that no commit names are dead. So a process may be killed at any
 //! moment; what cannot be explained that way is [`IndexError::Damaged`].
 //!
@@ -27,6 +27,7 @@ pub mod metrics;
 mod state;
 mod vectors;
 
+pub use analysis::Marks;
 pub use entry::{Change, DocumentEntry, Hit, Mode, PassageEntry, Query};
 pub use error::IndexError;
 pub use index::Index;

@@ -59,6 +59,8 @@ impl State {
                 hits
             }
         };
+        let mode = if query.vector.is_none() { Mode::Lexical } else { query.mode };
+        fusion::to_unit(mode, &mut hits);
         hits.sort_unstable_by(|a, b| b.score.total_cmp(&a.score).then(a.passage.cmp(&b.passage)));
         hits.truncate(query.limit);
         Ok(hits)

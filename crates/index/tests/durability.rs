@@ -48,6 +48,17 @@ fn everything_survives_a_restart() {
 }
 
 #[test]
+fn an_index_whose_words_were_cut_otherwise_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    filled(directory.path());
+    let version = directory.path().join("version");
+    fs::write(&version, "1\n").unwrap();
+    assert!(is_damaged(directory.path(), DIMENSION).contains("another version of Carrel"));
+    fs::remove_file(&version).unwrap();
+    assert!(is_damaged(directory.path(), DIMENSION).contains("rebuild it from the database"));
+}
+
+#[test]
 fn a_change_that_was_cut_off_never_happened() {
     let directory = tempfile::tempdir().unwrap();
     filled(directory.path());

@@ -302,6 +302,28 @@ fn kinds_are_told_apart() {
 }
 
 #[test]
+fn vectors_are_taken_from_the_centre_that_the_model_brings() {
+    let tiny = Tiny::write(&bert_config("bert"), &bert_tensors("bert", ""));
+    let vector = |vectors: Vec<Vec<f32>>| vectors.into_iter().next().unwrap();
+    let bare = Embedder::load(tiny.path()).unwrap();
+    let raw = vector(bare.embed_queries(&["w9"]).unwrap());
+    let centre: Vec<f32> = raw.iter().rev().map(|x| x / 2.0).collect();
+    tiny.add("centre.json", &json!({ "query": centre }));
+    let centred = Embedder::load(tiny.path()).unwrap();
+    let found = vector(centred.embed_queries(&["w9"]).unwrap());
+    let difference: Vec<f32> = raw.iter().zip(&centre).map(|(x, middle)| x - middle).collect();
+    let length = difference.iter().map(|x| x * x).sum::<f32>().sqrt();
+    for (x, y) in found.iter().zip(&difference) {
+        assert!((x - y / length).abs() < 1e-6);
+    }
+    assert_eq!(vector(centred.embed_passages(&["w9"]).unwrap()), raw, "passages have no centre here");
+    assert_eq!(vector(centred.embed(&["w9"]).unwrap()), raw);
+
+    tiny.add("centre.json", &json!({ "query": [0.1, 0.2] }));
+    assert!(Embedder::load(tiny.path()).unwrap_err().to_string().contains("centre"));
+}
+
+#[test]
 fn prefixes_stand_in_front_of_queries_and_passages() {
     let tiny = Tiny::write(&bert_config("bert"), &bert_tensors("bert", ""));
     tiny.add("config_sentence_transformers.json", &json!({ "prompts": { "query": "w1 w2 ", "document": "w3 " } }));

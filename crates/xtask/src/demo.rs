@@ -11,12 +11,13 @@ pub fn run(mut arguments: Arguments) -> Result<()> {
     let port = arguments.option("--port")?.unwrap_or_else(|| "8080".to_owned());
     let port: u16 = port.parse().map_err(|_| Failure::usage(format!("--port {port} is not a port (0 to 65535)")))?;
     let data = arguments.option("--data")?.unwrap_or_else(|| "data".to_owned());
+    let embedder = format!("embed-{}", arguments.option("--embed")?.unwrap_or_else(|| "default".to_owned()));
     let (no_build, tiny) = (arguments.flag("--no-build"), arguments.flag("--tiny"));
     arguments.finish()?;
 
     let workspace = Workspace::open()?;
     let generate = if tiny { "generate-tests" } else { "generate-default" };
-    let models = fetch::fetch(&workspace, &ModelsFolder::open()?, &[generate, "embed-default", "recognize-default"])?;
+    let models = fetch::fetch(&workspace, &ModelsFolder::open()?, &[generate, &embedder, "recognize-default"])?;
     let [generate, embed, recognize] = models.as_slice() else {
         return Err(Failure::new("models.lock gave other models than asked for"));
     };

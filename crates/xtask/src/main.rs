@@ -22,12 +22,12 @@ use std::process::ExitCode;
 const HELP: &str = "\
 cargo xtask COMMAND
 
-  demo [--port 8080] [--data DIR] [--no-build] [--tiny]
+  demo [--port 8080] [--data DIR] [--no-build] [--tiny] [--embed default|multilingual|quality]
         fetch the models, build, and serve the sample documents on http://127.0.0.1:8080
   test [--only NAME]... [--list]
         everything that must pass; --list names the steps
   fetch [--role ROLE]... [--verify] [--list]
-        fetch the models of models.lock (all, or those of the given roles) and check them
+        fetch the models of models.lock (all but the optional ones, or those of the given roles) and check them
   bench [NAME]... [--runs N] [--dataset DIR] [--no-peers] [--prepare] [--list]
         measure, each in turn with the programs it is held against (--prepare only builds those),
         keep the figures in docs/benchmarks.json and write docs/benchmarks.md

@@ -1,16 +1,20 @@
 //! From text to terms: words, lower case, stop words, stems, folded diacritics.
 //!
 //! Every document is analysed in its own language and all terms stand in one field, so that one BM25 ranks all
-//! languages together. A query is analysed in its language when that is sure, else in every language present. Chinese,
-//! Japanese, Korean and Thai words are not known here: their scripts are cut into pairs of characters.
+//! languages together. A query is analysed in its language when that is sure, else in every language present. Scripts
+//! that put no space between words are cut by dictionaries or into pairs of characters (`unspaced`).
 
 mod language;
+mod marks;
+mod unspaced;
 mod words;
 
 pub(crate) use language::Language;
+pub use marks::Marks;
 
 use std::collections::HashSet;
 use tantivy::tokenizer::{Stemmer, StopWordFilter, TextAnalyzer};
+use unspaced::Segmenter;
 
 /// Text longer than this is not looked at to detect its language.
 const DETECTION_BYTES: usize = 4_096;
@@ -22,7 +26,8 @@ pub(crate) struct Analysis {
 
 impl Analysis {
     pub(crate) fn new() -> Self {
-        Self { analyzers: Language::ALL.into_iter().map(analyzer).collect() }
+        let segmenter = Segmenter::new();
+        Self { analyzers: Language::ALL.into_iter().map(|language| analyzer(language, segmenter)).collect() }
     }
 
     /// The terms of `text` in reading order, repeated as often as they stand there.
@@ -42,28 +47,52 @@ impl Analysis {
         terms
     }
 
-    /// The distinct terms of a query, at most `limit` for each language in which it is read.
-    pub(crate) fn query_terms(&self, text: &str, present: &[Language], limit: usize) -> Vec<String> {
-        let mut seen = HashSet::new();
-        let mut terms = Vec::new();
+    /// The distinct terms and pairs of a query, at most `limit` terms for each language in which it is read.
+    pub(crate) fn query_terms(&self, text: &str, present: &[Language], limit: usize) -> QueryTerms {
+        let (mut words, mut pairs) = (Distinct::default(), Distinct::default());
         for language in Language::of_query(text, present) {
+            let terms = self.terms(text, language);
             let mut own = HashSet::new();
-            for term in self.terms(text, language) {
-                if own.len() == limit {
-                    break;
-                }
-                if own.insert(term.clone()) && seen.insert(term.clone()) {
-                    terms.push(term);
-                }
-            }
+            let cut = terms.iter().position(|term| own.insert(term) && own.len() > limit).unwrap_or(terms.len());
+            terms[..cut].iter().for_each(|term| words.add(term.clone()));
+            word_pairs(&terms[..cut]).for_each(|pair| pairs.add(pair));
         }
-        terms
+        QueryTerms { words: words.terms, pairs: pairs.terms }
     }
 }
 
-fn analyzer(language: Language) -> TextAnalyzer {
-    let mut builder =
-        TextAnalyzer::builder(words::WordTokenizer { apostrophes: language == Language::English }).dynamic();
+/// What a query is searched with.
+pub(crate) struct QueryTerms {
+    pub(crate) words: Vec<String>,
+    /// Words that stand side by side.
+    pub(crate) pairs: Vec<String>,
+}
+
+/// Terms in the order in which they came, each once.
+#[derive(Default)]
+struct Distinct {
+    seen: HashSet<String>,
+    terms: Vec<String>,
+}
+
+impl Distinct {
+    fn add(&mut self, term: String) {
+        if self.seen.insert(term.clone()) {
+            self.terms.push(term);
+        }
+    }
+}
+
+/// Each two terms that follow each other, as one. Terms of scripts that are cut into pairs of characters overlap and say
+/// already what stands side by side: of them none.
+pub(crate) fn word_pairs(terms: &[String]) -> impl Iterator<Item = String> {
+    let both = terms.windows(2).filter(|both| !both.iter().any(|term| term.starts_with(unspaced::is_unspaced)));
+    both.map(|both| both.join(" "))
+}
+
+fn analyzer(language: Language, segmenter: Segmenter) -> TextAnalyzer {
+    let words = words::WordTokenizer { segmenter, apostrophes: language == Language::English };
+    let mut builder = TextAnalyzer::builder(words).dynamic();
     if let Some(algorithm) = language.snowball() {
         if language == Language::English {
             builder = builder.filter_dynamic(words::Possessive);
@@ -136,9 +165,17 @@ mod tests {
     fn a_hostile_query_is_cut() {
         let text = (0..10_000).map(|number| format!("w{number} ")).collect::<String>();
         let terms = Analysis::new().query_terms(&text, &[Language::English, Language::Other], 64);
-        assert_eq!(terms.len(), 64, "numbers read the same in both");
+        assert_eq!(terms.words.len(), 64, "numbers read the same in both");
+        assert_eq!(terms.pairs.len(), 63);
         let mixed = "running ".repeat(3) + "jumping";
         let terms = Analysis::new().query_terms(&mixed, &[Language::English, Language::Other], 64);
-        assert_eq!(terms, ["run", "jump", "running", "jumping"]);
+        assert_eq!(terms.words, ["run", "jump", "running", "jumping"]);
+        assert_eq!(terms.pairs, ["run run", "run jump", "running running", "running jumping"]);
+    }
+
+    #[test]
+    fn pairs_look_over_stop_words_and_leave_unspaced_scripts_alone() {
+        let terms = terms("Minister of the Interior, 内务部", Language::English);
+        assert_eq!(word_pairs(&terms).collect::<Vec<_>>(), ["minist interior"]);
     }
 }

@@ -67,7 +67,7 @@ fn expected(model: &Model, collections: &[u64], query: &[f32], limit: usize) -> 
 fn found(index: &Index, collections: &[u64], query: &[f32], limit: usize) -> Vec<(PassageId, f32)> {
     let scope = AccessScope::issue([], collections.iter().map(|number| collection(*number)), Clearance(Label::Public));
     let query = Query { text: "", vector: Some(query), mode: Mode::Dense, within: None, limit };
-    index.search(&query, &scope).unwrap().into_iter().map(|hit| (hit.passage, hit.score)).collect()
+    index.search(&query, &scope).unwrap().into_iter().map(|hit| (hit.passage, hit.cosine.unwrap())).collect()
 }
 
 fn segments(index: &Index) -> usize {

@@ -37,11 +37,23 @@ struct PromptConfig {
     prompts: HashMap<String, String>,
 }
 
-/// What a model wants in front of a text, by what the text is.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Prefixes {
-    pub(crate) query: String,
-    pub(crate) passage: String,
+/// `centre.json`: the mean vectors of many queries and passages.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct CentreConfig {
+    query: Vec<f32>,
+    passage: Vec<f32>,
+}
+
+/// What a model wants of a text, by what the text is.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Side {
+    /// What stands in front of it.
+    pub(crate) prefix: String,
+    /// What is taken off its unit vector before it is made one again; empty for nothing. The vectors of some models lie in a
+    /// narrow cone, where texts that have nothing to do with each other have a cosine of 0.8; from the cone's middle
+    /// theirs is near 0, as with other models (all-but-the-top: Mu and Viswanath 2018).
+    pub(crate) centre: Vec<f32>,
 }
 
 /// A checked folder.
@@ -49,7 +61,8 @@ pub(crate) struct Prefixes {
 pub(crate) struct Folder {
     pub(crate) config: Config,
     pub(crate) pooling: Pooling,
-    pub(crate) prefixes: Prefixes,
+    pub(crate) query: Side,
+    pub(crate) passage: Side,
     /// Tokens at once, special ones included.
     pub(crate) max_tokens: usize,
     weights: PathBuf,
@@ -78,13 +91,18 @@ impl Folder {
         let prompts: PromptConfig =
             read_json(&directory.join("config_sentence_transformers.json"))?.unwrap_or_default();
         let prompt = |names: &[&str]| names.iter().find_map(|&name| prompts.prompts.get(name)).cloned();
-        let prefixes = Prefixes {
-            query: prompt(&["query"]).unwrap_or_default(),
-            passage: prompt(&["passage", "document"]).unwrap_or_default(),
+        let file = directory.join("centre.json");
+        let centres: CentreConfig = read_json(&file)?.unwrap_or_default();
+        let side = |names: &[&str], centre: Vec<f32>| match centre.len() {
+            length if (length != 0 && length != config.hidden) || !centre.iter().all(|x| x.abs() <= 1.0) => {
+                Err(ModelError::damaged(&file, format!("a centre is no mean of {} values", config.hidden)))
+            }
+            _ => Ok(Side { prefix: prompt(names).unwrap_or_default(), centre }),
         };
+        let (query, passage) = (side(&["query"], centres.query)?, side(&["passage", "document"], centres.passage)?);
         let weights = directory.join("model.safetensors");
         let header = Header::read(&weights, directory)?;
-        Ok(Self { config, pooling, prefixes, max_tokens, weights, header })
+        Ok(Self { config, pooling, query, passage, max_tokens, weights, header })
     }
 
     /// All weights.

@@ -18,7 +18,7 @@ pub(crate) use tokens::Tokens;
 pub(crate) use weights::Weights;
 
 use crate::{ModelError, ModelInfo, ModelKind, math};
-use folder::{Pooling, Prefixes, unsupported};
+use folder::{Pooling, Side, unsupported};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -76,14 +76,15 @@ pub struct Embedder {
     info: ModelInfo,
     precision: Precision,
     pooling: Pooling,
-    prefixes: Prefixes,
+    query: Side,
+    passage: Side,
     /// Tokens of a text, special ones not among them.
     longest: usize,
 }
 
 impl Embedder {
     /// Loads the model in `directory`: `config.json`, `tokenizer.json`, `model.safetensors`, and, where they are,
-    /// `1_Pooling/config.json`, `sentence_bert_config.json` and `config_sentence_transformers.json`.
+    /// `1_Pooling/config.json`, `sentence_bert_config.json`, `config_sentence_transformers.json` and `centre.json`.
     ///
     /// # Errors
     /// What [`crate::pack::inspect`] refuses, [`ModelError::Unsupported`] for a model of another kind, and
@@ -115,7 +116,8 @@ impl Embedder {
             info,
             precision: options.precision,
             pooling: folder.pooling,
-            prefixes: folder.prefixes,
+            query: folder.query,
+            passage: folder.passage,
         })
     }
 
@@ -141,7 +143,7 @@ impl Embedder {
     /// is cut off.
     #[must_use]
     pub fn max_tokens(&self) -> usize {
-        self.longest.saturating_sub(self.count_tokens(&self.prefixes.passage)).max(1)
+        self.longest.saturating_sub(self.count_tokens(&self.passage.prefix)).max(1)
     }
 
     /// Tokens of `text`, without special tokens and without cutting. 0 if it can't be tokenized.
@@ -155,38 +157,45 @@ impl Embedder {
     /// # Errors
     /// [`ModelError::Compute`] when a text can't be tokenized.
     pub fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, ModelError> {
-        self.embed_behind("", texts)
+        self.embed_as(&Side::default(), texts)
     }
 
-    /// As [`Embedder::embed`], for what is searched with: behind the prefix that the model wants for queries.
+    /// As [`Embedder::embed`], for what is searched with: behind the prefix that the model wants for queries, and about
+    /// the centre that it has for them.
     ///
     /// # Errors
     /// As there.
     pub fn embed_queries(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, ModelError> {
-        self.embed_behind(&self.prefixes.query, texts)
+        self.embed_as(&self.query, texts)
     }
 
-    /// As [`Embedder::embed`], for what is searched in: behind the prefix that the model wants for passages.
+    /// As [`Embedder::embed_queries`], for what is searched in.
     ///
     /// # Errors
     /// As there.
     pub fn embed_passages(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, ModelError> {
-        self.embed_behind(&self.prefixes.passage, texts)
+        self.embed_as(&self.passage, texts)
     }
 
-    fn embed_behind(&self, prefix: &str, texts: &[&str]) -> Result<Vec<Vec<f32>>, ModelError> {
-        catch_unwind(AssertUnwindSafe(|| self.compute(prefix, texts)))
+    fn embed_as(&self, side: &Side, texts: &[&str]) -> Result<Vec<Vec<f32>>, ModelError> {
+        catch_unwind(AssertUnwindSafe(|| self.compute(side, texts)))
             .map_err(|_| ModelError::Compute { reason: "the model's code panicked".to_owned() })?
     }
 
-    fn compute(&self, prefix: &str, texts: &[&str]) -> Result<Vec<Vec<f32>>, ModelError> {
-        let sequences = texts.iter().map(|text| match prefix {
+    fn compute(&self, side: &Side, texts: &[&str]) -> Result<Vec<Vec<f32>>, ModelError> {
+        let sequences = texts.iter().map(|text| match side.prefix.as_str() {
             "" => self.tokens.text(text, self.longest),
             prefix => self.tokens.text(&format!("{prefix}{text}"), self.longest),
         });
         let mut vectors = vec![Vec::new(); texts.len()];
         let sequences = sequences.collect::<Result<Vec<_>, _>>()?;
         self.encoder.run(&sequences, |index, states| vectors[index] = self.pool(states))?;
+        if !side.centre.is_empty() {
+            for vector in &mut vectors {
+                vector.iter_mut().zip(&side.centre).for_each(|(x, middle)| *x -= middle);
+                to_unit(vector);
+            }
+        }
         Ok(vectors)
     }
 
@@ -200,11 +209,15 @@ impl Embedder {
         for row in rows.take(taken) {
             vector.iter_mut().zip(row).for_each(|(sum, x)| *sum += x);
         }
-        // The length is taken out below, so the sum serves as well as the mean.
-        let length = math::dot(&vector, &vector).sqrt().max(f32::MIN_POSITIVE);
-        vector.iter_mut().for_each(|x| *x /= length);
+        // The length is taken out, so the sum serves as well as the mean.
+        to_unit(&mut vector);
         vector
     }
+}
+
+fn to_unit(vector: &mut [f32]) {
+    let length = math::dot(vector, vector).sqrt().max(f32::MIN_POSITIVE);
+    vector.iter_mut().for_each(|x| *x /= length);
 }
 
 impl fmt::Debug for Embedder {

@@ -1,8 +1,8 @@
 //! The part of a passage that shows why it was found.
 
 use domain::Document;
-use index::Index;
-use std::collections::{BTreeSet, HashMap};
+use index::{Index, Marks};
+use std::collections::HashMap;
 
 /// Characters of a snippet.
 const SNIPPET: usize = 320;
@@ -11,13 +11,7 @@ const SNIPPET: usize = 320;
 pub(super) struct Marker<'a> {
     index: &'a Index,
     query: &'a str,
-    /// By language: the query's terms, and whether words met before match.
-    languages: HashMap<Option<String>, Language>,
-}
-
-struct Language {
-    terms: BTreeSet<String>,
-    words: HashMap<String, bool>,
+    languages: HashMap<Option<String>, Marks<'a>>,
 }
 
 impl<'a> Marker<'a> {
@@ -28,35 +22,16 @@ impl<'a> Marker<'a> {
     /// The snippet of a passage of `document`.
     pub(super) fn mark(&mut self, document: &Document, text: &str) -> Vec<(bool, String)> {
         let (index, query) = (self.index, self.query);
-        let code = document.language.as_deref();
-        let language = self.languages.entry(document.language.clone()).or_insert_with(|| Language {
-            terms: index.terms(query, code).into_iter().collect(),
-            words: HashMap::new(),
-        });
-        snippet(text, |word| {
-            if let Some(known) = language.words.get(word) {
-                return *known;
-            }
-            let found = index.terms(word, code).iter().any(|term| language.terms.contains(term));
-            language.words.insert(word.to_owned(), found);
-            found
-        })
+        let code = document.language.clone();
+        let marks = self.languages.entry(code).or_insert_with_key(|code| index.marks(query, code.as_deref()));
+        snippet(&marks.mark(text))
     }
 }
 
-/// The part of `text` with the most words that match, in marked and unmarked pieces.
-fn snippet(text: &str, mut matches: impl FnMut(&str) -> bool) -> Vec<(bool, String)> {
-    let mut pieces: Vec<(bool, &str)> = Vec::new();
-    let mut rest = text;
-    while !rest.is_empty() {
-        let word = rest.find(|c: char| !c.is_alphanumeric()).unwrap_or(rest.len());
-        let gap = rest.find(char::is_alphanumeric).unwrap_or(rest.len());
-        let (end, marked) = if word > 0 { (word, matches(&rest[..word])) } else { (gap, false) };
-        pieces.push((marked, &rest[..end]));
-        rest = &rest[end..];
-    }
+/// The part of a text with the most pieces that match, in marked and unmarked pieces.
+fn snippet(pieces: &[(bool, &str)]) -> Vec<(bool, String)> {
     let total: usize = pieces.iter().map(|(_, piece)| piece.chars().count()).sum();
-    let begin = if total <= SNIPPET { 0 } else { densest(&pieces) };
+    let begin = if total <= SNIPPET { 0 } else { densest(pieces) };
     let mut shown: Vec<(bool, String)> = Vec::new();
     if begin > 0 {
         shown.push((false, "… ".to_owned()));
@@ -76,6 +51,10 @@ fn snippet(text: &str, mut matches: impl FnMut(&str) -> bool) -> Vec<(bool, Stri
     shown
 }
 
+fn is_word(piece: &str) -> bool {
+    piece.starts_with(char::is_alphanumeric)
+}
+
 /// The piece at which a snippet with the most matches begins.
 fn densest(pieces: &[(bool, &str)]) -> usize {
     let count = |begin: usize| {
@@ -86,8 +65,8 @@ fn densest(pieces: &[(bool, &str)]) -> usize {
         });
         inside.filter(|(marked, _)| *marked).count()
     };
-    let starts_word = |at: &usize| pieces[*at].1.starts_with(char::is_alphanumeric);
-    let best = (0..pieces.len()).filter(starts_word).max_by_key(|at| (count(*at), std::cmp::Reverse(*at)));
+    let best =
+        (0..pieces.len()).filter(|at| is_word(pieces[*at].1)).max_by_key(|at| (count(*at), std::cmp::Reverse(*at)));
     best.unwrap_or(0)
 }
 
@@ -95,10 +74,17 @@ fn densest(pieces: &[(bool, &str)]) -> usize {
 mod tests {
     use super::*;
 
+    /// Pieces as an index makes them, with the words given marked.
+    fn pieces<'t>(text: &'t str, wanted: &[&str]) -> Vec<(bool, &'t str)> {
+        let words = text.split_inclusive(' ').flat_map(|word| word.split_at_checked(word.trim_end().len()));
+        let both = words.flat_map(|(word, space)| [(wanted.contains(&word), word), (false, space)]);
+        both.filter(|(_, piece)| !piece.is_empty()).collect()
+    }
+
     #[test]
     fn a_snippet_shows_where_the_words_are() {
-        let text = format!("{} Annual leave is 24 days. {}", "Nothing here. ".repeat(40), "More of it. ".repeat(40));
-        let found = snippet(&text, |word| ["Annual", "leave", "days"].contains(&word));
+        let text = format!("{} Annual leave is 24 days . {}", "Nothing here. ".repeat(40), "More of it. ".repeat(40));
+        let found = snippet(&pieces(&text, &["Annual", "leave", "days"]));
         let marked: Vec<&str> = found.iter().filter(|(marked, _)| *marked).map(|(_, piece)| piece.as_str()).collect();
         assert_eq!(marked, ["Annual", "leave", "days"]);
         let length: usize = found.iter().map(|(_, piece)| piece.chars().count()).sum();
@@ -107,7 +93,7 @@ mod tests {
 
     #[test]
     fn a_short_text_is_shown_whole() {
-        let found = snippet("Soup of the day", |_| false);
+        let found = snippet(&pieces("Soup of the day", &[]));
         assert_eq!(found, [(false, "Soup of the day".to_owned())]);
     }
 }

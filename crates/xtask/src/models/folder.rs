@@ -4,7 +4,7 @@
 //! or with another one than `models.lock` asks for, is not there.
 
 use super::assemble::{self, remove};
-use super::lock::{Assemble, Model};
+use super::lock::Model;
 use crate::failure::{Context, Failure, Result};
 use std::fs::File;
 use std::io;
@@ -101,7 +101,7 @@ pub fn cache_folder(named: &str, name: &str) -> Result<PathBuf> {
 }
 
 fn inside(model: &Model, file: &str) -> String {
-    if model.assemble == Assemble::Folder { format!("{}/{file}", model.archive) } else { file.to_owned() }
+    if model.assemble.makes_folder() { format!("{}/{file}", model.archive) } else { file.to_owned() }
 }
 
 fn sums(model: &Model) -> String {

@@ -33,13 +33,16 @@ pub struct Model {
     pub archive: String,
     /// How the parts become the files.
     pub assemble: Assemble,
+    /// Whether it is fetched only when its role is asked for.
+    #[serde(default)]
+    pub optional: bool,
     /// SPDX name of the licence of the weights.
     pub licence: String,
     /// Where the weights come from, for a reader.
     pub source: String,
-    /// The packages that carry it; the order matters to [`Assemble::Concatenate`].
+    /// The packages that carry it; the order matters to [`Assemble::Concatenate`] and [`Assemble::Archive`].
     pub parts: Vec<Part>,
-    /// What comes out: relative to the folder for [`Assemble::Folder`], else the one file.
+    /// What comes out: relative to the model's folder, or the one file.
     pub files: Vec<LockedFile>,
 }
 
@@ -76,6 +79,18 @@ pub enum Assemble {
     Single,
     /// The member of the one part is a folder; the files are taken from it.
     Folder,
+    /// The members of all parts, one after the other, are a zip archive with a folder named as the model's; the files are
+    /// taken from it.
+    Archive,
+    /// The member of the one part is a file of the format E5S1; the files are made from it.
+    E5s1,
+}
+
+impl Assemble {
+    /// Whether the model is a folder of files, not one file.
+    pub fn makes_folder(self) -> bool {
+        matches!(self, Self::Folder | Self::Archive | Self::E5s1)
+    }
 }
 
 /// One package.
@@ -164,7 +179,8 @@ impl Model {
         match self.assemble {
             Assemble::Concatenate if one_file && !self.parts.is_empty() => Ok(()),
             Assemble::Single if one_file && self.parts.len() == 1 => Ok(()),
-            Assemble::Folder if !self.files.is_empty() && self.parts.len() == 1 => Ok(()),
+            Assemble::Folder | Assemble::E5s1 if !self.files.is_empty() && self.parts.len() == 1 => Ok(()),
+            Assemble::Archive if !self.files.is_empty() && !self.parts.is_empty() => Ok(()),
             _ => Err("parts and files do not fit the way it is assembled".to_owned()),
         }
     }
@@ -200,6 +216,8 @@ mod tests {
             ("generate-small", Kind::Generate),
             ("generate-tests", Kind::Generate),
             ("embed-default", Kind::Embed),
+            ("embed-multilingual", Kind::Embed),
+            ("embed-quality", Kind::Embed),
             ("recognize-default", Kind::Recognize),
         ] {
             assert_eq!(lock.role(role).unwrap().kind, kind);

