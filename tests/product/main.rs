@@ -10,8 +10,12 @@ mod api;
 mod approvals;
 mod batches;
 mod browser;
+
 mod cli;
+mod diagnostics;
 mod directory;
+mod disk_full;
+mod doctor;
 mod documents;
 mod every_route;
 mod facets;

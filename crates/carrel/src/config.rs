@@ -1,8 +1,12 @@
 //! The configuration: embedded defaults, then a TOML file, then `CARREL_*` variables, then the command line.
 
 mod audit;
+mod bundles;
+mod disk;
 
 pub(crate) use audit::AuditLog;
+pub(crate) use bundles::Bundles;
+pub(crate) use disk::Disk;
 
 use crate::directory::DirectoryOptions;
 use crate::oidc::OidcOptions;
@@ -47,6 +51,10 @@ pub(crate) struct Configuration {
     pub(crate) metrics: MetricsReaders,
     /// Watched folders.
     pub(crate) sources: Sources,
+    /// Room on the disk.
+    pub(crate) disk: Disk,
+    /// Signed bundles.
+    pub(crate) bundles: Bundles,
     /// Backups.
     pub(crate) backup: Backups,
     /// The audit log.
@@ -273,6 +281,8 @@ impl Default for Configuration {
             models: ModelPlaces::default(),
             metrics: MetricsReaders::default(),
             sources: Sources::default(),
+            disk: Disk::default(),
+            bundles: Bundles::default(),
             backup: Backups::default(),
             audit: AuditLog::default(),
             tls: crate::tls::Tls::default(),

@@ -11,7 +11,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
+pub(crate) static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
 
 /// How long to wait for another process's write.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -59,6 +59,10 @@ impl Store {
         };
         let reader = pool.max_connections(READERS).connect_with(options.pragma("query_only", "ON")).await?;
         Ok(Self { reader, writer, environment })
+    }
+
+    pub(crate) const fn of_pools(reader: SqlitePool, writer: SqlitePool, environment: Environment) -> Self {
+        Self { reader, writer, environment }
     }
 
     /// The clock and random source that it was opened with.
