@@ -42,6 +42,8 @@ async fn below_the_reserve_nothing_is_taken_in_and_everything_else_goes_on() {
     let health = dora.get("/admin").await.expect(StatusCode::OK).body;
     assert!(health.contains("verdict-bad") && health.contains("taking in has stopped"), "{health}");
     assert!(health.contains("make room"), "it says what to do");
+    let jobs = clara.get("/jobs").await.expect(StatusCode::OK).body;
+    assert!(jobs.contains("Nothing is taken in:") && jobs.contains("goes on by itself"), "{jobs}");
 }
 
 #[test]

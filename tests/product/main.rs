@@ -10,7 +10,7 @@ mod api;
 mod approvals;
 mod batches;
 mod browser;
-
+mod bundles;
 mod cli;
 mod diagnostics;
 mod directory;

@@ -144,6 +144,8 @@ actions! {
     ModelUnloaded = "model.unloaded",
     /// A model's speed was measured.
     ModelMeasured = "model.measured",
+    /// A model answered a site's own questions beside the one in use; the detail has the figures.
+    ModelEvaluated = "model.evaluated",
     /// A model was put into use.
     ModelPromoted = "model.promoted",
     /// The model that was in use before was put back.

@@ -219,11 +219,13 @@ pub(crate) struct GenerateLimits {
 pub(crate) struct ModelPlaces {
     /// Folders, beside the inbox, from which the models page may import.
     pub(crate) import_from: Vec<PathBuf>,
+    /// Whether models come in signed bundles alone.
+    pub(crate) signed_only: bool,
 }
 
 impl Default for ModelPlaces {
     fn default() -> Self {
-        Self { import_from: ["/media", "/run/media", "/mnt"].map(PathBuf::from).to_vec() }
+        Self { import_from: ["/media", "/run/media", "/mnt"].map(PathBuf::from).to_vec(), signed_only: false }
     }
 }
 

@@ -250,6 +250,7 @@ impl Site {
             models::Elsewhere { model: generate.remote.model.clone(), address: generate.remote.address.clone() };
         models::Settings {
             import_from: self.configuration.models.import_from.clone(),
+            signed_only: self.configuration.models.signed_only,
             reranker: self.configuration.rerank.model.clone(),
             elsewhere: (generate.engine == Engine::Remote).then_some(elsewhere),
             ..settings

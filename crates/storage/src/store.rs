@@ -84,7 +84,7 @@ impl Store {
 
 /// Makes an empty file, which SQLite takes for an empty database; its journal files get the same mode. An existing file
 /// is left alone: closing it here would drop the locks that SQLite may hold on it elsewhere in this process.
-fn create(path: &Path) -> io::Result<()> {
+pub(crate) fn create(path: &Path) -> io::Result<()> {
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),

@@ -11,6 +11,7 @@ pub(crate) mod diagnostics;
 pub(crate) mod directory;
 pub(crate) mod doctor;
 pub(crate) mod eval;
+mod evaluate;
 mod failures;
 pub(crate) mod folder;
 pub(crate) mod group;

@@ -9,6 +9,7 @@ use super::refusal::at;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 /// A database with its journal files.
@@ -74,7 +75,7 @@ impl Switch {
     pub fn finish(&self, data: &Path) -> Result<(), Refusal> {
         // The new one in its place of departure says that the old one may still be at home.
         if self.from.join(DATABASE[0]).exists() {
-            fs::create_dir_all(&self.aside).map_err(at(&self.aside))?;
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.aside).map_err(at(&self.aside))?;
             for name in DATABASE {
                 moved(&data.join(name), &self.aside.join(name))?;
             }

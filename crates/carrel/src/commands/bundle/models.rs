@@ -25,6 +25,7 @@ pub(super) async fn apply(site: &Site, package: &Package) -> Result<Done, Failur
     let (models, by) =
         (crate::commands::model::models(site), By { actor: Actor::console(), operation: site.operation() });
     let known: Vec<String> = models.list().await?.into_iter().map(|model| model.sha256).collect();
+    let vouched = format!("signed bundle {} by key {}", package.id, package.manifest.key);
     let mut names = Vec::new();
     let mut refused = Vec::new();
     for top in tops {
@@ -36,7 +37,7 @@ pub(super) async fn apply(site: &Site, package: &Package) -> Result<Done, Failur
             }
             continue;
         }
-        match models.import(&path, None, &by).await {
+        match models.import_accepted(&path, None, Some(&vouched), &by).await {
             Ok(model) => {
                 if known.contains(&model.sha256) {
                     tracing::info!(model = model.name, "the same weights were here already");
