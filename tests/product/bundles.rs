@@ -164,7 +164,8 @@ fn each_kind_of_tampering_is_refused_with_its_reason() {
         let at = bytes.windows(from.len()).position(|window| window == from.as_bytes()).unwrap();
         bytes[at..at + from.len()].copy_from_slice(to.as_bytes());
     };
-    for length in [0, 300, 1200, bytes.len() - 11_000, bytes.len() / 2] {
+    let inside = bytes.windows(15).position(|window| window == b"virtual private").unwrap();
+    for length in [0, 300, 700, inside] {
         let cut = tampered("cut.carrel", &|bytes| bytes.truncate(length));
         site.refuses(&["bundle", "verify", &cut], "refused: the file is cut short");
     }
@@ -269,7 +270,7 @@ fn lists_of_revoked_certificates_are_checked_before_they_hold() {
     let issuer = rcgen::Issuer::from_params(&parameters, &key);
     let list = |number: u64, year: i32| {
         let parameters = rcgen::CertificateRevocationListParams {
-            this_update: rcgen::date_time_ymd(2026, 1, 1),
+            this_update: rcgen::date_time_ymd(2020, 1, 1),
             next_update: rcgen::date_time_ymd(year, 1, 1),
             crl_number: rcgen::SerialNumber::from(number),
             issuing_distribution_point: None,
@@ -278,7 +279,7 @@ fn lists_of_revoked_certificates_are_checked_before_they_hold() {
         };
         parameters.signed_by(&issuer).unwrap().pem().unwrap()
     };
-    let (good, ended) = (list(1, 2050), list(2, 2026));
+    let (good, ended) = (list(1, 2050), list(2, 2021));
     let first = site.bundle("crl", 1, &[("people.crl", &good)], &[]);
     assert!(site.does(&["bundle", "apply", &first]).contains("within seconds"));
     let second = site.bundle("crl", 2, &[("people.crl", &ended)], &[]);
@@ -404,8 +405,7 @@ fn a_release_migrates_a_copy_and_the_database_before_stays_as_it_was() {
     assert!(site.people().contains("ada"));
     let events = site.events("bundle.rolled_back");
     assert_eq!(events[0]["detail"]["version"], "0.9.3", "{events:?}");
-    let (well, checks) = site.run(&["selftest"]);
-    assert!(well, "{checks}");
+    done(&site.data, &["selftest"]);
     // The same bundle may come again, an older one may not.
     site.does(&["bundle", "apply", &bundle]);
     site.does(&["bundle", "rollback", "program"]);

@@ -77,8 +77,15 @@ impl Store {
     /// `Busy` if another writer keeps the lock for more than ten seconds.
     pub async fn begin(&self) -> Result<Act> {
         // Not a plain BEGIN: the chain's end must not move between reading it and appending to it.
-        let transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        Ok(Act::new(transaction, self.environment.clone()))
+        let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await;
+        if matches!(transaction, Err(sqlx::Error::InvalidSavePointStatement)) {
+            // On a full disk SQLite ends a transaction by itself (https://sqlite.org/lang_transaction.html), and sqlx goes on
+            // counting it: this connection would never write again.
+            tracing::warn!("the connection that writes to the database was lost; opening another one");
+            self.writer.acquire().await?.close().await?;
+            transaction = self.writer.begin_with("BEGIN IMMEDIATE").await;
+        }
+        Ok(Act::new(transaction?, self.environment.clone()))
     }
 }
 

@@ -4,6 +4,7 @@ use super::{Done, as_the_service, described, record};
 use crate::site::{Failure, Site};
 use ::models::By;
 use audit::Actor;
+use inference::pack::inspect;
 use operations::bundle::{InForce, Kind, Package};
 use recognize::Pack;
 use serde_json::json;
@@ -24,10 +25,29 @@ pub(super) async fn apply(site: &Site, package: &Package) -> Result<Done, Failur
         package.manifest.members.iter().filter_map(|member| member.name.split('/').next()).collect();
     let (models, by) =
         (crate::commands::model::models(site), By { actor: Actor::console(), operation: site.operation() });
-    let known: Vec<String> = models.list().await?.into_iter().map(|model| model.sha256).collect();
+    // All or nothing: a bundle that is half in force could neither be applied again nor rolled back. So each is looked at
+    // before the first one is taken.
+    let mut refused = Vec::new();
+    for top in &tops {
+        let path = quarantine.join(top);
+        let name = top.strip_suffix(".gguf").unwrap_or(top);
+        if Pack::is_at(&path) {
+            continue;
+        }
+        if models.find(name).await.is_ok() {
+            refused.push(format!(
+                "{top}: there is a model '{name}' already; remove it first, or bring this one under another name"
+            ));
+        } else if let Err(error) = tokio::task::spawn_blocking(move || inspect(&path)).await? {
+            refused.push(format!("{top}: {error}"));
+        }
+    }
+    if !refused.is_empty() {
+        let _ = fs::remove_dir_all(&quarantine);
+        return Err(refused.join("; ").into());
+    }
     let vouched = format!("signed bundle {} by key {}", package.id, package.manifest.key);
     let mut names = Vec::new();
-    let mut refused = Vec::new();
     for top in tops {
         let path = quarantine.join(top);
         if Pack::is_at(&path) {
@@ -38,17 +58,12 @@ pub(super) async fn apply(site: &Site, package: &Package) -> Result<Done, Failur
             continue;
         }
         match models.import_accepted(&path, None, Some(&vouched), &by).await {
-            Ok(model) => {
-                if known.contains(&model.sha256) {
-                    tracing::info!(model = model.name, "the same weights were here already");
-                }
-                names.push(model.name);
-            }
+            Ok(model) => names.push(model.name),
             Err(error) => refused.push(format!("{top}: {error}")),
         }
     }
     if !refused.is_empty() {
-        // All or nothing: a bundle that is half in force can neither be applied again nor rolled back.
+        // What can still go wrong here is the disk.
         for name in &names {
             let _ = models.remove(name, &by).await;
         }
