@@ -3,8 +3,8 @@
 #
 #   ./install.sh [--root DIR] [--port PORT] [--no-start]
 #
-# Places: /opt/carrel (program), /etc/carrel/carrel.toml (configuration), /var/lib/carrel (data), two systemd units.
-# Run again, it brings a newer version in; data and configuration stay.
+# Places: /opt/carrel (releases), /etc/carrel (configuration, trusted keys), /var/lib/carrel (data), two systemd units.
+# Run again, it brings a newer version in; data and configuration stay. With a way back: carrel bundle apply (doc/operator/update.md).
 set -eu
 root='' port=443 start=yes
 while [ $# -gt 0 ]; do
@@ -35,26 +35,44 @@ owner=$(awk -F: '$1 == "carrel" {print $3 ":" $4}' "$root/etc/passwd")
 
 if [ $start = yes ]; then systemctl stop carrel.service 2>/dev/null || true; fi
 mkdir -p "$root/opt/carrel" "$root/etc/carrel" "$root/etc/systemd/system"
-# A new name and a rename: a program that still runs keeps its file.
-cp carrel "$root/opt/carrel/carrel.new"
-chmod 755 "$root/opt/carrel/carrel.new"
-mv "$root/opt/carrel/carrel.new" "$root/opt/carrel/carrel"
-rm -rf "$root/opt/carrel/doc" "$root/opt/carrel/licences"
-cp -r doc licences version bill.json "$root/opt/carrel/"
+# Each release lies in a folder of its own, and a link names the one in use: 'carrel bundle apply' lays the next one beside
+# it, and a rollback leads the link back. A program that still runs keeps its file.
+version=$(cat version)
+home="releases/$version"
+rm -rf "$root/opt/carrel/$home.new"
+mkdir -p "$root/opt/carrel/$home.new"
+cp -r carrel doc licences version bill.json "$root/opt/carrel/$home.new/"
+chmod -R u=rwX,go=rX "$root/opt/carrel/$home.new"
+chmod 755 "$root/opt/carrel/$home.new/carrel"
+rm -rf "$root/opt/carrel/$home"
+mv "$root/opt/carrel/$home.new" "$root/opt/carrel/$home"
+ln -sfn "$home" "$root/opt/carrel/current.new"
+mv -T "$root/opt/carrel/current.new" "$root/opt/carrel/current"
+ln -sfn current/carrel "$root/opt/carrel/carrel"
+# Whose bundles are taken: the supplier's key, if it came along, and those that its bundles bring.
+mkdir -p "$root/etc/carrel/keys"
+chmod 755 "$root/etc/carrel/keys"
+if [ -f update.pub ] && ! [ -e "$root/etc/carrel/keys/supplier.pub" ]; then
+	cp update.pub "$root/etc/carrel/keys/supplier.pub"
+fi
 mkdir -p "$root/var/lib/carrel"
 chmod 700 "$root/var/lib/carrel"
 chown "$owner" "$root/var/lib/carrel"
 
 if [ ! -e "$root/etc/carrel/carrel.toml" ]; then
 	cat >"$root/etc/carrel/carrel.toml" <<-TOML
-	# Carrel's documentation describes every setting: /opt/carrel/doc/configuration.md
+	# Carrel's documentation describes every setting: /opt/carrel/current/doc/configuration.md
 	data = "/var/lib/carrel"
 	listen = "0.0.0.0:$port"
+
+	[bundles]
+	keys = "/etc/carrel/keys"
+	program = "/opt/carrel"
 	TOML
 fi
 
 # The units of the appliance, with this host's places.
-sed -e 's|/usr/bin/carrel|/opt/carrel/carrel|g' -e 's|/data/config/carrel.toml|/etc/carrel/carrel.toml|' \
+sed -e '/^ExecPaths=/s|/usr/bin/carrel|/opt/carrel/releases|' -e 's|/usr/bin/carrel|/opt/carrel/carrel|g' -e 's|/data/config/carrel.toml|/etc/carrel/carrel.toml|' \
 	-e 's|/data/carrel|/var/lib/carrel|g' -e '/^InaccessiblePaths=/d' -e '/^RequiresMountsFor=/d' \
 	-e 's/ data.mount carrel-prepare.service//' -e '/^Wants=carrel-prepare/d' -e '/^ExecPaths=/s|$| /lib /lib64|' \
 	systemd/carrel.service >"$root/etc/systemd/system/carrel.service"

@@ -195,6 +195,64 @@ fn models_are_managed_at_the_console() {
 }
 
 #[test]
+fn a_model_that_nobody_signed_needs_somebody_who_vouches_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let model = model_directory().join("all-minilm-l6-v2");
+    let import = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_carrel"));
+        command.arg("--data").arg(&data).env("CARREL_MODELS__SIGNED_ONLY", "true");
+        command.args(["model", "import"]).arg(&model).args(more).output().unwrap()
+    };
+    let refused = import(&[]);
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(refused.status.code() == Some(1) && said.contains("carrel bundle apply"), "{said}");
+    assert!(!import(&["--accept", " "]).status.success(), "a reason is a reason");
+    assert!(import(&["--accept", "checked by Dora against the supplier's list"]).status.success());
+    let log = folder.path().join("log.jsonl");
+    done(&data, &["audit", "export", "--output", log.to_str().unwrap()]);
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(log.contains("\"accepted\":\"checked by Dora") && log.contains("\"outcome\":\"failed\""), "{log}");
+}
+
+#[test]
+fn a_model_is_evaluated_on_the_sites_own_questions_beside_the_one_in_use() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let models = model_directory();
+    std::fs::write(folder.path().join("password"), "quiet herons at noon\n").unwrap();
+    let small = models.join("smollm2-135m-instruct-q4_1.gguf");
+    for (path, name) in [(models.join("all-minilm-l6-v2"), "embed"), (small.clone(), "one"), (small, "two")] {
+        done(&data, &["model", "import", path.to_str().unwrap(), "--name", name]);
+    }
+    done(&data, &["user", "create", "ada", "--password-file", folder.path().join("password").to_str().unwrap()]);
+    done(&data, &["collection", "create", "IT"]);
+    done(&data, &["collection", "grant", "IT", "ada", "read"]);
+    let it = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/samples/it/vpn-gateway-notice.txt");
+    done(&data, &["import", it.to_str().unwrap(), "--collection", "IT"]);
+    let set = folder.path().join("site.jsonl");
+    let questions = [
+        r#"{"question": "What changes at the VPN gateway?", "answer": "certificate", "doc": "vpn-gateway-notice.txt"}"#,
+        r#"{"question": "What does the canteen serve on Friday?", "answerable": false}"#,
+    ];
+    std::fs::write(&set, questions.join("\n")).unwrap();
+    let evaluate = ["model", "evaluate", "two", "--dataset", set.to_str().unwrap(), "--user", "ada", "--json"];
+    let told: serde_json::Value = serde_json::from_str(&done(&data, &evaluate)).unwrap();
+    let found = &told["evaluation"];
+    assert_eq!((&found["figures"]["questions"], &found["set"]), (&2.into(), &"site.jsonl".into()));
+    assert_eq!(found["beside"][0], "one");
+    let of = |figures: &serde_json::Value| figures["answer_match"].clone();
+    assert_eq!(of(&found["figures"]), of(&found["beside"][1]), "the same weights, greedily");
+    let embedder = refused(&data, &["model", "evaluate", "embed", "--dataset", set.to_str().unwrap()]);
+    assert!(embedder.contains("writes no answers"), "{embedder}");
+    let text = done(&data, &["model", "evaluate", "two", "--dataset", set.to_str().unwrap(), "--user", "ada"]);
+    assert!(text.contains("right answers") && text.contains("carrel model promote two"), "{text}");
+    let log = folder.path().join("log.jsonl");
+    done(&data, &["audit", "export", "--output", log.to_str().unwrap()]);
+    assert_eq!(std::fs::read_to_string(log).unwrap().matches("\"model.evaluated\"").count(), 2);
+}
+
+#[test]
 fn two_models_answer_one_question_at_the_console() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");

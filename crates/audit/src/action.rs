@@ -154,6 +154,8 @@ actions! {
     ModelUnloaded = "model.unloaded",
     /// A model's speed was measured.
     ModelMeasured = "model.measured",
+    /// A model answered a site's own questions beside the one in use; the detail has the figures.
+    ModelEvaluated = "model.evaluated",
     /// A model was put into use.
     ModelPromoted = "model.promoted",
     /// The model that was in use before was put back.
@@ -182,6 +184,16 @@ actions! {
     BackupMade = "backup.made",
     /// The data directory was restored from a backup.
     BackupRestored = "backup.restored",
+    /// A diagnostics bundle was made: without contents, names or secrets; the detail has its hash.
+    DiagnosticsMade = "diagnostics.made",
+    /// A signed bundle was checked, and is what it says; the detail has kind, version, sequence and key.
+    BundleVerified = "bundle.verified",
+    /// A signed bundle was put into force; the detail says what it replaced.
+    BundleApplied = "bundle.applied",
+    /// A bundle was refused; the detail says why.
+    BundleRefused = "bundle.refused",
+    /// What a bundle had replaced was put back; the detail says what was given up for it.
+    BundleRolledBack = "bundle.rolled_back",
     /// The audit log was exported.
     AuditExported = "audit.exported",
     /// An auditor looked through the log; the detail says what was looked for.

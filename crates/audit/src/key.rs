@@ -139,6 +139,13 @@ impl PublicKey {
         hex::read(digits).and_then(Self::of_bytes)
     }
 
+    /// Whether this key signed the message: 64 bytes of signature, strictly (RFC 8032, section 8.4). For what is signed
+    /// outside of the log, such as bundles.
+    #[must_use]
+    pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        signature.try_into().is_ok_and(|signature| self.signed(message, signature))
+    }
+
     pub(crate) fn of_bytes(bytes: [u8; 32]) -> Option<Self> {
         ed25519_dalek::VerifyingKey::from_bytes(&bytes).ok().map(Self)
     }

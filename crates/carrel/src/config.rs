@@ -1,8 +1,12 @@
 //! The configuration: embedded defaults, then a TOML file, then `CARREL_*` variables, then the command line.
 
 mod audit;
+mod bundles;
+mod disk;
 
 pub(crate) use audit::AuditLog;
+pub(crate) use bundles::Bundles;
+pub(crate) use disk::Disk;
 
 use crate::directory::DirectoryOptions;
 use crate::oidc::OidcOptions;
@@ -49,6 +53,10 @@ pub(crate) struct Configuration {
     pub(crate) metrics: MetricsReaders,
     /// Watched folders.
     pub(crate) sources: Sources,
+    /// Room on the disk.
+    pub(crate) disk: Disk,
+    /// Signed bundles.
+    pub(crate) bundles: Bundles,
     /// Backups.
     pub(crate) backup: Backups,
     /// The audit log.
@@ -229,11 +237,13 @@ pub(crate) struct GenerateLimits {
 pub(crate) struct ModelPlaces {
     /// Folders, beside the inbox, from which the models page may import.
     pub(crate) import_from: Vec<PathBuf>,
+    /// Whether models come in signed bundles alone.
+    pub(crate) signed_only: bool,
 }
 
 impl Default for ModelPlaces {
     fn default() -> Self {
-        Self { import_from: ["/media", "/run/media", "/mnt"].map(PathBuf::from).to_vec() }
+        Self { import_from: ["/media", "/run/media", "/mnt"].map(PathBuf::from).to_vec(), signed_only: false }
     }
 }
 
@@ -292,6 +302,8 @@ impl Default for Configuration {
             models: ModelPlaces::default(),
             metrics: MetricsReaders::default(),
             sources: Sources::default(),
+            disk: Disk::default(),
+            bundles: Bundles::default(),
             backup: Backups::default(),
             audit: AuditLog::default(),
             tls: crate::tls::Tls::default(),

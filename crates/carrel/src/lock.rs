@@ -20,6 +20,12 @@ impl IndexLock {
             Err(TryLockError::Error(error)) => Err(error),
         }
     }
+
+    /// Whether another process holds the lock of `data`. Makes nothing.
+    pub(crate) fn is_taken(data: &Path) -> bool {
+        let file = File::options().read(true).write(true).open(data.join("index.lock"));
+        file.is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+    }
 }
 
 #[cfg(test)]
@@ -29,9 +35,12 @@ mod tests {
     #[test]
     fn the_second_one_waits_its_turn() {
         let data = tempfile::tempdir().unwrap();
+        assert!(!IndexLock::is_taken(data.path()));
+        assert!(!data.path().join("index.lock").exists(), "looking makes nothing");
         let first = IndexLock::acquire(data.path()).unwrap();
         assert!(first.is_some());
         assert!(IndexLock::acquire(data.path()).unwrap().is_none());
+        assert!(IndexLock::is_taken(data.path()));
         drop(first);
         assert!(IndexLock::acquire(data.path()).unwrap().is_some());
     }

@@ -8,6 +8,7 @@ mod commands;
 mod config;
 mod directory;
 mod door;
+mod examination;
 mod glossary;
 mod lock;
 mod oidc;
@@ -74,6 +75,13 @@ enum Command {
     Index(commands::index::Command),
     /// Check that what is here is whole, or that nothing gets out
     Selftest(commands::selftest::Arguments),
+    /// Say what is wrong here, why it matters, and what to do
+    Doctor(commands::doctor::Arguments),
+    /// Write what a supplier needs to help into a file, without contents, names and secrets
+    Diagnostics(commands::diagnostics::Arguments),
+    /// Signed bundles: releases, models, vocabulary, lists of revoked certificates, keys
+    #[command(subcommand)]
+    Bundle(commands::bundle::Command),
     /// The audit log
     #[command(subcommand)]
     Audit(commands::audit::Command),
@@ -108,6 +116,11 @@ fn main() -> ExitCode {
     let configuration = match Configuration::load(arguments.config.as_deref(), arguments.data) {
         Ok(configuration) => configuration,
         Err(error) => {
+            // Who asks what is wrong gets it as a finding.
+            if let Command::Doctor(arguments) = &arguments.command {
+                let _ = commands::doctor::without_configuration(arguments, &error);
+                return ExitCode::FAILURE;
+            }
             eprintln!("carrel: the configuration cannot be used: {error}");
             return ExitCode::from(2);
         }
@@ -144,6 +157,9 @@ async fn run(command: Command, configuration: &Configuration) -> Outcome {
         Command::Model(arguments) => commands::model::run(arguments, configuration).await,
         Command::Index(command) => commands::index::run(command, configuration).await,
         Command::Selftest(arguments) => commands::selftest::run(arguments, configuration).await,
+        Command::Bundle(command) => commands::bundle::run(command, configuration).await,
+        Command::Diagnostics(arguments) => commands::diagnostics::run(arguments, configuration).await,
+        Command::Doctor(arguments) => commands::doctor::run(arguments, configuration).await,
         Command::Audit(command) => commands::audit::run(command, configuration).await,
         Command::Backup(command) => commands::backup::run(command, configuration).await,
         Command::Restore(arguments) => commands::backup::restore(arguments, configuration).await,

@@ -1,6 +1,6 @@
 //! Where documents are read: in processes of this same program that can do nothing else.
 
-use confine::{Allowance, Documents, Pool, Settings};
+use confine::{Allowance, Confinement, Documents, Pool, ReadFailure, Settings};
 use extract::{ExtractError, Line, Picture};
 use ingest::{ContentStore, Pages, Reader};
 use recognize::{FILES, Options, Pack, Recognizer};
@@ -88,6 +88,16 @@ pub(crate) fn reader(recognition: &Path) -> io::Result<Reader> {
         command.arg(recognition.canonicalize()?);
     }
     Ok(Reader::confined(Pool::new(command, settings), settings.workers))
+}
+
+/// How a reader of documents is held on this machine, as a new one finds out.
+pub(crate) async fn confinement(recognition: &Path) -> Result<Confinement, ReadFailure> {
+    let settings = Settings { workers: 1, memory_bytes: MEMORY_BYTES, ..Settings::default() };
+    let mut command = command();
+    if Pack::is_at(recognition) {
+        command.arg(recognition);
+    }
+    Pool::new(command, settings).check().await
 }
 
 /// Takes a model pack for text recognition over, file by file, the last one last: what is cut short is no pack.

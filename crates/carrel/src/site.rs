@@ -8,7 +8,8 @@ use domain::{AccessScope, Environment, OperationId, User};
 use identity::{Identity, SealingKey};
 use index::{Index, IndexError};
 use inference::{Embedder, EmbedderOptions, Generator, GeneratorOptions, ModelKind, Precision, Reranker};
-use ingest::{ContentStore, Publisher, Stage, Worker};
+use ingest::{ContentStore, Publisher, Reserve, Stage, Worker};
+use operations::bundle::Switch;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use storage::{AuditFilter, Store};
@@ -45,6 +46,10 @@ impl Site {
     pub(crate) async fn open(configuration: &Configuration) -> Result<Self, Failure> {
         let data = configuration.data.clone();
         private_directory(&data)?;
+        if Switch::unfinished(&data)?.is_some() {
+            // Between two databases there may be none, and opening would make an empty one.
+            return Err("an update of this data directory was cut short; 'carrel bundle resume' ends it".into());
+        }
         let store = Store::open(&data.join("carrel.db"), Environment::system()).await?;
         let keys = data.join("keys");
         private_directory(&keys)?;
@@ -119,7 +124,12 @@ impl Site {
 
     pub(crate) fn stage(&self) -> Result<Stage, Failure> {
         let largest = self.configuration.largest_file_mb * 1_000_000;
-        Ok(Stage::new(self.store.clone(), self.content()?, largest))
+        Ok(Stage::new(self.store.clone(), self.content()?, largest).with_reserve(self.reserve()))
+    }
+
+    /// The room that taking in leaves on the disk.
+    fn reserve(&self) -> Reserve {
+        Reserve::new(self.data.clone(), self.configuration.disk.reserve_bytes())
     }
 
     /// The index and the embedder; `None` if another process has the index.
@@ -187,14 +197,15 @@ impl Site {
         if resumed > 0 {
             tracing::info!(jobs = resumed, "going on with what was being read when the last process ended");
         }
-        Ok(Worker::new(
+        let worker = Worker::new(
             self.store.clone(),
             self.content()?,
             crate::reading::reader(&self.recognition())?,
             Arc::clone(&retrieval.embedder),
             retrieval.embedder_name.clone(),
             retrieval.publisher.clone(),
-        ))
+        );
+        Ok(worker.with_reserve(self.reserve()))
     }
 
     /// The generation model in use: of the engine that the configuration names, or loaded from the list of models.
@@ -239,6 +250,7 @@ impl Site {
             models::Elsewhere { model: generate.remote.model.clone(), address: generate.remote.address.clone() };
         models::Settings {
             import_from: self.configuration.models.import_from.clone(),
+            signed_only: self.configuration.models.signed_only,
             reranker: self.configuration.rerank.model.clone(),
             larger: self.configuration.escalate.model.clone(),
             elsewhere: (generate.engine == Engine::Remote).then_some(elsewhere),

@@ -1,6 +1,7 @@
 //! Embed: passages that are found by their words get their vectors, in the background and out of the way.
 
 use crate::publish::{PublishError, Publisher};
+use crate::reserve::Reserve;
 use domain::{DocumentId, PassageId};
 use inference::Embedder;
 use std::sync::Arc;
@@ -25,11 +26,17 @@ pub(crate) struct Vectors {
     /// Whether documents are being read: being found by words comes first.
     reading: Arc<AtomicBool>,
     woken: Arc<Notify>,
+    reserve: Reserve,
 }
 
 impl Vectors {
     pub(crate) fn new(store: Store, embedder: Arc<Embedder>, publisher: Publisher) -> Self {
-        Self { store, embedder, publisher, reading: Arc::default(), woken: Arc::default() }
+        Self { store, embedder, publisher, reading: Arc::default(), woken: Arc::default(), reserve: Reserve::none() }
+    }
+
+    /// The same, leaving so much room on the disk.
+    pub(crate) fn with_reserve(self, reserve: Reserve) -> Self {
+        Self { reserve, ..self }
     }
 
     /// Says whether documents are being read.
@@ -66,6 +73,9 @@ impl Vectors {
 
     /// Embeds some passages, and gives how many; 0 if all have their vectors.
     pub(crate) async fn round(&self) -> Result<usize, PublishError> {
+        if self.reserve.require(0).is_err() {
+            return Ok(0);
+        }
         let most = if self.reading.load(Ordering::Relaxed) { ROUND / 4 } else { ROUND };
         let mut waiting = self.store.unembedded(most).await?;
         if waiting.is_empty() {

@@ -3,6 +3,7 @@
 //! Files come in groups: one pass over the disk and one transaction for all of a group.
 
 use crate::content::{ContentError, ContentStore};
+use crate::reserve::{Reserve, Short};
 use audit::{Action, Actor, Event};
 use domain::{
     AccessScope, BatchId, Collection, ContentHash, Document, DocumentId, DocumentState, Environment, FolderId, JobId,
@@ -18,6 +19,7 @@ pub struct Stage {
     store: Store,
     content: ContentStore,
     largest_file: u64,
+    reserve: Reserve,
 }
 
 /// Where files come from and where they go.
@@ -97,6 +99,9 @@ pub enum StageError {
     /// Another watched folder of the collection has a file of this name.
     #[error("another watched folder of this collection has a file of this name; give one of the two another name")]
     Taken,
+    /// The disk is so full that nothing more is taken in.
+    #[error(transparent)]
+    NoRoom(#[from] Short),
     /// The content store refused.
     #[error(transparent)]
     Content(#[from] ContentError),
@@ -122,7 +127,19 @@ impl Stage {
     /// Files up to `largest_file` bytes go into `content` and `store`.
     #[must_use]
     pub fn new(store: Store, content: ContentStore, largest_file: u64) -> Self {
-        Self { store, content, largest_file }
+        Self { store, content, largest_file, reserve: Reserve::none() }
+    }
+
+    /// The same, leaving so much room on the disk.
+    #[must_use]
+    pub fn with_reserve(self, reserve: Reserve) -> Self {
+        Self { reserve, ..self }
+    }
+
+    /// The room that it leaves on the disk.
+    #[must_use]
+    pub const fn reserve(&self) -> &Reserve {
+        &self.reserve
     }
 
     /// Largest file taken in, in bytes.
@@ -176,6 +193,7 @@ impl Stage {
         actor: &Actor,
         operation: OperationId,
     ) -> Result<Vec<Result<Staged, StageError>>, StageError> {
+        self.reserve.require(files.iter().map(|file| file.bytes.len() as u64).sum())?;
         let (store, largest) = (self.content.clone(), self.largest_file);
         let (files, hashes) = tokio::task::spawn_blocking(move || {
             let taken = |file: &&Incoming| !file.bytes.is_empty() && file.bytes.len() as u64 <= largest;

@@ -7,6 +7,7 @@ use crate::job::{Bench, JobError, Prepared, give_up, memory, prepare, publish};
 use crate::leases::{LEASE, Leases};
 use crate::publish::{PublishError, Publisher};
 use crate::read::Reader;
+use crate::reserve::{Reserve, Short};
 use domain::OperationId;
 use inference::Embedder;
 use jiff::SignedDuration;
@@ -37,6 +38,7 @@ pub struct Worker {
     bench: Bench,
     publisher: Publisher,
     vectors: Vectors,
+    reserve: Reserve,
 }
 
 /// Why the worker stopped.
@@ -48,6 +50,9 @@ pub enum WorkerError {
     /// The index refused.
     #[error(transparent)]
     Publish(#[from] PublishError),
+    /// The disk is so full that nothing more is taken in.
+    #[error(transparent)]
+    NoRoom(#[from] Short),
 }
 
 /// A job and what came of it.
@@ -99,14 +104,30 @@ impl Worker {
         let vectors = Vectors::new(store.clone(), Arc::clone(&embedder), publisher.clone());
         let bench =
             Bench { store, content, reader, embedder, model, owner, leases: Leases::default(), memory: memory() };
-        Self { bench, publisher, vectors }
+        Self { bench, publisher, vectors, reserve: Reserve::none() }
     }
 
-    /// Works until `stop` is cancelled. A failing database or index is logged and tried again.
+    /// The same, leaving so much room on the disk: below, it pauses, and goes on by itself.
+    #[must_use]
+    pub fn with_reserve(self, reserve: Reserve) -> Self {
+        Self { vectors: self.vectors.with_reserve(reserve.clone()), reserve, ..self }
+    }
+
+    /// Works until `stop` is cancelled. A failing database or index is logged and tried again; a disk that is too full
+    /// is waited for.
     pub async fn run(&self, stop: CancellationToken) {
         let reading = async {
+            let mut waits = false;
             while !stop.is_cancelled() {
-                match self.read_all(&stop).await {
+                let worked = self.read_all(&stop).await;
+                let short = self.reserve.require(0);
+                match (&short, waits) {
+                    (Err(short), false) => tracing::warn!(%short, "documents wait to be read"),
+                    (Ok(()), true) => tracing::info!("the disk has room again: documents are read"),
+                    _ => {}
+                }
+                waits = short.is_err();
+                match worked {
                     Ok(()) => pause(&stop, IDLE).await,
                     Err(error) => {
                         tracing::error!(%error, "ingest cannot go on; trying again");
@@ -125,6 +146,7 @@ impl Worker {
     pub async fn run_until_idle(&self) -> Result<(), WorkerError> {
         let never = CancellationToken::new();
         loop {
+            self.reserve.require(0)?;
             self.read_all(&never).await?;
             while self.vectors.round().await? > 0 {}
             let now = self.bench.store.environment().now();
@@ -189,6 +211,10 @@ impl Worker {
         begun: &mut HashMap<Id, Job>,
     ) -> Result<(), WorkerError> {
         let bench = &self.bench;
+        // Reading a document makes passages, vectors and entries of the index.
+        if self.reserve.require(0).is_err() {
+            return Ok(());
+        }
         let now = bench.store.environment().now();
         // Looking costs nothing; taking the write lock only to find nothing would disturb those who write.
         if !bench.store.has_work(now).await?.0 {

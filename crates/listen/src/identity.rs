@@ -107,11 +107,11 @@ pub fn fingerprint(certificate: &[u8]) -> String {
     pairs.join(":")
 }
 
-fn empty(file: &Path, what: &'static str) -> TlsError {
+pub(crate) fn empty(file: &Path, what: &'static str) -> TlsError {
     TlsError::Empty { file: file.to_owned(), what }
 }
 
-fn unreadable(file: &Path, what: &'static str, error: pem::Error) -> TlsError {
+pub(crate) fn unreadable(file: &Path, what: &'static str, error: pem::Error) -> TlsError {
     match error {
         pem::Error::Io(source) => TlsError::file(file, source),
         pem::Error::NoItemsFound => empty(file, what),

@@ -113,6 +113,18 @@ impl OwnCertificate {
         Ok(certificates(certificate)?.first().map(|leaf| fingerprint(leaf)).unwrap_or_default())
     }
 
+    /// When the first certificate of a PEM file ends.
+    ///
+    /// # Errors
+    /// [`TlsError`] if there is none, or it cannot be read.
+    pub fn end_of(certificate: &Path) -> Result<Timestamp, TlsError> {
+        let chain = certificates(certificate)?;
+        let leaf = chain.first().map(AsRef::as_ref).unwrap_or_default();
+        let parsed = Certificate::from_der(leaf).map_err(|error| TlsError::unusable(certificate, error))?;
+        let end = parsed.tbs_certificate.validity.not_after.to_unix_duration().as_secs();
+        Ok(Timestamp::from_second(i64::try_from(end).unwrap_or(i64::MAX)).unwrap_or(Timestamp::MAX))
+    }
+
     fn parameters(&self, environment: &Environment) -> Result<CertificateParams, TlsError> {
         let mut parameters = CertificateParams::new(self.names.clone())?;
         let day = |at: Timestamp| {

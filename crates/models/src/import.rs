@@ -17,8 +17,23 @@ impl Models {
     /// [`ModelsError`]: what [`inference::pack::inspect`] refuses, a name that is taken, a medium or disk that fails.
     /// The refusal is recorded.
     pub async fn import(&self, path: &Path, name: Option<&str>, by: &By) -> Result<Model, ModelsError> {
+        self.import_accepted(path, name, None, by).await
+    }
+
+    /// As [`Models::import`], of a model that somebody vouches for: `accepted` says who or why, and is recorded. Where models
+    /// come in signed bundles alone, there is no other way.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn import_accepted(
+        &self,
+        path: &Path,
+        name: Option<&str>,
+        accepted: Option<&str>,
+        by: &By,
+    ) -> Result<Model, ModelsError> {
         let name = name.map(str::trim).filter(|name| !name.is_empty()).map_or_else(|| stem(path), str::to_owned);
-        let outcome = self.take_in(path, &name, by).await;
+        let outcome = self.take_in(path, &name, accepted, by).await;
         if let Err(error) = &outcome {
             let refused = Event::new(Action::ModelImported, &by.actor, by.operation)
                 .on("model", &name, &name)
@@ -29,8 +44,13 @@ impl Models {
         outcome
     }
 
-    async fn take_in(&self, path: &Path, name: &str, by: &By) -> Result<Model, ModelsError> {
+    async fn take_in(&self, path: &Path, name: &str, accepted: Option<&str>, by: &By) -> Result<Model, ModelsError> {
         check_name(name)?;
+        if self.settings.signed_only && accepted.is_none() {
+            let sentence = "models come in signed bundles here ('carrel bundle apply FILE'); one that comes without is taken \
+                            only by 'carrel model import --accept REASON' at the console, which is recorded";
+            return Err(ModelsError::Refused(sentence.to_owned()));
+        }
         let known = self.list().await?;
         if known.iter().any(|model| model.name == name) {
             return Err(ModelsError::Refused(format!("there is a model '{name}' already; give this one another name")));
@@ -87,7 +107,7 @@ impl Models {
             speed: None,
             problem: None,
         };
-        let written = self.write_down(&model, path, by).await;
+        let written = self.write_down(&model, path, accepted, by).await;
         written.inspect_err(|_| discard(&to))?;
         if linked {
             self.clear_inbox(path);
@@ -104,7 +124,13 @@ impl Models {
         .await
     }
 
-    async fn write_down(&self, model: &Model, source: &Path, by: &By) -> Result<(), ModelsError> {
+    async fn write_down(
+        &self,
+        model: &Model,
+        source: &Path,
+        accepted: Option<&str>,
+        by: &By,
+    ) -> Result<(), ModelsError> {
         let mut act = self.store.begin().await?;
         act.insert_model(model).await?;
         if model.active {
@@ -117,6 +143,7 @@ impl Models {
             "sha256": model.sha256,
             "license": model.card.get("license"),
             "in_use": model.active,
+            "accepted": accepted,
         });
         act.record(event.detail(detail)).await?;
         Ok(act.commit().await?)

@@ -11,6 +11,7 @@ mod acts;
 mod board;
 mod engines;
 mod error;
+mod evaluation;
 mod follow;
 mod import;
 mod memory;
@@ -22,6 +23,7 @@ mod speed;
 pub use board::{Board, Done, Task, Work};
 pub use engines::{Engines, NamedGenerator};
 pub use error::ModelsError;
+pub use evaluation::Evaluation;
 pub use memory::{Memory, resident_memory};
 pub use place::InboxEntry;
 pub use speed::Speed;
@@ -63,6 +65,8 @@ pub struct Settings {
     pub options: GeneratorOptions,
     /// Folders, such as those of removable media, from which a page may import.
     pub import_from: Vec<PathBuf>,
+    /// Whether models come in signed bundles alone, unless somebody accepts one and says why.
+    pub signed_only: bool,
     /// The engine elsewhere that writes the answers, if the configuration names one.
     pub elsewhere: Option<Elsewhere>,
     /// The model that the configuration names for reranking.
@@ -80,7 +84,17 @@ impl Settings {
     #[must_use]
     pub fn new(data: PathBuf, options: GeneratorOptions, loader: Loader) -> Self {
         let import_from = Vec::new();
-        Self { data, options, import_from, elsewhere: None, reranker: None, larger: None, loader, memory: Memory::now }
+        Self {
+            data,
+            options,
+            import_from,
+            signed_only: false,
+            elsewhere: None,
+            reranker: None,
+            larger: None,
+            loader,
+            memory: Memory::now,
+        }
     }
 }
 
@@ -123,6 +137,14 @@ impl Models {
     /// [`ModelsError::Unknown`]; a failing database.
     pub async fn find(&self, name: &str) -> Result<Model, ModelsError> {
         self.store.model(name).await?.ok_or_else(|| ModelsError::Unknown(name.to_owned()))
+    }
+
+    /// The model of this kind that is in use.
+    ///
+    /// # Errors
+    /// A failing database.
+    pub async fn in_use(&self, kind: ModelKind) -> Result<Option<Model>, ModelsError> {
+        Ok(self.store.active_model(kind.as_str()).await?)
     }
 
     /// The memory of this machine, if it can be told.

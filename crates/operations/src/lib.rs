@@ -1,5 +1,10 @@
-//! What keeps an appliance alive beside its daily work: backup and restore.
+//! What keeps an appliance alive beside its daily work.
 //!
 //! [`backup`] writes a data directory into a [`backup::Vault`] on another disk while the server runs, and gives it back.
+//! [`bundle`] is what comes in signed from outside.
+//! [`doctor`] says what is wrong and what to do; [`diagnostics`] carries that and figures to whoever is to help.
 
 pub mod backup;
+pub mod bundle;
+pub mod diagnostics;
+pub mod doctor;

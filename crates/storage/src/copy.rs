@@ -1,5 +1,6 @@
 //! The database as a whole: copied while it is in use, and examined.
 
+use crate::store::create;
 use crate::{Result, Store};
 use sqlx::Connection;
 use std::path::Path;
@@ -11,6 +12,8 @@ impl Store {
     /// # Errors
     /// [`crate::StorageError`]; the file must not be there.
     pub async fn copy_to(&self, path: &Path) -> Result<()> {
+        // An empty file is as good as none to SQLite, and this one is for its owner only, whoever calls.
+        create(path)?;
         // Not the writer, for others would have to wait; and not a reader as it is, for readers may write nothing at all.
         let mut connection = self.reader.acquire().await?.detach();
         sqlx::query("PRAGMA query_only = OFF").execute(&mut connection).await?;

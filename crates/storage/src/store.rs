@@ -11,7 +11,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
+pub(crate) static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
 
 /// How long to wait for another process's write.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -61,6 +61,10 @@ impl Store {
         Ok(Self { reader, writer, environment })
     }
 
+    pub(crate) const fn of_pools(reader: SqlitePool, writer: SqlitePool, environment: Environment) -> Self {
+        Self { reader, writer, environment }
+    }
+
     /// The clock and random source that it was opened with.
     #[must_use]
     pub const fn environment(&self) -> &Environment {
@@ -73,14 +77,21 @@ impl Store {
     /// `Busy` if another writer keeps the lock for more than ten seconds.
     pub async fn begin(&self) -> Result<Act> {
         // Not a plain BEGIN: the chain's end must not move between reading it and appending to it.
-        let transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        Ok(Act::new(transaction, self.environment.clone()))
+        let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await;
+        if matches!(transaction, Err(sqlx::Error::InvalidSavePointStatement)) {
+            // On a full disk SQLite ends a transaction by itself (https://sqlite.org/lang_transaction.html), and sqlx goes on
+            // counting it: this connection would never write again.
+            tracing::warn!("the connection that writes to the database was lost; opening another one");
+            self.writer.acquire().await?.close().await?;
+            transaction = self.writer.begin_with("BEGIN IMMEDIATE").await;
+        }
+        Ok(Act::new(transaction?, self.environment.clone()))
     }
 }
 
 /// Makes an empty file, which SQLite takes for an empty database; its journal files get the same mode. An existing file
 /// is left alone: closing it here would drop the locks that SQLite may hold on it elsewhere in this process.
-fn create(path: &Path) -> io::Result<()> {
+pub(crate) fn create(path: &Path) -> io::Result<()> {
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),

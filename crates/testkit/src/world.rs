@@ -11,8 +11,9 @@ use domain::{Clearance, Collection, CollectionId, Environment, Label, OperationI
 use identity::{Identity, IdentityError, NewToken, NewUser, PasswordCost, Policy, SealingKey, TokenScope};
 use index::Index;
 use inference::{Generator, GeneratorOptions};
-use ingest::{ContentStore, Incoming, Origin, Pages, Publisher, Reader, Stage, Staged, Watcher, Worker};
+use ingest::{ContentStore, Incoming, Origin, Pages, Publisher, Reader, Reserve, Stage, Staged, Watcher, Worker};
 use models::Models;
+use operations::doctor::Subject;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,7 +48,20 @@ impl TestApp {
 
     /// A fresh one with a clock and random source of the test's own.
     pub async fn with(policy: Policy, environment: Environment) -> Self {
-        let world = Self::with_setup(policy, environment, Setup::done()).await;
+        let data = tempfile::tempdir().expect("a temporary directory");
+        let world = Self::with_setup(data, policy, environment, Setup::done()).await;
+        world.with_people().await
+    }
+
+    /// A fresh one that keeps everything in a new folder below `folder`.
+    pub async fn in_folder(folder: &std::path::Path) -> Self {
+        let data = tempfile::tempdir_in(folder).expect("a temporary directory");
+        let world = Self::with_setup(data, Policy::default(), Environment::system(), Setup::done()).await;
+        world.with_people().await
+    }
+
+    async fn with_people(self) -> Self {
+        let world = self;
         let people = [
             ("ada", Role::Staff),
             ("ben", Role::Staff),
@@ -64,11 +78,11 @@ impl TestApp {
     /// One in which nobody has an account yet, and the code that its console printed.
     pub async fn not_set_up() -> (Self, String) {
         let (setup, code) = Setup::waiting(&Environment::system());
-        (Self::with_setup(Policy::default(), Environment::system(), setup).await, code)
+        let data = tempfile::tempdir().expect("a temporary directory");
+        (Self::with_setup(data, Policy::default(), Environment::system(), setup).await, code)
     }
 
-    async fn with_setup(policy: Policy, environment: Environment, setup: Setup) -> Self {
-        let data = tempfile::tempdir().expect("a temporary directory");
+    async fn with_setup(data: TempDir, policy: Policy, environment: Environment, setup: Setup) -> Self {
         let shares = tempfile::tempdir().expect("a temporary directory");
         let store = Store::open(&data.path().join("carrel.db"), environment.clone()).await.expect("the store opens");
         let policy = Policy {
@@ -120,6 +134,18 @@ impl TestApp {
                 names: Names::new(Words { organisation: "Port Elsin".to_owned(), labels: LabelWords::default() }),
                 secure_cookies: true,
                 data: data.path().to_owned(),
+                subject: Subject {
+                    data: data.path().to_owned(),
+                    environment: environment.clone(),
+                    reserve_bytes: 0,
+                    server_running: true,
+                    certificate: None,
+                    revoked: None,
+                    backup_hours: None,
+                    checkpoint_minutes: 60,
+                    generates: true,
+                },
+                configuration: serde_json::json!({ "answer": { "enabled": true } }),
                 metrics_allow: Vec::new(),
                 examples: vec![("Handbook".to_owned(), "How many days of leave do I get?".to_owned())],
                 answers: true,
@@ -127,6 +153,21 @@ impl TestApp {
             }),
         };
         Self { app, worker, data, shares }
+    }
+
+    /// Has so many bytes of its disk kept free.
+    pub fn keep_free(&mut self, bytes: u64) {
+        self.leave(&Reserve::new(self.data.path().to_owned(), bytes));
+    }
+
+    /// The same, of whichever disk.
+    pub fn leave(&mut self, reserve: &Reserve) {
+        self.app.stage = self.app.stage.clone().with_reserve(reserve.clone());
+        self.app.watcher = Watcher::new(self.app.stage.clone());
+        self.worker = self.worker.clone().with_reserve(reserve.clone());
+        let mut site = (*self.app.site).clone();
+        site.subject.reserve_bytes = reserve.bytes();
+        self.app.site = Arc::new(site);
     }
 
     /// Where it keeps everything.

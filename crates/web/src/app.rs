@@ -64,6 +64,10 @@ pub struct Site {
     pub secure_cookies: bool,
     /// The data directory, whose disk the health page watches.
     pub data: PathBuf,
+    /// What the doctor is to look at.
+    pub subject: operations::doctor::Subject,
+    /// The configuration as it may leave the machine.
+    pub configuration: serde_json::Value,
     /// Addresses from which `/metrics` may be read without a token.
     pub metrics_allow: Vec<Network>,
     /// Questions offered to those who have asked nothing yet: name of a collection and a question.

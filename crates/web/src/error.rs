@@ -69,6 +69,9 @@ pub enum WebError {
     /// The disk is full.
     #[error("the disk is full; nothing was lost, an admin has to make room")]
     Full,
+    /// So little room is left on the disk that nothing more is taken in.
+    #[error("{0}")]
+    NoRoom(ingest::Short),
     /// A fault of ours; the log has it under the operation id.
     #[error("something went wrong here")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -118,7 +121,7 @@ impl WebError {
             Self::Unprocessable(_) => (StatusCode::UNPROCESSABLE_ENTITY, "unprocessable"),
             Self::Overloaded { .. } => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
             Self::Engine(_) => (StatusCode::BAD_GATEWAY, "engine_failed"),
-            Self::Full => (StatusCode::INSUFFICIENT_STORAGE, "disk_full"),
+            Self::Full | Self::NoRoom(_) => (StatusCode::INSUFFICIENT_STORAGE, "disk_full"),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         }
     }
@@ -227,6 +230,7 @@ impl From<ingest::StageError> for WebError {
             E::Empty => Self::Invalid(error.to_string()),
             E::TooLarge { .. } => Self::TooLarge(error.to_string()),
             E::Content(ingest::ContentError::Full) => Self::Full,
+            E::NoRoom(short) => Self::NoRoom(short),
             E::Storage(error) => error.into(),
             other => Self::internal(other),
         }

@@ -35,8 +35,11 @@ cargo xtask COMMAND
         build the offline installer image and the same system as a signed update (docs/appliance/build.md)
   image --new-key --key FILE
         make a key that signs them
-  image --portable [--version V] [--out DIR] [--carrel FILE]
-        build the tarball for a host that is there already
+  image --portable [--version V] [--out DIR] [--carrel FILE] [--key FILE]
+        build the tarball for a host that is there already; the key's public half goes along, to be trusted
+  bundle --kind program|models|lists|crl|keys [--folder DIR] [--version V] [--sequence N] [--key FILE]
+         [--add-key FILE]... [--remove-key ID]... [--carrel FILE] [--out FILE]
+        make and sign one file for a machine that runs already (docs/operator/update.md)
   test-image [--work DIR] [--carrel FILE] [--no-build]
         install and update an appliance in an emulator; takes long
 
@@ -63,6 +66,7 @@ fn dispatch(mut arguments: Arguments) -> Result<()> {
         Some("fetch") => models::fetch::run(arguments),
         Some("bench") => bench::run(arguments),
         Some("image") => image::run(arguments),
+        Some("bundle") => image::run_bundle(arguments),
         Some("test-image") => test_image::run(arguments),
         Some("help") => {
             println!("{HELP}");

@@ -9,7 +9,10 @@ mod retrieval;
 mod scratch;
 mod tally;
 
+pub(crate) use answer_set::AnswerSet;
+pub(crate) use answers::figures_of;
 pub(crate) use beir::lines;
+pub(crate) use scratch::{READER, site as scratch_site};
 
 use crate::Outcome;
 use crate::config::Configuration;

@@ -1,5 +1,6 @@
 //! `carrel model`
 
+use super::evaluate::Arguments as Evaluate;
 use super::print_json;
 use super::r#try::Arguments as Try;
 use crate::Outcome;
@@ -34,7 +35,12 @@ enum Command {
         /// Its name here [default: the file's]
         #[arg(long)]
         name: Option<String>,
+        /// Take it although nobody signed it, where models.signed_only holds; the reason is recorded
+        #[arg(long, value_name = "REASON")]
+        accept: Option<String>,
     },
+    /// Put a site's own questions to a model and to the one in use, before it is promoted
+    Evaluate(Evaluate),
     /// Compare a model with the hash of its import and let it write a few tokens
     Verify {
         /// Its name
@@ -79,13 +85,20 @@ pub(crate) async fn run(arguments: Arguments, configuration: &Configuration) -> 
     let (value, text) = match command {
         Command::List => return list(&site, &models, json).await,
         Command::Try(arguments) => return super::r#try::run(&site, &models, arguments, json).await,
+        Command::Evaluate(arguments) => return super::evaluate::run(&site, &models, arguments, &by, json).await,
+        Command::Import { path, .. } if path.extension().is_some_and(|end| end == "carrel") => {
+            return Err(format!("{} is a bundle; 'carrel bundle apply' takes it", path.display()).into());
+        }
         Command::Import { path, .. } if Pack::is_at(&path) => {
             import_recognition(&site, &path).await?;
             let value = json!({ "name": RECOGNITION, "kind": "recognize", "active": true });
             (value, "the text in pictures and scans is read from the next start of the server on".to_owned())
         }
-        Command::Import { path, name } => {
-            let model = models.import(&path, name.as_deref(), &by).await?;
+        Command::Import { path, name, accept } => {
+            if accept.as_deref().is_some_and(|reason| reason.trim().is_empty()) {
+                return Err("--accept needs a reason: who vouches for this model, and how was it checked?".into());
+            }
+            let model = models.import_accepted(&path, name.as_deref(), accept.as_deref(), &by).await?;
             let state = if model.active {
                 "in use, as the first of its kind"
             } else if model.kind == ModelKind::Rerank.as_str() {

@@ -3,6 +3,7 @@
 use crate::Outcome;
 use crate::config::Configuration;
 use crate::door::Door;
+use crate::examination::{cleaned, subject};
 use crate::site::{Failure, Site, organisation_of};
 use crate::{sources, upkeep};
 use ::audit::{Action, Actor, Event};
@@ -107,6 +108,8 @@ pub(crate) async fn serve(
             names: web::Names::new(words(site, configuration).await?),
             secure_cookies: door.secure_cookies(),
             data: site.data.clone(),
+            subject: subject(configuration, site.store.environment().clone()),
+            configuration: cleaned(configuration),
             metrics_allow: configuration.metrics.allow.clone(),
             examples: examples(site).await?,
             answers: wanted,

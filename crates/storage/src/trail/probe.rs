@@ -28,6 +28,17 @@ mod tests {
     use crate::StorageError;
     use domain::Environment;
 
+    #[tokio::test]
+    async fn a_transaction_that_sqlite_ended_by_itself_is_not_the_end_of_writing() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("carrel.db"), Environment::system()).await.unwrap();
+        let mut act = store.begin().await.unwrap();
+        // As SQLite does when a commit finds the disk full.
+        sqlx::query("ROLLBACK").execute(act.connection()).await.unwrap();
+        drop(act);
+        store.audit_writable().await.unwrap();
+    }
+
     async fn pragma(store: &Store, statement: &'static str) -> i64 {
         let mut act = store.begin().await.unwrap();
         sqlx::query_scalar(statement).fetch_optional(act.connection()).await.unwrap().unwrap_or_default()

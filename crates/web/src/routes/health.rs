@@ -4,13 +4,14 @@ use crate::app::App;
 use crate::error::WebError;
 use crate::session::Reader;
 use crate::show::{grouped, moment, page, size};
-use crate::views::{EngineRow, EngineState, HealthCard, HealthPage, HealthState, ModelRow, Nav};
+use crate::views::{EngineRow, EngineState, FindingRow, HealthCard, HealthPage, HealthState, ModelRow, Nav};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use domain::Role;
 use inference::{Arithmetic, GeneratorState};
+use operations::doctor::{Finding, State as Found, glance};
 use serde_json::{Value, json};
 use storage::{JobFilter, JobState};
 
@@ -38,6 +39,7 @@ pub(crate) async fn get(State(app): State<App>, reader: Reader) -> Result<Respon
     let audited = app.store.audit_last().await?;
     let behind = app.store.index_changes(0, 100).await?.len();
     let times = app.store.answer_times(50).await?;
+    let findings = glance(&app.site.subject, &app.store).await;
     let card = |name: &str, value: String, unit: &str, detail: String, state: HealthState| HealthCard {
         name: name.to_owned(),
         value,
@@ -77,7 +79,7 @@ pub(crate) async fn get(State(app): State<App>, reader: Reader) -> Result<Respon
             format!("{} passages can be searched", app.index.passages()),
             good_if(behind == 0),
         ),
-        disk(&app),
+        disk(&app, &findings),
         arithmetic(&Arithmetic::of_this_machine()),
     ];
     if !app.site.answers {
@@ -106,19 +108,34 @@ pub(crate) async fn get(State(app): State<App>, reader: Reader) -> Result<Respon
     let elsewhere = app.models.elsewhere().is_some();
     let used = |model: &storage::Model| model.active && !(elsewhere && model.kind == "generate");
     let models: Vec<ModelRow> = app.store.models().await?.into_iter().filter(used).map(model_row).collect();
-    let state = cards.iter().map(|card| card.state).max().unwrap_or(HealthState::Good);
+    let findings = to_look_at(findings);
+    let found = findings.iter().map(|finding| finding.state).max();
+    let state = cards.iter().map(|card| card.state).max().max(found).unwrap_or(HealthState::Good);
     let verdict = match (state, app.answering.generator()) {
         (_, None) if app.site.answers => "No generation model is in use: nothing can be answered.".to_owned(),
         (HealthState::Good, _) => "All is well.".to_owned(),
         _ => {
-            let names: Vec<String> =
-                cards.iter().filter(|card| card.state > HealthState::Good).map(|card| card.name.clone()).collect();
+            let cards = cards.iter().filter(|card| card.state > HealthState::Good).map(|card| card.name.clone());
+            let mut names: Vec<String> = cards.collect();
+            let known = |name: &str| names.iter().any(|known| known.eq_ignore_ascii_case(name));
+            let more: Vec<String> =
+                findings.iter().map(|finding| finding.check.clone()).filter(|name| !known(name)).collect();
+            names.extend(more);
             format!("Needs attention: {}.", names.join(", "))
         }
     };
     let at = moment(app.store.environment().now());
     let engines = engines(&app);
-    page(&HealthPage { chrome: reader.chrome(&app, "Health", Nav::Health), verdict, state, cards, models, engines, at })
+    page(&HealthPage {
+        chrome: reader.chrome(&app, "Health", Nav::Health),
+        verdict,
+        state,
+        cards,
+        findings,
+        models,
+        engines,
+        at,
+    })
 }
 
 fn median(mut times: Vec<u64>) -> Option<u64> {
@@ -126,7 +143,28 @@ fn median(mut times: Vec<u64>) -> Option<u64> {
     times.get(times.len() / 2).copied()
 }
 
-fn disk(app: &App) -> HealthCard {
+/// What the doctor found that somebody should look at.
+fn to_look_at(findings: Vec<Finding>) -> Vec<FindingRow> {
+    let looked = findings.into_iter().filter(|finding| finding.state > Found::Ok);
+    let row = |finding: Finding| FindingRow {
+        state: health_of(finding.state),
+        check: finding.check,
+        detail: finding.detail,
+        why: finding.why,
+        advice: finding.advice,
+    };
+    looked.map(row).collect()
+}
+
+const fn health_of(state: Found) -> HealthState {
+    match state {
+        Found::Ok => HealthState::Good,
+        Found::Warning => HealthState::Attention,
+        Found::Failed => HealthState::Bad,
+    }
+}
+
+fn disk(app: &App, findings: &[Finding]) -> HealthCard {
     let space = fs4::available_space(&app.site.data).ok().zip(fs4::total_space(&app.site.data).ok());
     let Some((free, total)) = space.filter(|(_, total)| *total > 0) else {
         return HealthCard {
@@ -141,16 +179,22 @@ fn disk(app: &App) -> HealthCard {
     };
     let used = total - free.min(total);
     let share = u8::try_from(100 * used / total).unwrap_or(100);
-    let state = match share {
+    let by_share = match share {
         0..=84 => HealthState::Good,
         85..=94 => HealthState::Attention,
         _ => HealthState::Bad,
+    };
+    let found = findings.iter().find(|finding| finding.code == "disk");
+    let state = found.map_or(by_share, |finding| health_of(finding.state).max(by_share));
+    let detail = match found {
+        Some(finding) if finding.state == Found::Failed => "taking in has stopped; see below what to do".to_owned(),
+        _ => format!("{} of {} used", size(used), size(total)),
     };
     HealthCard {
         name: "Disk".to_owned(),
         value: size(free),
         unit: "free".to_owned(),
-        detail: format!("{} of {} used", size(used), size(total)),
+        detail,
         state,
         share: Some(share),
         href: None,

@@ -63,6 +63,7 @@ pub(crate) async fn get(
         open: app.store.unended_jobs(collections.as_deref(), &allowed).await?,
         unembedded: batches.iter().map(|batch| batch.unembedded).sum(),
         batches,
+        stopped: app.stage.reserve().require(0).err().map(|short| short.to_string()),
     })
 }
 

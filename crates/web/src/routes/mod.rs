@@ -11,6 +11,7 @@ mod certificate;
 mod collection;
 mod collections_admin;
 mod compare;
+mod diagnostics;
 mod document;
 mod document_acts;
 mod folders;
@@ -102,6 +103,7 @@ pub fn router(app: App) -> Router {
         .route("/groups/{id}/members", post(people::change_members))
         .route("/admin", get(health::get))
         .route("/admin/usage", get(usage::get))
+        .route("/admin/diagnostics", post(diagnostics::post))
         .route("/admin/collections", get(collections_admin::get))
         .route("/admin/models", get(models::get))
         .route("/admin/models/import", post(models::import))

@@ -11,7 +11,7 @@ use crate::views::{
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use domain::Role;
-use models::{By, Memory, Speed, Task};
+use models::{By, Evaluation, Memory, Speed, Task};
 use serde::Deserialize;
 use serde_json::Value;
 use storage::{Model, ModelState};
@@ -31,6 +31,7 @@ pub(crate) async fn get(State(app): State<App>, reader: Reader) -> Result<Respon
     let mut models = app.models.list().await?;
     models.sort_by_key(|model| model.kind != "generate");
     let rollback = models.iter().find(|model| model.kind == "generate" && model.previous);
+    let evaluations = app.models.evaluations().await?;
     let board = app.models.board();
     let now = app.store.environment().now();
     page(&ModelsPage {
@@ -55,7 +56,10 @@ pub(crate) async fn get(State(app): State<App>, reader: Reader) -> Result<Respon
             .iter()
             .map(|model| {
                 let takes_over = app.models.larger() == Some(model.name.as_str());
-                model_view(model, engines.named(&model.name).is_some(), takes_over)
+                ModelView {
+                    evaluated: evaluations.get(&model.name).map(evaluated),
+                    ..model_view(model, engines.named(&model.name).is_some(), takes_over)
+                }
             })
             .collect(),
         memory: app.models.memory().map(memory_view),
@@ -239,12 +243,37 @@ fn model_view(model: &Model, loaded: bool, takes_over: bool) -> ModelView {
         reads: speed.as_ref().map(|speed| format!("{:.0}", speed.prefill_tokens_per_s)),
         writes: speed.as_ref().map(|speed| format!("{:.1}", speed.decode_tokens_per_s)),
         measured: speed.map(|speed| format!("{} on {}", moment(speed.at), speed.machine)),
+        evaluated: None,
         license: card("license"),
         link: card("link"),
         author: card("author"),
         sha256: model.sha256.clone(),
         problem: model.problem.clone(),
     }
+}
+
+/// What a model made of the site's own questions, in a line.
+fn evaluated(found: &Evaluation) -> String {
+    let percent = |figures: &Value, name: &str| {
+        let share = figures.get(name).and_then(Value::as_f64);
+        share.map_or_else(|| "–".to_owned(), |share| format!("{:.0} %", 100.0 * share))
+    };
+    let of = |label: &str, name: &str| {
+        let own = percent(&found.figures, name);
+        match &found.beside {
+            Some((_, figures)) => format!("{label} {own} (in use {})", percent(figures, name)),
+            None => format!("{label} {own}"),
+        }
+    };
+    let questions = found.figures.get("questions").and_then(Value::as_u64).unwrap_or(0);
+    format!(
+        "{}, {}, {}; {questions} questions of {}, {}",
+        of("right answers", "answer_match"),
+        of("supported sentences", "supported_sentences"),
+        of("refused what has no answer", "refusal_recall"),
+        found.set,
+        moment(found.at)
+    )
 }
 
 /// `1.5 B weights`

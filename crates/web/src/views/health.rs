@@ -15,12 +15,29 @@ pub struct HealthPage {
     pub state: HealthState,
     /// One figure each.
     pub cards: Vec<HealthCard>,
+    /// What somebody should look at, with what to do.
+    pub findings: Vec<FindingRow>,
     /// The models in use.
     pub models: Vec<ModelRow>,
     /// What the engines are doing.
     pub engines: Vec<EngineRow>,
     /// When this was measured.
     pub at: String,
+}
+
+/// What the doctor found.
+#[derive(Debug, Clone)]
+pub struct FindingRow {
+    /// What was looked at, such as `backup`.
+    pub check: String,
+    /// How it stands.
+    pub state: HealthState,
+    /// What was found.
+    pub detail: String,
+    /// What comes of it.
+    pub why: &'static str,
+    /// What to do.
+    pub advice: &'static str,
 }
 
 /// How something fares.
@@ -171,6 +188,13 @@ mod samples {
                     card("Index", "in step", "", "every published version can be searched", Good, None, None),
                     card("Audit log", "1,206", "events", "head 4f1c9b7e…", Good, None, None),
                 ],
+                findings: vec![FindingRow {
+                    check: "backup".to_owned(),
+                    state: Attention,
+                    detail: "the last one is of 2026-03-02T22:00:00Z".to_owned(),
+                    why: "if this disk fails, everything since the last backup is lost",
+                    advice: "run 'carrel backup run', or have the server do it with backup.to",
+                }],
                 models: vec![
                     ModelRow {
                         purpose: "Writes answers".to_owned(),

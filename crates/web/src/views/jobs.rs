@@ -163,6 +163,8 @@ pub struct JobsPage {
     pub open: u64,
     /// How many documents of the batches are found by their words alone so far.
     pub unembedded: u64,
+    /// Why nothing is taken in now; `None` if it is.
+    pub stopped: Option<String>,
 }
 
 impl JobsPage {
@@ -237,6 +239,7 @@ mod samples {
                 filter: JobFilter::All,
                 open: 2,
                 unembedded: 812,
+                stopped: None,
             }
         }
 

@@ -51,7 +51,7 @@ pub use collections_admin::{CollectionEdit, CollectionsAdminPage, Matrix, Matrix
 pub use compare::{ComparePage, CompareSide};
 pub use document::{CitationNav, DocumentLink, DocumentPage, PassageView, VersionLink};
 pub use folders::{FolderRow, FoldersPage};
-pub use health::{EngineRow, EngineState, HealthCard, HealthPage, HealthState, ModelRow};
+pub use health::{EngineRow, EngineState, FindingRow, HealthCard, HealthPage, HealthState, ModelRow};
 pub use insight::{ActionBar, DayBar, DayPage, OverviewPage, ReaderRow, ReadersPage, UsagePage, UsageRow};
 pub use jobs::{JobFilter, JobRow, JobState, JobsPage, JobsPartial};
 pub use layout::{Chrome, Flash, FlashKind, Nav, NavItem, Pager, Person, Theme};

@@ -4,6 +4,7 @@
 //! there, gives them their places, and makes what needs cargo: the binary, the list of crates and their licences.
 
 mod bill;
+mod bundle;
 mod keys;
 mod licences;
 mod models;
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
+pub use bundle::run as run_bundle;
 pub use keys::create as create_key;
 pub use tools::provide;
 
@@ -78,7 +80,7 @@ pub fn run(mut arguments: Arguments) -> Result<()> {
     if arguments.flag("--portable") {
         arguments.finish()?;
         let carrel = carrel.map_or_else(|| workspace.build_release(), Ok)?;
-        return portable::build(&workspace, &carrel, &version, &out).map(|_| ());
+        return portable::build(&workspace, &carrel, &version, key.as_deref(), &out).map(|_| ());
     }
     let models = match arguments.option("--models")?.as_deref() {
         None => Models::Default,

@@ -112,6 +112,12 @@ fn install_portable(workspace: &Workspace, folder: &Path) -> Result<()> {
         grep -qx 'ListenStream=8443' "$1/root/etc/systemd/system/carrel.socket"
         [ "$(stat -c '%a %u' "$1/root/var/lib/carrel")" = '700 900' ]
         [ "$(grep -c '^carrel:' "$1/root/etc/passwd")" = 1 ]
+        [ "$(readlink "$1/root/opt/carrel/current")" = releases/1.2.3 ]
+        [ "$("$1/root/opt/carrel/carrel")" = 'carrel 1.2.3' ]
+        echo 1.2.4 >"$1/tree/version"; printf '#!/bin/sh\necho carrel 1.2.4\n' >"$1/tree/carrel"
+        "$1/tree/install.sh" --root "$1/root" --port 8443
+        [ "$("$1/root/opt/carrel/carrel")" = 'carrel 1.2.4' ] && [ -x "$1/root/opt/carrel/releases/1.2.3/carrel" ]
+        grep -q '^program = "/opt/carrel"' "$1/root/etc/carrel/carrel.toml"
         if grep -E '/data|carrel-prepare|/usr/bin/carrel' "$1/root/etc/systemd/system/carrel.service"; then exit 1; fi
         systemd-analyze security --offline=true --no-pager --threshold=10 "$1/root/etc/systemd/system/carrel.service"
         rm -rf "$1"

@@ -8,9 +8,9 @@ use crate::Outcome;
 use crate::commands::print_json;
 use crate::config::Configuration;
 use crate::progress::bar;
-use crate::site::{Failure, Site};
+use crate::site::{Failure, Retrieval, Site};
 use ::audit::Actor;
-use answer::{Answer, Answering, Calibration, Probe};
+use answer::{Answer, Answering, Calibration, NamedGenerator, Probe};
 use domain::{AccessScope, User};
 use serde_json::json;
 use std::collections::HashMap;
@@ -136,6 +136,26 @@ async fn measure(
     }
     progress.finish_and_clear();
     Ok(tally.figures(arguments.retrieval_only))
+}
+
+/// What a model makes of a set of questions: as [`run`] measures it, with nothing written beside.
+pub(crate) async fn figures_of(
+    site: &Site,
+    retrieval: &Retrieval,
+    generator: NamedGenerator,
+    user: &str,
+    set: &AnswerSet,
+) -> Result<serde_json::Value, Failure> {
+    let answering = site.answering(retrieval, Some(generator)).await?;
+    let progress = bar(set.questions.len() as u64, "questions");
+    let mut tally = Tally::default();
+    for item in &set.questions {
+        let (user, scope) = site.eyes_of(item.asker.as_deref().unwrap_or(user)).await?;
+        tally.answered(item, &ask(&answering, site, &item.question, &user, &scope).await?);
+        progress.inc(1);
+    }
+    progress.finish_and_clear();
+    Ok(tally.figures(false))
 }
 
 fn create(file: &Path) -> Result<std::fs::File, Failure> {

@@ -11,12 +11,12 @@ use ingest::{Incoming, Origin};
 use std::path::Path;
 
 /// Who asks there.
-pub(super) const READER: &str = "reader";
+pub(crate) const READER: &str = "reader";
 
 const COLLECTION: &str = "Set";
 
 /// A site in `folder` that holds `documents`, read and embedded.
-pub(super) async fn site(own: &Site, folder: &Path, documents: &[Text]) -> Result<Site, Failure> {
+pub(crate) async fn site(own: &Site, folder: &Path, documents: &[Text]) -> Result<Site, Failure> {
     let site = own.scratch(folder).await?;
     collection::create(&site, COLLECTION, "", Label::Public).await?;
     let new = NewUser {

@@ -7,7 +7,7 @@
 //! reserved for documentation (RFC 5737, RFC 3849), where nobody is disturbed. On a machine that is in use, other
 //! packets may be sent meanwhile: then the attempt is repeated, and if it never is quiet, that is said.
 
-use super::{Finding, State};
+use operations::doctor::{Finding, State};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs, UdpSocket};
@@ -55,6 +55,22 @@ pub(super) fn findings(more: &[IpAddr]) -> Vec<Finding> {
     ways.iter().map(|(name, way)| judge(name, attempts(name), way, packets_sent)).collect()
 }
 
+/// A finding under the name of the way that was tried.
+fn found(name: &str, state: State, detail: String) -> Finding {
+    const CODE: &str = "egress";
+    const WHY: &str = "whoever gets in could carry documents out";
+    let finding = match state {
+        State::Ok => Finding::ok(CODE, detail),
+        State::Warning => {
+            Finding::warning(CODE, detail, "it was not shown that this way is closed", "try it again as root")
+        }
+        State::Failed => {
+            Finding::failed(CODE, detail, WHY, "close this way: in the firewall, or by taking the route away")
+        }
+    };
+    finding.named(name)
+}
+
 /// Tries one way, up to `attempts` times. `sent` counts the packets that left by any interface but the loopback.
 fn judge(name: &str, attempts: u32, way: &dyn Fn() -> Attempt, sent: impl Fn() -> Option<u64>) -> Finding {
     let mut said = String::new();
@@ -62,24 +78,20 @@ fn judge(name: &str, attempts: u32, way: &dyn Fn() -> Attempt, sent: impl Fn() -
         let before = sent();
         let attempt = way();
         said = match attempt {
-            Attempt::Answered(by) => return Finding::new(name, State::Failed, format!("reached the outside: {by}")),
-            Attempt::Refused(how) => return Finding::new(name, State::Ok, format!("stopped: {how}")),
-            Attempt::Impossible(why) => return Finding::new(name, State::Warning, format!("not tried: {why}")),
+            Attempt::Answered(by) => return found(name, State::Failed, format!("reached the outside: {by}")),
+            Attempt::Refused(how) => return found(name, State::Ok, format!("stopped: {how}")),
+            Attempt::Impossible(why) => return found(name, State::Warning, format!("not tried: {why}")),
             Attempt::Sent(said) => said,
         };
         match before.zip(sent()) {
             Some((before, after)) if before == after => {
-                return Finding::new(name, State::Ok, format!("stopped: no interface sent anything ({said})"));
+                return found(name, State::Ok, format!("stopped: no interface sent anything ({said})"));
             }
             Some(_) => {}
             None => break,
         }
     }
-    Finding::new(
-        name,
-        State::Failed,
-        format!("packets left this machine ({said}); if it is in use, try again when it is not"),
-    )
+    found(name, State::Failed, format!("packets left this machine ({said}); if it is in use, try again when it is not"))
 }
 
 /// Packets sent by all interfaces but the loopback (proc_pid_net(5), `/proc/net/dev`); `None` if that cannot be read.

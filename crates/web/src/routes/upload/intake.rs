@@ -101,6 +101,14 @@ impl<'a> Intake<'a> {
         self.title = Some(title.trim().to_owned()).filter(|title| !title.is_empty());
     }
 
+    /// Goes on only if the disk has room for what is to come: a refusal before a file was read tells sooner.
+    ///
+    /// # Errors
+    /// [`WebError::NoRoom`].
+    pub(crate) fn require_room(&self) -> Result<(), WebError> {
+        self.app.stage.reserve().require(self.group_bytes as u64).map_err(WebError::NoRoom)
+    }
+
     /// Puts the files into a batch that an earlier request of the same person began.
     ///
     /// # Errors

@@ -73,6 +73,7 @@ pub(crate) async fn receive(
                 if !verified {
                     return Err(WebError::Forged);
                 }
+                intake.require_room()?;
                 if let Err(error) = intake.take(field).await? {
                     return Err(broken(intake, &error).await);
                 }
