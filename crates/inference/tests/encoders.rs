@@ -302,6 +302,18 @@ fn kinds_are_told_apart() {
 }
 
 #[test]
+fn weights_in_half_precision_count_as_the_numbers_that_they_are() {
+    let tiny = Tiny::write(&bert_config("bert"), &bert_tensors("bert", ""));
+    let save = |kind: DType| {
+        let as_half = |tensor: &Tensor| tensor.to_dtype(DType::F16).unwrap().to_dtype(kind).unwrap();
+        let tensors: HashMap<String, Tensor> = tiny.tensors.iter().map(|(n, t)| (n.clone(), as_half(t))).collect();
+        candle_core::safetensors::save(&tensors, tiny.path().join("model.safetensors")).unwrap();
+        Embedder::load(tiny.path()).unwrap().embed(&["w1 w5 w9", "w2"]).unwrap()
+    };
+    assert_eq!(save(DType::F16), save(DType::F32));
+}
+
+#[test]
 fn vectors_are_taken_from_the_centre_that_the_model_brings() {
     let tiny = Tiny::write(&bert_config("bert"), &bert_tensors("bert", ""));
     let vector = |vectors: Vec<Vec<f32>>| vectors.into_iter().next().unwrap();

@@ -4,7 +4,7 @@ use super::config::Config;
 use super::family::Positions;
 use super::layer::Layer;
 use super::rotary::Rotation;
-use super::weights::Weights;
+use super::weights::{Table, Weights};
 use super::{Precision, distance};
 use crate::ModelError;
 use crate::kernels::dense::{self, DistanceBias, Lines, Norm, Rounded};
@@ -19,7 +19,7 @@ const THREAD_TOKENS: usize = 512;
 /// The encoder's weights.
 pub(crate) struct Encoder {
     pub(crate) config: Config,
-    words: Vec<f32>,
+    words: Table,
     positions: Vec<f32>,
     types: Vec<f32>,
     first_norm: Norm,
@@ -64,11 +64,11 @@ impl Encoder {
     pub(crate) fn read(mut weights: Weights, config: &Config, precision: Precision) -> Result<Self, ModelError> {
         let config = config.clone();
         let (family, hidden) = (config.family, config.hidden);
+        let words = weights.table(&format!("{}.weight", family.words), config.vocabulary, hidden)?;
         let mut table = |name: Option<&str>, rows: usize| match name {
             Some(name) => weights.take(&format!("{name}.weight"), &[rows, hidden]),
             None => Ok(Vec::new()),
         };
-        let words = table(Some(family.words), config.vocabulary)?;
         let mut positions = table(family.position_table, config.positions)?;
         positions.drain(..(config.first_position * hidden).min(positions.len()));
         let types = table(family.type_table, config.types)?;
@@ -123,7 +123,7 @@ impl Encoder {
                 let reason = format!("token {token} at position {position} is not in the model's tables");
                 return Err(ModelError::Compute { reason });
             }
-            to.copy_from_slice(&self.words[token * hidden..][..hidden]);
+            self.words.copy(token, to);
             let mut add = |table: &[f32], row: usize| {
                 if let Some(row) = table.get(row * hidden..(row + 1) * hidden) {
                     to.iter_mut().zip(row).for_each(|(x, y)| *x += y);

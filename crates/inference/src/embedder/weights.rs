@@ -4,6 +4,8 @@ use super::config::Config;
 use crate::ModelError;
 use crate::kernels::dense::Norm;
 use candle_core::{DType, Device, Tensor};
+use half::f16;
+use half::slice::HalfFloatSliceExt;
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::fs::File;
@@ -36,6 +38,19 @@ impl Weights {
         Ok(tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?)
     }
 
+    /// Takes the table `name` of `rows` vectors in the numbers that it is stored in: a vocabulary of many languages is most
+    /// of its model, and in 32 bits it would take twice the memory.
+    pub(crate) fn table(&mut self, name: &str, rows: usize, width: usize) -> Result<Table, ModelError> {
+        match self.tensors.get(name) {
+            Some(tensor) if tensor.dtype() == DType::F16 && tensor.dims() == [rows, width] => {
+                let values = tensor.flatten_all()?.to_vec1()?;
+                self.tensors.remove(name);
+                Ok(Table::Half(values))
+            }
+            _ => Ok(Table::Single(self.take(name, &[rows, width])?)),
+        }
+    }
+
     /// Takes a layer norm over the hidden size.
     pub(crate) fn norm(&mut self, config: &Config, name: &str) -> Result<Norm, ModelError> {
         let gain = self.take(&format!("{name}.weight"), &[config.hidden])?;
@@ -44,6 +59,23 @@ impl Weights {
             false => vec![0.0; config.hidden],
         };
         Ok(Norm { gain, offset, epsilon: config.epsilon })
+    }
+}
+
+/// Vectors by number.
+pub(crate) enum Table {
+    Single(Vec<f32>),
+    Half(Vec<f16>),
+}
+
+impl Table {
+    /// Writes the vector `index`, which is as long as `to`.
+    pub(super) fn copy(&self, index: usize, to: &mut [f32]) {
+        let place = index * to.len()..(index + 1) * to.len();
+        match self {
+            Self::Single(values) => to.copy_from_slice(&values[place]),
+            Self::Half(values) => values[place].convert_to_f32_slice(to),
+        }
     }
 }
 
