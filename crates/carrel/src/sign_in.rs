@@ -160,14 +160,14 @@ mod tests {
         assert_eq!(
             origin(|c| {
                 names(c);
-                c.tls.off = Some("behind a proxy".to_owned())
+                c.tls.off = Some("behind a proxy".to_owned());
             }),
             Ok(None)
         );
         assert_eq!(
             origin(|c| {
                 names(c);
-                c.sign_in.origin = "https://other.example".to_owned()
+                c.sign_in.origin = "https://other.example".to_owned();
             }),
             is("https://other.example")
         );

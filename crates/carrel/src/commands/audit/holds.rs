@@ -79,7 +79,7 @@ pub(super) async fn run(command: Command, site: &Site) -> Outcome {
         Command::Release { name, second_person } => {
             let mut holds = site.store.legal_holds().await?.into_iter();
             let hold = holds.find(|hold| hold.name == name && hold.released_at.is_none());
-            let hold = hold.ok_or_else(|| format!("no legal hold '{name}' is in force"))?;
+            let hold = hold.ok_or_else(|| format!("the legal hold '{name}' does not exist, or is released already"))?;
             if site.identity.hold_release_needs_approval() {
                 return ask_release(site, hold, &second_person).await;
             }
