@@ -281,7 +281,14 @@ fn finish_switch(configuration: &Configuration) -> Result<bool, Failure> {
 fn alone(configuration: &Configuration) -> Result<IndexLock, Failure> {
     let busy = "a server runs on this data directory: stop it first ('systemctl stop carrel.service'); people are told \
                 to come back, and nothing is lost";
-    Ok(IndexLock::acquire(&configuration.data)?.ok_or(busy)?)
+    let lock = IndexLock::acquire(&configuration.data)?.ok_or(busy)?;
+    // Made by root it would keep the service from starting.
+    let (user, group) = owner(&configuration.data)?;
+    let file = configuration.data.join("index.lock");
+    if std::fs::metadata(&file)?.uid() != user {
+        std::os::unix::fs::chown(&file, Some(user), Some(group))?;
+    }
+    Ok(lock)
 }
 
 /// The account that the data directory belongs to.
