@@ -34,6 +34,12 @@ pub(crate) fn sound() -> (tempfile::TempDir, PathBuf) {
         done(&data, &["collection", "create", "Port"]);
         done(&data, &["import", files, "--collection", "Port"]);
         done(&data, &["audit", "checkpoint", "--output", folder.path().join("kept").to_str().unwrap()]);
+        // What SQLite still has in its journal goes into the file: whoever opens it next would do that.
+        let all = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(run(&data, "PRAGMA wal_checkpoint(TRUNCATE)"));
+        });
+        all.join().unwrap();
         folder
     });
     let folder = tempfile::tempdir().unwrap();
@@ -156,6 +162,10 @@ fn modes_and_a_missing_database_are_found() {
     let (folder, data) = sound();
     std::fs::set_permissions(data.join("keys/identity.key"), std::fs::Permissions::from_mode(0o644)).unwrap();
     says(&fails(&data, &[], "permissions"), "identity.key (mode 644)");
+    std::fs::set_permissions(data.join("keys/identity.key"), std::fs::Permissions::from_mode(0o600)).unwrap();
+    if std::os::unix::fs::chown(data.join("index.lock"), Some(900), None).is_ok() {
+        says(&fails(&data, &[], "permissions"), "index.lock belongs to somebody else");
+    }
     let nothing = folder.path().join("elsewhere");
     std::fs::create_dir(&nothing).unwrap();
     std::fs::set_permissions(&nothing, std::fs::Permissions::from_mode(0o700)).unwrap();

@@ -143,6 +143,7 @@ pub fn require_space(folder: &Path, bytes: u64) -> Result<(), Refusal> {
     Err(Refusal::NoSpace { path: there.to_owned(), free_mb: free >> 20, needed_mb: needed.div_ceil(1 << 20) })
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "what `map_err` hands over")]
 fn cut(error: io::Error) -> Refusal {
     Refusal::Cut(error.to_string())
 }

@@ -33,14 +33,25 @@ pub(super) fn permissions(data: &Path) -> Finding {
             return Finding::failed(CODE, detail, why, "close it with 'chmod go-rwx' on what is named");
         }
         if *owner.get_or_insert(metadata.uid()) != metadata.uid() {
-            let detail = format!("{} belongs to somebody else than the data directory", path.display());
-            let why = "the server cannot use it, or somebody else can change it";
-            let advice =
-                "give it to the account of the service with 'chown'; run commands as that account, not as root";
-            return Finding::failed(CODE, detail, why, advice);
+            return somebody_elses(&path);
+        }
+    }
+    // What root made here, by a command that was run as root, the service cannot use.
+    for entry in std::fs::read_dir(data).into_iter().flatten().flatten() {
+        let Ok(metadata) = entry.metadata() else { continue };
+        // A file system's own folder is root's everywhere.
+        if entry.file_name() != "lost+found" && owner.is_some_and(|owner| owner != metadata.uid()) {
+            return somebody_elses(&entry.path());
         }
     }
     Finding::ok(CODE, "for their owner only")
+}
+
+fn somebody_elses(path: &Path) -> Finding {
+    let detail = format!("{} belongs to somebody else than the data directory", path.display());
+    let why = "the server cannot use it, or somebody else can change it";
+    let advice = "give it to the account of the service with 'chown'; run commands as that account, not as root";
+    Finding::failed("permissions", detail, why, advice)
 }
 
 fn entries(folder: &Path) -> Vec<String> {

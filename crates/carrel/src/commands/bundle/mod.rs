@@ -87,24 +87,24 @@ pub(crate) async fn run(command: Command, configuration: &Configuration) -> Outc
             let manifest = &package.manifest;
             let (kind, version) = (manifest.kind, &manifest.version);
             let sentence = format!("{kind} {version} is whole, signed by a trusted key, and would be taken");
-            tell(Done { value: described(&package), sentence }, json)
+            tell(&Done { value: described(&package), sentence }, json)
         }
         Command::Apply { file: File { file, json }, allow_downgrade } => {
             finish_switch(configuration)?;
             let package = taken(configuration, &file, allow_downgrade, false).await?;
-            tell(apply(configuration, &package, &file).await?, json)
+            tell(&apply(configuration, &package, &file).await?, json)
         }
         Command::Rollback { kind, discard_since, json } => {
             finish_switch(configuration)?;
             let kind: Kind = serde_json::from_value(kind.clone().into())
                 .map_err(|_| format!("'{kind}' is no kind of bundle; program, system, models, lists or crl"))?;
-            tell(rollback(configuration, kind, discard_since).await?, json)
+            tell(&rollback(configuration, kind, discard_since).await?, json)
         }
         Command::List(Told { json }) => list(configuration, json).await,
         Command::Keys(Told { json }) => keys(configuration, json),
         Command::Resume => match finish_switch(configuration)? {
             true => {
-                tell(Done { value: json!({ "resumed": true }), sentence: "the update is complete".to_owned() }, false)
+                tell(&Done { value: json!({ "resumed": true }), sentence: "the update is complete".to_owned() }, false)
             }
             false => Err("no update was cut short here".into()),
         },
@@ -116,7 +116,7 @@ pub(crate) async fn run(command: Command, configuration: &Configuration) -> Outc
     }
 }
 
-fn tell(done: Done, json: bool) -> Outcome {
+fn tell(done: &Done, json: bool) -> Outcome {
     if json {
         print_json(&done.value);
     } else {
@@ -281,7 +281,14 @@ fn finish_switch(configuration: &Configuration) -> Result<bool, Failure> {
 fn alone(configuration: &Configuration) -> Result<IndexLock, Failure> {
     let busy = "a server runs on this data directory: stop it first ('systemctl stop carrel.service'); people are told \
                 to come back, and nothing is lost";
-    Ok(IndexLock::acquire(&configuration.data)?.ok_or(busy)?)
+    let lock = IndexLock::acquire(&configuration.data)?.ok_or(busy)?;
+    // Made by root it would keep the service from starting.
+    let (user, group) = owner(&configuration.data)?;
+    let file = configuration.data.join("index.lock");
+    if std::fs::metadata(&file)?.uid() != user {
+        std::os::unix::fs::chown(&file, Some(user), Some(group))?;
+    }
+    Ok(lock)
 }
 
 /// The account that the data directory belongs to.

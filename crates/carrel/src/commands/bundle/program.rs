@@ -18,11 +18,12 @@ use domain::Environment;
 use operations::bundle::{InForce, Kind, Ledger, Package, Refusal, Switch, require_space};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use storage::Store;
 
 /// What a rollback needs to know.
@@ -53,7 +54,7 @@ fn ring_is_ours(configuration: &Configuration) -> Result<(), Refusal> {
 }
 
 /// Runs a program of a release for the account that the data belong to.
-fn release(binary: &Path, data: &Path, words: &[&str], account: (u32, u32)) -> Result<String, Refusal> {
+fn output(binary: &Path, data: &Path, words: &[&str], account: (u32, u32)) -> Result<Output, Refusal> {
     let mut command = Command::new(binary);
     command.arg("--data").arg(data).args(words);
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CARREL_")) {
@@ -63,12 +64,33 @@ fn release(binary: &Path, data: &Path, words: &[&str], account: (u32, u32)) -> R
     if me != account.0 {
         command.uid(account.0).gid(account.1);
     }
-    let unsound = |sentence: String| Refusal::Unsound(format!("the release does not stand its test: {sentence}"));
-    let output = command.output().map_err(|error| unsound(format!("it does not run: {error}")))?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    command.output().map_err(|error| unfit(&format!("it does not run: {error}")))
+}
+
+fn unfit(sentence: &str) -> Refusal {
+    Refusal::Unsound(format!("the release does not stand its test: {sentence}"))
+}
+
+/// The same, of a program that has to end well; what it printed.
+fn release(binary: &Path, data: &Path, words: &[&str], account: (u32, u32)) -> Result<String, Refusal> {
+    let output = output(binary, data, words, account)?;
+    match output.status.success() {
+        true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+        false => Err(unfit(String::from_utf8_lossy(&output.stderr).trim())),
     }
-    Err(unsound(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
+}
+
+/// The checks that fail in the self-test of a release.
+fn failing(binary: &Path, data: &Path, account: (u32, u32)) -> Result<BTreeSet<String>, Refusal> {
+    let output = output(binary, data, &["selftest", "--quick", "--json"], account)?;
+    if output.status.success() {
+        return Ok(BTreeSet::new());
+    }
+    let report: Value =
+        serde_json::from_slice(&output.stdout).map_err(|_| unfit(String::from_utf8_lossy(&output.stderr).trim()))?;
+    let checks = report["checks"].as_array().into_iter().flatten();
+    let failed = checks.filter(|check| check["state"] == "failed").filter_map(|check| check["check"].as_str());
+    Ok(failed.map(str::to_owned).collect())
 }
 
 pub(super) async fn apply(configuration: &Configuration, site: Site, package: &Package) -> Result<Done, Failure> {
@@ -100,6 +122,7 @@ pub(super) async fn apply(configuration: &Configuration, site: Site, package: &P
         );
     }
 
+    let known = failing(&program.join(&before).join("carrel"), &data, account).unwrap_or_default();
     let trial = fresh(&data.join("bundles/trial"), account)?;
     site.store.copy_to(&trial.join("carrel.db")).await?;
     chown(trial.join("carrel.db"), Some(account.0), Some(account.1))?;
@@ -121,7 +144,12 @@ pub(super) async fn apply(configuration: &Configuration, site: Site, package: &P
     let aside = fresh(&data.join("bundles/before"), account)?;
     let switch = Switch { aside, from: trial, program: Some((link.clone(), home)), drop_index: false };
     switch.run(&data)?;
-    if let Err(refusal) = release(&binary, &data, &["selftest", "--quick"], account) {
+    // What was wrong before, such as that no model is here yet, is not the release's fault.
+    let tested = failing(&binary, &data, account).and_then(|failing| {
+        let new: Vec<&str> = failing.difference(&known).map(String::as_str).collect();
+        if new.is_empty() { Ok(()) } else { Err(unfit(&format!("{} failed, and did not before", new.join(", ")))) }
+    });
+    if let Err(refusal) = tested {
         // Nobody has seen it yet: back to what was, at once.
         let aside = fresh(&data.join("bundles").join(format!("failed-{}", manifest.version)), account)?;
         let back =
