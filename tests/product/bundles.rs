@@ -8,6 +8,30 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use testkit::model_directory;
 
+/// Makes `name.key` and `name.pub` in `folder`.
+pub(crate) fn make_key(folder: &Path, name: &str) {
+    let openssl = |arguments: &[&str]| {
+        let output = Command::new("openssl").args(arguments).current_dir(folder).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    };
+    let (key, public) = (format!("{name}.key"), format!("{name}.pub"));
+    openssl(&["genpkey", "-algorithm", "ed25519", "-out", &key]);
+    openssl(&["pkey", "-in", &key, "-pubout", "-out", &public]);
+}
+
+/// Makes a bundle of `files`, signed with `supplier.key` of `folder`; `settings` are those of package.sh.
+pub(crate) fn make_bundle(folder: &Path, kind: &str, sequence: u64, files: &Path, settings: &[(&str, &str)]) -> String {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../appliance/build/package.sh");
+    let out = folder.join(format!("{kind}-{sequence}.carrel"));
+    let mut package = Command::new(script);
+    package.arg(files).arg(&out).env("KIND", kind).env("VERSION", format!("0.9.{sequence}"));
+    package.env("SEQUENCE", sequence.to_string()).env("SOURCE_DATE_EPOCH", "1767225600");
+    package.env("KEY", folder.join("supplier.key")).envs(settings.iter().copied());
+    let output = package.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    out.to_str().unwrap().to_owned()
+}
+
 /// A data directory, a supplier's key that it trusts, and where bundles are made.
 struct Site {
     folder: tempfile::TempDir,
@@ -29,13 +53,7 @@ impl Site {
     }
 
     fn key(&self, name: &str) {
-        let openssl = |arguments: &[&str]| {
-            let output = Command::new("openssl").args(arguments).output().unwrap();
-            assert!(output.status.success(), "{output:?}");
-        };
-        let (key, public) = (self.path(&format!("{name}.key")), self.path(&format!("{name}.pub")));
-        openssl(&["genpkey", "-algorithm", "ed25519", "-out", &key]);
-        openssl(&["pkey", "-in", &key, "-pubout", "-out", &public]);
+        make_key(self.folder.path(), name);
     }
 
     /// Makes a bundle of these files; `settings` are those of package.sh.
@@ -49,16 +67,8 @@ impl Site {
         self.sign(kind, sequence, &folder, settings)
     }
 
-    fn sign(&self, kind: &str, sequence: u64, folder: &Path, settings: &[(&str, &str)]) -> String {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../appliance/build/package.sh");
-        let out = self.path(&format!("{kind}-{sequence}.carrel"));
-        let mut package = Command::new(script);
-        package.arg(folder).arg(&out).env("KIND", kind).env("VERSION", format!("0.9.{sequence}"));
-        package.env("SEQUENCE", sequence.to_string()).env("SOURCE_DATE_EPOCH", "1767225600");
-        package.env("KEY", self.path("supplier.key")).envs(settings.iter().copied());
-        let output = package.output().unwrap();
-        assert!(output.status.success(), "{output:?}");
-        out
+    fn sign(&self, kind: &str, sequence: u64, files: &Path, settings: &[(&str, &str)]) -> String {
+        make_bundle(self.folder.path(), kind, sequence, files, settings)
     }
 
     fn run(&self, arguments: &[&str]) -> (bool, String) {

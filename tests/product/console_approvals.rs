@@ -1,5 +1,6 @@
 //! What is done at the console and needs a second person: asked for there, agreed to in a browser, done there.
 
+use crate::bundles::{make_bundle, make_key};
 use audit::Action;
 use axum::http::StatusCode;
 use domain::{Label, Permission, Role};
@@ -247,4 +248,44 @@ async fn a_command_that_waits_goes_on_when_somebody_agrees() {
     assert_eq!(decide(&mut place.world.signed_in("dora").await, &id, "agree").await, StatusCode::SEE_OTHER);
     let output = waits.await.unwrap();
     assert!(output.status.success() && String::from_utf8_lossy(&output.stdout).contains("is released"), "{output:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bundle_goes_in_and_comes_back_when_somebody_else_agrees() {
+    let place = Place::new().await;
+    let (folder, password) = (place.folder.path(), place.path("password"));
+    make_key(folder, "supplier");
+    for made in ["ring", "files"] {
+        std::fs::create_dir(folder.join(made)).unwrap();
+    }
+    std::fs::copy(folder.join("supplier.pub"), folder.join("ring/supplier.pub")).unwrap();
+    std::fs::write(folder.join("files/glossary.csv"), "VPN,virtual private network\n").unwrap();
+    let (first, glossary) = (make_bundle(folder, "lists", 1, &folder.join("files"), &[]), folder.join("glossary.csv"));
+    std::fs::write(folder.join("files/glossary.csv"), "PO,People Office\n").unwrap();
+    let second = make_bundle(folder, "lists", 2, &folder.join("files"), &[]);
+    let rules = std::fs::read_to_string(folder.join("carrel.toml")).unwrap();
+    std::fs::write(&glossary, "HR,human resources\n").unwrap();
+    let words = || std::fs::read_to_string(&glossary).unwrap()[..2].to_owned();
+    let more = format!("[bundles]\nkeys = {:?}\n[search]\nglossary = {glossary:?}\n", folder.join("ring"));
+    std::fs::write(folder.join("carrel.toml"), rules + &more).unwrap();
+
+    let apply = ["bundle", "apply", &first];
+    assert!(place.refused(&apply).contains("--by") && words() == "HR");
+    assert!(place.refused(&place.by(&apply, "emil", &password)).contains("may not ask"), "an admin's matter");
+    let id = id_in(&place.refused(&place.by(&apply, "dora", &password)));
+    let mut dora = place.world.signed_in("dora").await;
+    assert_eq!(decide(&mut dora, &id, "agree").await, StatusCode::NOT_FOUND, "nobody agrees to their own");
+    assert_eq!(decide(&mut place.world.signed_in("fynn").await, &id, "agree").await, StatusCode::SEE_OTHER);
+    let other = ["bundle", "apply", &second, "--approval", &id];
+    assert!(place.refused(&other).contains("something else") && words() == "HR", "agreed to these bytes alone");
+    place.done(&[&apply[..], &["--approval", &id]].concat());
+    assert_eq!(words(), "VP");
+    assert_eq!(place.count(Action::BundleApplied).await, 1);
+
+    let back = ["bundle", "rollback", "lists"];
+    assert!(place.refused(&back).contains("--by") && words() == "VP");
+    let id = id_in(&place.refused(&place.by(&back, "dora", &password)));
+    assert_eq!(decide(&mut place.world.signed_in("emil").await, &id, "agree").await, StatusCode::SEE_OTHER);
+    place.done(&[&back[..], &["--approval", &id]].concat());
+    assert_eq!((words(), place.count(Action::BundleRolledBack).await), ("HR".to_owned(), 1));
 }

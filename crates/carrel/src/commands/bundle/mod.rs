@@ -13,6 +13,7 @@ use crate::Outcome;
 use crate::config::{Bundles, Configuration};
 use crate::lock::IndexLock;
 use crate::progress::bytes_bar;
+use crate::second_person::SecondPerson;
 use crate::site::{Failure, Site};
 use domain::Environment;
 use operations::bundle::{InForce, KeyRing, Kind, Ledger, Package, Refusal, Switch};
@@ -32,6 +33,8 @@ pub(crate) enum Command {
         /// Take models or vocabulary that are older than what was taken before
         #[arg(long)]
         allow_downgrade: bool,
+        #[command(flatten)]
+        second_person: SecondPerson,
     },
     /// Put back what the last bundle of a kind has replaced
     Rollback {
@@ -40,6 +43,8 @@ pub(crate) enum Command {
         /// Give up what was written since a release was taken; it is put aside, not thrown away
         #[arg(long)]
         discard_since: bool,
+        #[command(flatten)]
+        second_person: SecondPerson,
         /// Print one JSON object
         #[arg(long)]
         json: bool,
@@ -89,16 +94,16 @@ pub(crate) async fn run(command: Command, configuration: &Configuration) -> Outc
             let sentence = format!("{kind} {version} is whole, signed by a trusted key, and would be taken");
             tell(&Done { value: described(&package), sentence }, json)
         }
-        Command::Apply { file: File { file, json }, allow_downgrade } => {
+        Command::Apply { file: File { file, json }, allow_downgrade, second_person } => {
             finish_switch(configuration)?;
             let package = taken(configuration, &file, allow_downgrade, false).await?;
-            tell(&apply(configuration, &package, &file).await?, json)
+            tell(&apply(configuration, &package, &file, &second_person).await?, json)
         }
-        Command::Rollback { kind, discard_since, json } => {
+        Command::Rollback { kind, discard_since, second_person, json } => {
             finish_switch(configuration)?;
             let kind: Kind = serde_json::from_value(kind.clone().into())
                 .map_err(|_| format!("'{kind}' is no kind of bundle; program, system, models, lists or crl"))?;
-            tell(&rollback(configuration, kind, discard_since).await?, json)
+            tell(&rollback(configuration, kind, discard_since, &second_person).await?, json)
         }
         Command::List(Told { json }) => list(configuration, json).await,
         Command::Keys(Told { json }) => keys(configuration, json),
@@ -178,9 +183,14 @@ async fn taken(
 }
 
 /// Puts a checked bundle into force. A refusal on the way is recorded; what was in force still is.
-async fn apply(configuration: &Configuration, package: &Package, file: &Path) -> Result<Done, Failure> {
+async fn apply(
+    configuration: &Configuration,
+    package: &Package,
+    file: &Path,
+    second_person: &SecondPerson,
+) -> Result<Done, Failure> {
     let site = Site::open(configuration).await?;
-    consent::to_apply(&site, package).await?;
+    consent::to_apply(&site, package, second_person).await?;
     let applied = match package.manifest.kind {
         Kind::Program => program::apply(configuration, site.clone(), package).await,
         Kind::System => system::apply(&site, configuration, package, file).await,
@@ -215,7 +225,12 @@ async fn keys_alone(site: &Site, package: &Package) -> Result<Done, Failure> {
     Ok(Done { value: described(package), sentence })
 }
 
-async fn rollback(configuration: &Configuration, kind: Kind, discard_since: bool) -> Result<Done, Failure> {
+async fn rollback(
+    configuration: &Configuration,
+    kind: Kind,
+    discard_since: bool,
+    second_person: &SecondPerson,
+) -> Result<Done, Failure> {
     // A newer release may have written the database: it is only looked at here.
     let store = Store::examine(&configuration.data.join("carrel.db"), Environment::system()).await?;
     let ledger = Ledger::read(&store).await?;
@@ -223,7 +238,7 @@ async fn rollback(configuration: &Configuration, kind: Kind, discard_since: bool
     let entry = ledger.get(kind).filter(|entry| !entry.rolled_back).cloned();
     let entry =
         entry.ok_or_else(|| format!("no bundle of the kind '{kind}' is in force; 'carrel bundle list' shows them"))?;
-    consent::to_roll_back(kind, &entry).await?;
+    consent::to_roll_back(configuration, kind, &entry, second_person).await?;
     match kind {
         Kind::Program => program::rollback(configuration, &entry, discard_since).await,
         Kind::System => system::rollback(&Site::open(configuration).await?, &entry).await,
