@@ -252,7 +252,7 @@ impl Answering {
     ) -> bool {
         let (calibration, hash) = (&self.settings.calibration, &named.generator.info().sha256);
         if self.asks(named)
-            && let Some(stated) = self.look(named, question, &answer.query, None, &answer.sources, stop, report).await
+            && let Some(stated) = self.look(named, question, (&answer.query, None), &answer.sources, stop, report).await
         {
             answer.judgement.features.insert(ASKED.to_owned(), stated);
         }
@@ -325,7 +325,7 @@ impl Answering {
         }
         report(Event::Status(Status::Checking));
         let begin = Instant::now();
-        let right = self.look(named, question, &answer.query, Some(&text), &answer.sources, stop, report).await;
+        let right = self.look(named, question, (&answer.query, Some(&text)), &answer.sources, stop, report).await;
         answer.judgement.features.extend(right.map(|right| ("right".to_owned(), right)));
         answer.timings.second_look = begin.elapsed();
     }

@@ -40,6 +40,9 @@ impl Place<'_> {
     }
 }
 
+/// What key 5 at the console does.
+const BUNDLE: &str = "carrel --config /data/config/carrel.toml --data /data/carrel bundle";
+
 /// Tells it; an error is the step that failed.
 pub fn tell(workspace: &Workspace, folder: &Path, image: &Path) -> Result<()> {
     let (outside, reached) = listen_outside()?;
@@ -68,6 +71,7 @@ pub fn tell(workspace: &Workspace, folder: &Path, image: &Path) -> Result<()> {
     well(&mut machine, "B")?;
     expect_version(&mut machine, GOOD)?;
     still_there(&place)?;
+    migrated_on_a_copy(&mut machine)?;
 
     println!("applying version {BAD}, whose server does not start");
     machine.done("/usr/lib/carrel/update /run/carrel/stick/bad.carrel")?;
@@ -204,9 +208,33 @@ fn updates(machine: &mut Machine) -> Result<()> {
     if !list.contains("B_TRY=3") {
         return Err(Failure::new(format!("a slot that was written halfway must not start: {list}")));
     }
-    let said = machine.done("/usr/lib/carrel/update /run/carrel/stick/good.carrel")?;
-    println!("   good.carrel: {}", said.trim().lines().last().unwrap_or_default());
+    // As a person does it, key 5 at the console: checked by the product, recorded, then written by the same script.
+    for (file, reason) in [("forged", "signature"), ("same", "is not newer")] {
+        let (said, status) = machine.run(&format!("{BUNDLE} apply /run/carrel/stick/{file}.carrel 2>&1"))?;
+        if status == 0 || !said.contains(reason) {
+            return Err(Failure::new(format!("{file}.carrel should be refused ({reason}): {said}")));
+        }
+        println!("   carrel bundle apply {file}.carrel: {}", said.trim().lines().last().unwrap_or_default());
+    }
+    let said = machine.done(&format!("{BUNDLE} apply /run/carrel/stick/good.carrel"))?;
+    println!("   carrel bundle apply good.carrel: {}", said.trim().lines().last().unwrap_or_default());
+    let told = machine.done(&format!("{BUNDLE} list --json"))?;
+    if !told.contains(GOOD) {
+        return Err(Failure::new(format!("the update should be in the list of bundles: {told}")));
+    }
     machine.done("sync")?;
+    Ok(())
+}
+
+/// The new version works on a copy of the database; the one before lies beside it as it was.
+fn migrated_on_a_copy(machine: &mut Machine) -> Result<()> {
+    let aside = machine.done("stat -c '%a %s' /data/carrel/bundles/before/carrel.db")?;
+    println!("   the database before lies aside (mode and bytes: {})", aside.trim());
+    let refused = machine.done(
+        "setpriv --reuid=carrel --regid=carrel --clear-groups carrel --data /data/carrel audit export --output /tmp/log.jsonl \
+         >/dev/null && grep -c '\"bundle.refused\"' /tmp/log.jsonl",
+    )?;
+    println!("   the audit log has {} refused bundles", refused.trim());
     Ok(())
 }
 
