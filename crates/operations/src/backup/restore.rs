@@ -10,7 +10,7 @@ use domain::{ContentHash, Environment};
 use serde::Serialize;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, chown};
 use std::path::{Path, PathBuf};
 use storage::Store;
 
@@ -70,6 +70,20 @@ pub async fn restore(
     Ok(prepare(vault, name, secret, data, progress).await?.put_in_place()?.0)
 }
 
+/// Gives a folder and all in it to an account, as far as it is not that account's already.
+fn hand_over(path: &Path, owner: (u32, u32)) -> Result<(), BackupError> {
+    let found = fs::symlink_metadata(path).map_err(at(path))?;
+    if (found.uid(), found.gid()) != owner {
+        chown(path, Some(owner.0), Some(owner.1)).map_err(at(path))?;
+    }
+    if found.is_dir() {
+        for entry in fs::read_dir(path).map_err(at(path))? {
+            hand_over(&entry.map_err(at(path))?.path(), owner)?;
+        }
+    }
+    Ok(())
+}
+
 /// Whether a restore there would be one over what is there.
 #[must_use]
 pub fn holds_something(data: &Path) -> bool {
@@ -111,12 +125,16 @@ pub async fn prepare(
 }
 
 impl Prepared {
-    /// Puts it in its place. What was there is moved aside and told: nothing is deleted.
+    /// Puts it in its place, as the property of whoever owned that. What was there is moved aside and told: nothing is deleted.
     ///
     /// # Errors
     /// [`BackupError`]; then what was there is there again.
     pub fn put_in_place(self) -> Result<(Restored, Option<PathBuf>), BackupError> {
         let Self { folder, data, restored } = self;
+        // A restore is root's work, and what it leaves must be readable to the service.
+        if let Ok(owner) = fs::metadata(&data) {
+            hand_over(&folder.0, (owner.uid(), owner.gid()))?;
+        }
         let mut aside = None;
         if holds_something(&data) {
             let moment = Environment::system().now().strftime("%Y%m%dT%H%M%S%3fZ");

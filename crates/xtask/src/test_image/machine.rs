@@ -35,8 +35,14 @@ pub struct Network {
 }
 
 impl Machine {
-    /// Starts a machine with the disk and, if given, a medium, which it starts from. The serial line is kept in `log`.
-    pub fn start(disk: &Path, medium: Option<(&Path, bool)>, network: Option<&Network>, log: &Path) -> Result<Self> {
+    /// Starts a machine with the disk, perhaps a spare one, and, if given, a medium, which it starts from. The serial line is kept in `log`.
+    pub fn start(
+        disk: &Path,
+        spare: Option<&Path>,
+        medium: Option<(&Path, bool)>,
+        network: Option<&Network>,
+        log: &Path,
+    ) -> Result<Self> {
         let mut qemu = Command::new("qemu-system-x86_64");
         qemu.args(["-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-m", "3072", "-smp", "2"]);
         qemu.args(["-nodefaults", "-display", "none", "-monitor", "none", "-serial", "stdio"]);
@@ -45,6 +51,10 @@ impl Machine {
         let boots_from_medium = medium.is_some_and(|(_, boots)| boots);
         let (first, second) = if boots_from_medium { (1, 0) } else { (0, 1) };
         qemu.arg("-device").arg(format!("virtio-blk-pci,drive=disk,bootindex={first}"));
+        if let Some(spare) = spare {
+            qemu.arg("-drive").arg(format!("if=none,id=spare,format=raw,file={}", spare.display()));
+            qemu.args(["-device", "virtio-blk-pci,drive=spare"]);
+        }
         if let Some((medium, _)) = medium {
             qemu.arg("-drive").arg(format!("if=none,id=cd,media=cdrom,readonly=on,file={}", medium.display()));
             qemu.arg("-device").arg(format!("ide-cd,drive=cd,bootindex={second}"));

@@ -4,17 +4,22 @@ use super::machine::{Machine, Network, OUTSIDE, free_port};
 use super::person::Person;
 use super::{BAD, GOOD};
 use crate::failure::{Context, Failure, Result};
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, run};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// A disk as large as the installer asks for; it is a file that takes only what is written.
 const DISK_BYTES: u64 = 10 << 30;
+
+const VAULT_BYTES: u64 = 2 << 30;
+/// The label of the disk that backups go to.
+const VAULT: &str = "CARREL-VAULT";
 
 const PASSWORD: &str = "quiet herons at noon";
 
@@ -25,6 +30,8 @@ const WELL: Duration = Duration::from_secs(2400);
 struct Place<'a> {
     folder: &'a Path,
     disk: PathBuf,
+    /// Where backups go.
+    vault: &'a Path,
     network: Network,
 }
 
@@ -32,7 +39,7 @@ impl Place<'_> {
     fn power_on(&self, name: &str) -> Result<Machine> {
         let stick = self.folder.join("updates.iso");
         let log = self.folder.join(format!("{name}.log"));
-        Machine::start(&self.disk, Some((&stick, false)), Some(&self.network), &log)
+        Machine::start(&self.disk, Some(self.vault), Some((&stick, false)), Some(&self.network), &log)
     }
 
     fn person(&self) -> Result<Person> {
@@ -46,14 +53,18 @@ const BUNDLE: &str = "carrel --config /data/config/carrel.toml --data /data/carr
 /// Tells it; an error is the step that failed.
 pub fn tell(workspace: &Workspace, folder: &Path, image: &Path) -> Result<()> {
     let (outside, reached) = listen_outside()?;
-    let place = Place { folder, disk: folder.join("disk.raw"), network: Network { people: free_port()?, outside } };
-    let disk = File::create(&place.disk).and_then(|file| file.set_len(DISK_BYTES));
-    disk.context(|| format!("cannot make {}", place.disk.display()))?;
+    let vault = folder.join("vault.raw");
+    empty_disk(&vault, VAULT_BYTES)?;
+    run(Command::new("mkfs.ext4").args(["-q", "-F", "-L", VAULT]).arg(&vault))?;
+    let network = Network { people: free_port()?, outside };
+    let place = Place { folder, disk: folder.join("disk.raw"), vault: &vault, network };
+    empty_disk(&place.disk, DISK_BYTES)?;
 
     install(&place, image)?;
     let mut machine = place.power_on("first-start")?;
     first_start(&place, &mut machine)?;
     people_and_documents(&place, &mut machine, workspace)?;
+    back_up(&mut machine)?;
     sealed(&mut machine, &reached)?;
     println!("power cut");
     drop(machine);
@@ -84,6 +95,8 @@ pub fn tell(workspace: &Workspace, folder: &Path, image: &Path) -> Result<()> {
     well(&mut machine, "B")?;
     expect_version(&mut machine, GOOD)?;
     still_there(&place)?;
+    drop(machine);
+    second_machine(&place, image)?;
     println!("everything is as it should be");
     Ok(())
 }
@@ -91,7 +104,7 @@ pub fn tell(workspace: &Workspace, folder: &Path, image: &Path) -> Result<()> {
 fn install(place: &Place<'_>, image: &Path) -> Result<()> {
     println!("installing to an empty disk, by preseed");
     let log = place.folder.join("install.log");
-    let mut machine = Machine::start(&place.disk, Some((image, true)), None, &log)?;
+    let mut machine = Machine::start(&place.disk, None, Some((image, true)), None, &log)?;
     machine.expect("5. Installed in", WELL)?;
     machine.wait_off(Duration::from_secs(300))?;
     println!("   installed {:.0} s after power-on", machine.seconds());
@@ -142,6 +155,49 @@ fn people_and_documents(place: &Place<'_>, machine: &mut Machine, workspace: &Wo
     person.finds("annual+leave", "Employee Handbook", WELL)?;
     println!("   her document was read by a confined process and is found");
     Ok(())
+}
+
+/// Makes a backup on the other disk while the service runs. The key goes along, so that the next machine has it: a site keeps it
+/// elsewhere.
+fn back_up(machine: &mut Machine) -> Result<()> {
+    machine.done(&format!(
+        "mkdir -p /run/vault && mount -L {VAULT} /run/vault && install -d -o carrel -g carrel /run/vault/site"
+    ))?;
+    machine.done(&format!("{AS_CARREL} backup key --output /run/vault/site/key.txt"))?;
+    let said = machine.done(&format!("{AS_CARREL} backup run --to /run/vault/site/backups"))?;
+    println!("   {}", said.trim().lines().last().unwrap_or_default());
+    machine.done("umount /run/vault")?;
+    Ok(())
+}
+
+/// A second machine, installed from the same medium, gets the backup of the first, and is the first from then on.
+fn second_machine(first: &Place<'_>, image: &Path) -> Result<()> {
+    println!("a second machine, which gets the backup of the first");
+    let network = Network { people: free_port()?, outside: first.network.outside };
+    let place = Place { disk: first.folder.join("second.raw"), network, ..*first };
+    empty_disk(&place.disk, DISK_BYTES)?;
+    install(&place, image)?;
+    let mut machine = place.power_on("second-machine")?;
+    well(&mut machine, "A")?;
+    machine.done(&format!(
+        "mkdir -p /run/vault && mount -o ro -L {VAULT} /run/vault && systemctl stop carrel.socket carrel.service"
+    ))?;
+    let said = machine.done(
+        "carrel restore --from /run/vault/site/backups --key /run/vault/site/key.txt --data /data/carrel --replace",
+    )?;
+    println!("   {}", said.trim().lines().last().unwrap_or_default());
+    machine.done("systemctl start carrel.socket carrel.service")?;
+    still_there(&place)?;
+    println!("   ada signed in to the second machine and found her document");
+    let said = machine.done(&format!("{AS_CARREL} selftest"))?;
+    println!("{said}");
+    Ok(())
+}
+
+/// A disk with nothing on it: a file that takes only what is written.
+fn empty_disk(path: &Path, bytes: u64) -> Result<()> {
+    let made = File::create(path).and_then(|file| file.set_len(bytes));
+    made.context(|| format!("cannot make {}", path.display()))
 }
 
 fn still_there(place: &Place<'_>) -> Result<()> {
