@@ -1,5 +1,5 @@
 //! What tests need on the machine: a Chromium and the chromedriver that goes with it, and a Python that can make
-//! environments, for OpenAI's own client. A slapd is installed where that is allowed; without one the tests of the directory
+//! environments, for OpenAI's own client; jq and openssl, with which bundles are made. A slapd is installed where that is allowed; without one the tests of the directory
 //! skip themselves.
 
 use crate::failure::{Failure, Result};
@@ -14,17 +14,17 @@ const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "g
 pub fn provide() -> Result<()> {
     provide_directory();
     let Some(lacking) = lacking() else {
-        println!("a Chromium, chromedriver and Python are here");
+        println!("a Chromium, chromedriver, Python, jq and openssl are here");
         return Ok(());
     };
     if !(is_root() && on_path("apt-get").is_some()) {
         return Err(Failure::new(format!(
-            "{lacking} is missing; install it, on Debian: apt-get install chromium chromium-driver python3-venv"
+            "{lacking} is missing; install it, on Debian: apt-get install chromium chromium-driver python3-venv jq openssl"
         )));
     }
     println!("{lacking} is missing: installing it");
     apt_get(&["update"])?;
-    let packages = ["chromium", "chromium-driver", "fonts-liberation", "python3", "python3-venv"];
+    let packages = ["chromium", "chromium-driver", "fonts-liberation", "python3", "python3-venv", "jq", "openssl"];
     apt_get(&[&["install", "--yes", "--no-install-recommends"], &packages[..]].concat())?;
     self::lacking()
         .map_or(Ok(()), |still| Err(Failure::new(format!("{still} is still missing after its installation"))))
@@ -53,6 +53,8 @@ fn lacking() -> Option<&'static str> {
         Some("chromedriver")
     } else if !makes_environments() {
         Some("Python with its modules venv and pip")
+    } else if on_path("jq").is_none() || on_path("openssl").is_none() {
+        Some("jq or openssl, with which bundles are made,")
     } else {
         None
     }
