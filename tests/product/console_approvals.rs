@@ -1,6 +1,6 @@
 //! What is done at the console and needs a second person: asked for there, agreed to in a browser, done there.
 
-use crate::bundles::{make_bundle, make_key};
+use crate::supplier::{make_bundle, make_key};
 use audit::Action;
 use axum::http::StatusCode;
 use domain::{Label, Permission, Role};

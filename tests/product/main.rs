@@ -45,6 +45,7 @@ mod setup;
 mod sign_in;
 mod sources;
 mod story;
+mod supplier;
 mod tls;
 mod tokens;
 mod trail;
