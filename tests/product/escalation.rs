@@ -3,7 +3,7 @@
 use crate::api::program;
 use crate::story::ask;
 use crate::with_handbook;
-use answer::{Calibration, NamedGenerator, Probe};
+use answer::{Calibration, NamedGenerator, Probing};
 use audit::Action;
 use axum::http::StatusCode;
 use identity::TokenScope;
@@ -38,7 +38,7 @@ async fn world(first: &str, larger: Behaviour) -> (TestApp, Upstream, Upstream) 
     let (mut world, _) = with_handbook().await;
     let (small, large) = (Upstream::start(says(first)).await, Upstream::start(larger).await);
     // What the check of the sentences says decides here, not a score that was fitted on other models.
-    world.app.answering = world.app.answering.judged_by(Calibration::default(), Probe::Never);
+    world.app.answering = world.app.answering.judged_by(Calibration::default(), Probing::Never);
     let engines = world.app.answering.engines();
     engines.promote(engine("small", &small));
     engines.escalate_to(Some(engine("large", &large)));

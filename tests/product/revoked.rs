@@ -2,7 +2,7 @@
 
 use crate::HANDBOOK;
 use crate::story::ask;
-use answer::{Calibration, NamedGenerator, Probe, Wishes};
+use answer::{Calibration, NamedGenerator, Probing, Wishes};
 use audit::Action;
 use axum::http::StatusCode;
 use domain::{Collection, ConversationId, Permission};
@@ -32,7 +32,7 @@ async fn with_two_copies() -> (TestApp, [Collection; 2]) {
     let options = GeneratorOptions { context_tokens: 2048, kv_memory_bytes: 1 << 28, ..GeneratorOptions::default() };
     let generator = Generator::load(&file, options).unwrap();
     world.app.answering.engines().promote(NamedGenerator { name: "of this test".to_owned(), generator });
-    world.app.answering = world.app.answering.clone().judged_by(Calibration::default(), Probe::Never);
+    world.app.answering = world.app.answering.clone().judged_by(Calibration::default(), Probing::Never);
     (world, both)
 }
 

@@ -3,7 +3,7 @@
 use crate::cite::Support;
 use crate::escalate::Doubt;
 use crate::generate::generate;
-use crate::judge::{ASKED, Features, Judgement, Probe, confidence, declines, of_answer, of_search};
+use crate::judge::{Features, Judgement, Probing, confidence, declines, of_answer, of_search};
 use crate::pack::{Source, label, pack};
 use crate::record::Answer;
 use crate::retrieve::Retrieved;
@@ -58,8 +58,6 @@ pub enum Status {
     },
     /// The model writes.
     Writing,
-    /// What it wrote is checked.
-    Checking,
 }
 
 /// What happens while an answer is made, in this order: statuses and sources before the first text.
@@ -234,33 +232,43 @@ impl Answering {
         }
         answer.judgement.features.clone_from(&found.features);
         let messages = prompt::messages(&question.text, &found.sources, &question.wishes);
-        if question.wishes.tools.is_empty() && self.refuses_before(question, named, &mut answer, stop, report).await {
+        if question.wishes.tools.is_empty() && !self.reads(question, named) && self.refuses_before(&mut answer) {
             answer.timings.total = begin.elapsed();
             return Ok(answer);
         }
         self.generate(question, named, answer, messages, begin, stop, report).await
     }
 
-    /// Whether what was found, and what the model says of it when it is asked, is all but certainly no answer.
-    async fn refuses_before(
-        &self,
-        question: &Question,
-        named: &NamedGenerator,
-        answer: &mut Answer,
-        stop: &CancellationToken,
-        report: &mut impl FnMut(Event),
-    ) -> bool {
-        let (calibration, hash) = (&self.settings.calibration, &named.generator.info().sha256);
-        if self.asks(named)
-            && let Some(stated) = self.look(named, question, (&answer.query, None), &answer.sources, stop, report).await
-        {
-            answer.judgement.features.insert(ASKED.to_owned(), stated);
-        }
+    /// Whether it is read from the hidden state of `named` if the passages answer: for prompts like those that the probe was
+    /// fitted with.
+    fn reads(&self, question: &Question, named: &NamedGenerator) -> bool {
+        let known = match self.settings.probing {
+            Probing::Never => false,
+            Probing::Calibrated => self.settings.calibration.probe_of(&named.generator.info().sha256).is_some(),
+            Probing::Always => true,
+        };
+        known && named.generator.remote_address().is_none() && prompt::is_plain(&question.wishes)
+    }
+
+    /// Whether what was found is all but certainly no answer.
+    fn refuses_before(&self, answer: &mut Answer) -> bool {
         let Judgement { features, before, .. } = &mut answer.judgement;
-        let Some(stages) = calibration.stages(hash, features) else { return false };
+        let Some(stages) = self.settings.calibration.plain.as_ref() else { return false };
         let probability = stages.before.probability(features);
         *before = Some(probability);
         probability < stages.before.threshold
+    }
+
+    /// Whether the model, having read question and passages, has no answer in mind.
+    fn refuses_by_state(&self, model_sha256: &str, state: Vec<f32>, judgement: &mut Judgement) -> bool {
+        if self.settings.probing == Probing::Always {
+            judgement.state = state;
+            return false;
+        }
+        let Some(probe) = self.settings.calibration.probe_of(model_sha256) else { return false };
+        let probability = probe.probability(&state);
+        (judgement.before, judgement.after) = (probability, probability);
+        probability.is_some_and(|probability| probability < probe.threshold)
     }
 
     /// Lets `named` write from `messages`, and ties what it wrote to the sources of `answer`.
@@ -279,15 +287,25 @@ impl Answering {
         answer.model_hash.clone_from(&named.generator.info().sha256);
         answer.messages.clone_from(&messages);
         let mut first_word = None;
+        let reads = !question.wishes.without_documents && self.reads(question, named);
+        let (hash, judgement) = (&answer.model_hash, &mut answer.judgement);
+        let refuses = reads.then_some(|state| self.refuses_by_state(hash, state, judgement));
         let reader = (&question.owner, &question.scope);
         let asked = (&*self.settings, &question.wishes);
-        let generated = generate(named, messages, self.quoted(&answer.sources), asked, reader, stop, |event| {
+        let generated = generate(named, messages, self.quoted(&answer.sources), asked, reader, stop, refuses, |event| {
             if matches!(event, Event::Text(_)) {
                 first_word.get_or_insert_with(|| begin.elapsed());
             }
             report(event);
         })
         .await?;
+        if generated.refused {
+            // Nothing was written, so there is nothing to write again.
+            answer.messages.clear();
+            answer.timings.total = begin.elapsed();
+            answer.state = AnswerState::Refused;
+            return Ok(answer);
+        }
 
         (answer.text, answer.calls) = calls::split(&generated.text, &question.wishes, question.id);
         let likelihood = mean_likelihood(&generated.logprobs);
@@ -295,9 +313,6 @@ impl Answering {
             answer.logprobs = generated.logprobs;
         }
         answer.timings.first_word = first_word;
-        if generated.usage.is_some() && answer.calls.is_empty() && question.wishes.text_schema().is_none() {
-            self.look_again(question, named, &mut answer, stop, report).await;
-        }
         let stands = self.stands(question, &mut answer, likelihood).await?;
         answer.timings.total = begin.elapsed();
         answer.state = match &generated.usage {
@@ -308,35 +323,6 @@ impl Answering {
         };
         answer.usage = generated.usage;
         Ok(answer)
-    }
-
-    /// Asks the model once more, about what it wrote, if it was asked before it wrote.
-    async fn look_again(
-        &self,
-        question: &Question,
-        named: &NamedGenerator,
-        answer: &mut Answer,
-        stop: &CancellationToken,
-        report: &mut impl FnMut(Event),
-    ) {
-        let text = prose(&answer.text);
-        if text.is_empty() || !answer.judgement.features.contains_key(ASKED) {
-            return;
-        }
-        report(Event::Status(Status::Checking));
-        let begin = Instant::now();
-        let right = self.look(named, question, (&answer.query, Some(&text)), &answer.sources, stop, report).await;
-        answer.judgement.features.extend(right.map(|right| ("right".to_owned(), right)));
-        answer.timings.second_look = begin.elapsed();
-    }
-
-    /// Whether the model is asked what it thinks of passages and answers.
-    fn asks(&self, named: &NamedGenerator) -> bool {
-        match self.settings.probe {
-            Probe::Never => false,
-            Probe::Calibrated => self.settings.calibration.probes(&named.generator.info().sha256),
-            Probe::Always => true,
-        }
     }
 
     /// Ties the sentences of an answer to its sources, and decides whether they stand. An answer of which no sentence
@@ -357,9 +343,10 @@ impl Answering {
         let calibration = &self.settings.calibration;
         if !features.is_empty() {
             of_answer(features, &checked, likelihood);
-            let stages = calibration.stages(&answer.model_hash, features).filter(|_| shaped.is_none());
+            // What the model had in mind says more.
+            let stages = calibration.plain.as_ref().filter(|_| shaped.is_none() && after.is_none());
             let probability = stages.map(|stages| stages.after.probability(features));
-            *after = probability;
+            *after = after.or(probability);
             if stages.zip(probability).is_some_and(|(stages, probability)| probability < stages.after.threshold) {
                 return Ok(false);
             }
@@ -420,25 +407,6 @@ fn mean_likelihood(tokens: &[TokenLogprob]) -> Option<f32> {
     (!tokens.is_empty()).then(|| sum / tokens.len() as f32)
 }
 
-/// A text without the marks of its citations.
-fn prose(text: &str) -> String {
-    let mut rest = text;
-    let mut prose = String::new();
-    while let Some((before, after)) = rest.split_once('[') {
-        let digits = after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len());
-        prose.push_str(before);
-        match after[digits..].strip_prefix(']').filter(|_| digits > 0) {
-            Some(behind) => rest = behind,
-            None => {
-                prose.push('[');
-                rest = after;
-            }
-        }
-    }
-    prose.push_str(rest);
-    prose.trim().to_owned()
-}
-
 /// What a JSON text says, one statement a line: each value with the name before it. `None` if it is no JSON.
 fn leaves(text: &str) -> Option<String> {
     fn collect(name: &str, value: &Value, lines: &mut Vec<String>) {
@@ -457,12 +425,6 @@ fn leaves(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    #[test]
-    fn marks_of_citations_are_no_prose() {
-        assert_eq!(super::prose("24 days [1]. It is [sic] so [2][3] "), "24 days . It is [sic] so");
-        assert_eq!(super::prose("[1"), "[1");
-    }
-
     #[test]
     fn json_is_read_as_what_it_says() {
         let text = r#"{"answer": "24 days.", "leave_days": 24, "sure": true, "more": ["a", {"b": "c"}]}"#;

@@ -11,14 +11,16 @@ pub(crate) struct Generated {
     pub(crate) text: String,
     /// How likely its tokens were, if the engine tells.
     pub(crate) logprobs: Vec<TokenLogprob>,
-    /// `None` if it was stopped.
+    /// `None` if it was stopped, or refused.
     pub(crate) usage: Option<Usage>,
+    /// Whether nothing was written, for what the hidden state says.
+    pub(crate) refused: bool,
 }
 
 /// Sampling of every answer that does not ask otherwise: greedy, so that the same record gives the same text again.
 pub(crate) const SAMPLING: Sampling = Sampling::GREEDY;
 
-/// Generates until the model ends or `stop` is cancelled. `reader` is who asks and what that person may read: people take
+/// Generates until the model ends or `stop` is cancelled; `refuses` is shown the hidden state before anything is written. `reader` is who asks and what that person may read: people take
 /// turns, and what the engine may reuse of an earlier prompt is keyed by the scope, never shared across different rights. A
 /// scope names the person as well, for a document may be narrowed to single people: so far no two people have an equal one.
 pub(crate) async fn generate(
@@ -28,6 +30,7 @@ pub(crate) async fn generate(
     (settings, wishes): (&Settings, &Wishes),
     reader: (&impl Hash, &impl Hash),
     stop: &CancellationToken,
+    mut refuses: Option<impl FnMut(Vec<f32>) -> bool>,
     mut report: impl FnMut(Event),
 ) -> Result<Generated, AskError> {
     let request = GenerateRequest {
@@ -43,6 +46,7 @@ pub(crate) async fn generate(
         passages,
         common_messages: if wishes.without_documents { 0 } else { crate::prompt::common(wishes) },
         user: Some(number(reader.0)),
+        state: refuses.is_some(),
         // The passages say what there is to say; thinking would only keep the reader waiting.
         thinking: false,
     };
@@ -51,12 +55,17 @@ pub(crate) async fn generate(
     let mut writing = false;
     loop {
         let progress = tokio::select! {
-            () = stop.cancelled() => return Ok(Generated { text, logprobs, usage: None }),
+            () = stop.cancelled() => return Ok(Generated { text, logprobs, usage: None, refused: false }),
             progress = stream.next() => progress,
         };
         match progress {
             Some(Ok(Progress::Waiting { ahead })) => report(Event::Status(Status::Waiting { ahead })),
             Some(Ok(Progress::Prefill { done, total, .. })) => report(Event::Status(Status::Reading { done, total })),
+            Some(Ok(Progress::State(state))) => {
+                if refuses.as_mut().is_some_and(|refuses| refuses(state)) {
+                    return Ok(Generated { text, logprobs, usage: None, refused: true });
+                }
+            }
             Some(Ok(Progress::Text(delta))) => {
                 if !std::mem::replace(&mut writing, true) {
                     report(Event::Status(Status::Writing));
@@ -76,7 +85,9 @@ pub(crate) async fn generate(
                     report(Event::Logprobs(tokens));
                 }
             }
-            Some(Ok(Progress::Finished(usage))) => return Ok(Generated { text, logprobs, usage: Some(usage) }),
+            Some(Ok(Progress::Finished(usage))) => {
+                return Ok(Generated { text, logprobs, usage: Some(usage), refused: false });
+            }
             Some(Err(error)) => return Err(error.into()),
             None => return Err(AskError::Interrupted),
         }

@@ -31,7 +31,9 @@ pub use cite::{FactKind, Sentence, Support, Unfounded};
 pub use compare::Comparison;
 pub use escalate::{Doubt, First, SURE};
 pub use glossary::{Glossary, GlossaryError};
-pub use judge::{ASKED, Calibration, CalibrationError, Features, Judgement, Logistic, Observation, Probe, Stages, fit};
+pub use judge::{
+    Calibration, CalibrationError, Features, Judgement, Logistic, Observation, Probe, Probing, Reading, Stages, fit,
+};
 pub use live::{Live, Subscription};
 pub use models::NamedGenerator;
 pub use pack::Source;
@@ -65,8 +67,8 @@ pub struct Settings {
     pub least_confidence: f32,
     /// What a question and its answer are judged by.
     pub calibration: Calibration,
-    /// Whether the model is asked first if the passages answer at all: a few tokens more before the first word.
-    pub probe: Probe,
+    /// Whether it is read from the model's hidden state if the passages answer at all.
+    pub probing: Probing,
     /// What the site calls by several names.
     pub glossary: Glossary,
     /// An answer less likely right than this, 0 to 1, goes to the larger model if there is one.
@@ -85,7 +87,7 @@ impl Default for Settings {
             answer_tokens: 320,
             least_confidence: judge::LEAST_CONFIDENCE,
             calibration: Calibration::built_in(),
-            probe: Probe::Calibrated,
+            probing: Probing::Calibrated,
             glossary: Glossary::default(),
             sure: SURE,
             reuse_passages: false,
@@ -128,8 +130,8 @@ impl Answering {
 
     /// The same, judged by another calibration, for measuring.
     #[must_use]
-    pub fn judged_by(self, calibration: Calibration, probe: Probe) -> Self {
-        Self { settings: Arc::new(Settings { calibration, probe, ..(*self.settings).clone() }), ..self }
+    pub fn judged_by(self, calibration: Calibration, probing: Probing) -> Self {
+        Self { settings: Arc::new(Settings { calibration, probing, ..(*self.settings).clone() }), ..self }
     }
 
     /// The generation model in use.

@@ -28,8 +28,6 @@ pub struct Timings {
     pub first_word: Option<Duration>,
     /// Tying the sentences to their passages.
     pub check: Duration,
-    /// Asking the model what it thinks of its answer.
-    pub second_look: Duration,
     /// From the question to the end.
     pub total: Duration,
 }
@@ -371,7 +369,6 @@ fn timings(answer: &Answer) -> Value {
         "first_word_ms": answer.timings.first_word.map(ms),
         "total_ms": ms(answer.timings.total),
         "check_ms": ms(answer.timings.check),
-        "second_look_ms": ms(answer.timings.second_look),
         "confidence": answer.confidence,
         "answerable_before": answer.judgement.before,
         "answerable": answer.judgement.after,

@@ -11,7 +11,7 @@ pub(crate) use disk::Disk;
 use crate::directory::DirectoryOptions;
 use crate::oidc::OidcOptions;
 use crate::sign_in::{Approvals, SignIn};
-use answer::{Calibration, CalibrationError, Probe, RERANKED, SURE, Settings};
+use answer::{Calibration, CalibrationError, Probing, RERANKED, SURE, Settings};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use inference::{Precision, RemoteOptions};
@@ -390,9 +390,9 @@ impl Configuration {
             Some(file) => Calibration::read(file)?,
             None => Calibration::built_in(),
         };
-        let probe = if self.answer.probe { Probe::Calibrated } else { Probe::Never };
+        let probing = if self.answer.probe { Probing::Calibrated } else { Probing::Never };
         let settings = Settings { passages, passage_tokens, answer_tokens, least_confidence, ..Settings::default() };
-        Ok(Settings { reuse_passages, calibration, probe, sure: self.escalate.sure, ..settings })
+        Ok(Settings { reuse_passages, calibration, probing, sure: self.escalate.sure, ..settings })
     }
 }
 

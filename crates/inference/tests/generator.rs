@@ -336,3 +336,30 @@ async fn streams_can_be_awaited() {
     assert!(finished && !text.is_empty());
     assert!(stream.next().await.is_none());
 }
+
+#[test]
+fn the_hidden_state_behind_a_prompt_is_told_before_the_text_and_depends_on_nothing_else() {
+    let (_turn, generator) = model();
+    let state = |question: &str, key: Option<u64>| {
+        let request = GenerateRequest { state: true, cache_key: key, max_new_tokens: 3, ..request(question) };
+        let mut stream = generator.generate(request).unwrap();
+        let mut states = Vec::new();
+        while let Some(progress) = stream.blocking_next() {
+            match progress.unwrap() {
+                Progress::State(state) => states.push(state),
+                Progress::Text(_) => assert_eq!(states.len(), 1, "before the text"),
+                _ => {}
+            }
+        }
+        assert_eq!(states.len(), 1);
+        states.remove(0)
+    };
+    let fresh = state("Who grants leave?", Some(41));
+    assert_eq!(fresh.len(), 576, "the width of SmolLM2 135M");
+    assert_eq!(state("Who grants leave?", Some(41)), fresh, "from the prefix cache");
+    assert_ne!(state("Who grants peace?", Some(41)), fresh);
+    let mut unasked = generator.generate(request("Hello")).unwrap();
+    while let Some(progress) = unasked.blocking_next() {
+        assert!(!matches!(progress.unwrap(), Progress::State(_)));
+    }
+}

@@ -1,6 +1,7 @@
 //! The coefficients by which features are weighed: what `carrel eval calibrate` writes, and a site may replace.
 
-use super::features::{ASKED, Features};
+use super::features::Features;
+use super::probe::Probe;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -44,11 +45,11 @@ pub struct Stages {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Calibration {
-    /// SHA-256 of the weights of the model that the answers were written with. What another model says means
-    /// something else, so for those [`Calibration::plain`] counts.
+    /// SHA-256 of the weights of the model that [`Calibration::probe`] reads. Another model's states mean something else, so
+    /// for those [`Calibration::plain`] counts.
     pub model_sha256: String,
-    /// With the model asked; `None` if the engine could not be.
-    pub probed: Option<Stages>,
+    /// Reads the hidden state; `None` if the engine has none to tell.
+    pub probe: Option<Probe>,
     /// From the search and the check of the sentences alone; `None`: nothing is refused by a score.
     pub plain: Option<Stages>,
 }
@@ -84,16 +85,10 @@ impl Calibration {
         serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))
     }
 
-    /// Whether it counts what this model says when it is asked.
+    /// What reads the hidden states of this model.
     #[must_use]
-    pub fn probes(&self, model_sha256: &str) -> bool {
-        self.probed.is_some() && self.model_sha256 == model_sha256
-    }
-
-    /// What these features of this model's answer are weighed by.
-    pub(crate) fn stages(&self, model_sha256: &str, features: &Features) -> Option<&Stages> {
-        let probed = self.probed.as_ref().filter(|_| self.model_sha256 == model_sha256 && features.contains_key(ASKED));
-        probed.or(self.plain.as_ref())
+    pub fn probe_of(&self, model_sha256: &str) -> Option<&Probe> {
+        self.probe.as_ref().filter(|_| self.model_sha256 == model_sha256)
     }
 }
 
@@ -105,23 +100,21 @@ mod tests {
     #[test]
     fn the_built_in_one_is_whole_and_names_features_that_exist() {
         let built_in: Calibration = serde_json::from_str(BUILT_IN).unwrap();
-        for (stages, probe) in [(built_in.probed.unwrap(), true), (built_in.plain.unwrap(), false)] {
-            for (logistic, after) in [(stages.before, false), (stages.after, true)] {
-                assert!(!logistic.weights.is_empty() && (0.0..1.0).contains(&logistic.threshold));
-                let known = names(after, probe);
-                assert!(logistic.weights.keys().all(|name| known.contains(&name.as_str())), "{logistic:?}");
-            }
+        let stages = built_in.plain.unwrap();
+        for (logistic, after) in [(stages.before, false), (stages.after, true)] {
+            assert!(!logistic.weights.is_empty() && (0.0..1.0).contains(&logistic.threshold));
+            let known = names(after);
+            assert!(logistic.weights.keys().all(|name| known.contains(&name.as_str())), "{logistic:?}");
         }
+        let probe = built_in.probe.unwrap();
+        assert!((0.0..1.0).contains(&probe.threshold));
+        assert_eq!(probe.weights.len(), 1536, "the width of Qwen2.5 1.5B");
     }
 
     #[test]
     fn a_probe_counts_only_for_the_model_it_was_fitted_with() {
-        let stages = |bias| Stages { before: Logistic { bias, ..Logistic::default() }, ..Stages::default() };
         let calibration =
-            Calibration { model_sha256: "a".to_owned(), probed: Some(stages(1.0)), plain: Some(stages(2.0)) };
-        let probed = Features::from([(ASKED.to_owned(), 1.0)]);
-        assert_eq!(calibration.stages("a", &probed), calibration.probed.as_ref());
-        assert_eq!(calibration.stages("b", &probed), calibration.plain.as_ref());
-        assert_eq!(calibration.stages("a", &Features::new()), calibration.plain.as_ref());
+            Calibration { model_sha256: "a".to_owned(), probe: Some(Probe::default()), ..Calibration::default() };
+        assert!(calibration.probe_of("a").is_some() && calibration.probe_of("b").is_none());
     }
 }

@@ -7,57 +7,21 @@ use crate::cite::{Checked, FactKind};
 use crate::pack::Source;
 use crate::retrieve::Candidate;
 use index::Index;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// The features by name.
 pub type Features = BTreeMap<String, f32>;
 
-/// What tells whether the model was asked: its word that the passages state the answer ([`super::look`]).
-pub const ASKED: &str = "stated";
-
-/// The features that a stage goes by: before anything is written or after it, with the model asked or without.
-pub(super) const fn names(after: bool, asked: bool) -> &'static [&'static str] {
-    match (after, asked) {
-        (false, true) => &["stated", "cosine"],
-        (true, true) => &["stated", "cosine", "right"],
-        (false, false) => &["cosine", "gap", "confidence"],
-        (true, false) => &["cosine", "gap", "confidence", "support", "likelihood", "unfounded_names"],
+/// The features that a stage goes by: before anything is written or after it.
+pub(super) const fn names(after: bool) -> &'static [&'static str] {
+    match after {
+        false => &["cosine", "gap", "confidence"],
+        true => &["cosine", "gap", "confidence", "support", "likelihood", "unfounded_names"],
     }
 }
 
 /// How far what is written may lie from certain, in natural logarithms.
 const LEAST_LIKELIHOOD: f32 = -2.0;
-
-/// Terms of a question and what each counts: a word that few of the passages found have says more than one that
-/// most have.
-pub(super) struct Wanted {
-    weights: Vec<(String, f32)>,
-    sum: f32,
-}
-
-impl Wanted {
-    #[allow(clippy::cast_precision_loss, reason = "a handful of passages")]
-    pub(super) fn of(index: &Index, question: &str, found: &[BTreeSet<String>]) -> Self {
-        let terms: BTreeSet<String> = index.terms(question, None).into_iter().collect();
-        let weight = |term: &String| {
-            let have = found.iter().filter(|terms| terms.contains(term)).count() as f32;
-            ((found.len() as f32 + 1.0) / (have + 0.5)).ln().max(0.1)
-        };
-        let weights: Vec<(String, f32)> = terms.into_iter().map(|term| (term.clone(), weight(&term))).collect();
-        let sum = weights.iter().map(|(_, weight)| weight).sum();
-        Self { weights, sum }
-    }
-
-    /// The weighed share of the question's words for which `has` holds; all of no words.
-    pub(super) fn share(&self, has: impl Fn(&String) -> bool) -> f32 {
-        match self.weights.is_empty() {
-            true => 1.0,
-            false => {
-                self.weights.iter().filter(|(term, _)| has(term)).map(|(_, weight)| weight).sum::<f32>() / self.sum
-            }
-        }
-    }
-}
 
 /// What the search says. `sources` are those of `candidates` that go into the prompt.
 pub(crate) fn of_search(index: &Index, question: &str, candidates: &[Candidate], sources: &[Source]) -> Features {

@@ -24,8 +24,8 @@ const CERTAIN: f32 = 0.93;
 
 /// The regression of one stage, and its threshold. Needs at least one question of each class.
 #[must_use]
-pub fn fit(observations: &[Observation], after: bool, asked: bool, penalty: f64) -> Option<Logistic> {
-    let names = names(after, asked);
+pub fn fit(observations: &[Observation], after: bool, penalty: f64) -> Option<Logistic> {
+    let names = names(after);
     let mut logistic = regression(observations, names, penalty)?;
     let mut held_out: Vec<(f32, bool)> = Vec::new();
     for fold in 0..FOLDS {
@@ -37,18 +37,18 @@ pub fn fit(observations: &[Observation], after: bool, asked: bool, penalty: f64)
             held_out.extend(part(true).map(|one| (fitted.probability(&one.features), one.answerable)));
         }
     }
-    logistic.threshold = match (after, asked) {
-        (false, _) => certain_threshold(&held_out),
-        (true, true) => best_threshold(&held_out, 1.0),
-        (true, false) => best_threshold(&held_out, 0.5),
+    // Features that tell little would refuse every third question that the documents answer, and an answer that is not
+    // refused still has its unsupported sentences marked: so precision counts twice.
+    logistic.threshold = match after {
+        false => certain_threshold(&held_out),
+        true => best_threshold(&held_out, 0.5),
     };
     Some(logistic)
 }
 
-/// Where precision and recall of refusals are best together (F-beta, van Rijsbergen 1979). With a model that was asked both
-/// count alike. Without, precision counts twice (beta 0.5): features that tell little would refuse every third question
-/// that the documents answer, and an answer that is not refused still has its unsupported sentences marked.
-fn best_threshold(predictions: &[(f32, bool)], beta: f32) -> f32 {
+/// Where precision and recall of refusals are best together (F-beta, van Rijsbergen 1979): alike with a `beta` of 1, precision
+/// twice with 0.5.
+pub(super) fn best_threshold(predictions: &[(f32, bool)], beta: f32) -> f32 {
     let candidates = thresholds(predictions).into_iter();
     candidates
         .map(|at| (f_beta(predictions, at, beta), at))
@@ -156,8 +156,8 @@ fn standardised(observations: &[Observation], names: &[&str]) -> (Vec<Vec<f64>>,
     (observations.iter().map(row).collect(), means, deviations)
 }
 
-/// Solves `matrix` · x = `right` for a positive definite matrix, by elimination with pivots.
-fn solve(mut matrix: Vec<Vec<f64>>, mut right: Vec<f64>) -> Option<Vec<f64>> {
+/// Solves `matrix` · x = `right` by elimination with pivots.
+pub(super) fn solve(mut matrix: Vec<Vec<f64>>, mut right: Vec<f64>) -> Option<Vec<f64>> {
     let size = right.len();
     for column in 0..size {
         let pivot = (column..size).max_by(|a, b| matrix[*a][column].abs().total_cmp(&matrix[*b][column].abs()))?;
@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn what_tells_gets_the_weight() {
-        let fitted = fit(&questions(), false, false, 1.0).unwrap();
+        let fitted = fit(&questions(), false, 1.0).unwrap();
         assert!(fitted.weights["cosine"] > 5.0 * fitted.weights["gap"].abs(), "{fitted:?}");
         assert!(fitted.weights["confidence"].abs() < 1e-6, "what is always the same tells nothing");
         let right =
@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn the_first_stage_refuses_only_what_is_certain() {
         let (before, after) =
-            (fit(&questions(), false, false, 1.0).unwrap(), fit(&questions(), true, false, 1.0).unwrap());
+            (fit(&questions(), false, 1.0).unwrap(), fit(&questions(), true, 1.0).unwrap());
         let refused = |fitted: &Logistic| {
             questions()
                 .into_iter()
@@ -224,6 +224,6 @@ mod tests {
     #[test]
     fn one_class_alone_cannot_be_told_from_anything() {
         let all: Vec<_> = questions().into_iter().filter(|one| one.answerable).collect();
-        assert!(fit(&all, true, true, 1.0).is_none());
+        assert!(fit(&all, true, 1.0).is_none());
     }
 }

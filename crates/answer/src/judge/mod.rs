@@ -1,19 +1,20 @@
 //! Judge: whether the passages can answer the question, and whether what was written stands.
 //!
-//! The model alone either invents or refuses too much, so this is decided outside it: features of the search, a question
-//! to the model whose likelihoods are read instead of its words ([`look`]), and what the check of each sentence found,
-//! weighed by a small logistic regression. Its coefficients come from `carrel eval calibrate` (docs/quality.md, adr/0015).
+//! The model alone either invents or refuses too much, so this is decided outside it: for a model that is known, by what
+//! it has in mind before it writes ([`probe`]); for others by features of the search and of what the check of each
+//! sentence found, weighed by a small logistic regression. Both are fitted by `carrel eval calibrate` (docs/quality.md,
+//! adr/0015).
 
 mod calibration;
 mod declines;
 mod features;
 mod fit;
-mod look;
-mod windows;
+mod probe;
 
 pub use calibration::{Calibration, CalibrationError, Logistic, Stages};
-pub use features::{ASKED, Features};
+pub use features::Features;
 pub use fit::{Observation, fit};
+pub use probe::{Probe, Reading};
 
 pub(crate) use declines::declines;
 pub(crate) use features::{of_answer, of_search};
@@ -26,14 +27,14 @@ use std::collections::BTreeSet;
 /// Low on purpose: it keeps out what is far from every document the person may see, before anything is computed.
 pub(crate) const LEAST_CONFIDENCE: f32 = 0.30;
 
-/// When the model is asked whether the passages answer.
+/// When the model's hidden state is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Probe {
+pub enum Probing {
     /// Never.
     Never,
-    /// If the calibration knows what its answer means.
+    /// If the calibration knows what it means.
     Calibrated,
-    /// In any case, to calibrate.
+    /// In any case, to calibrate; it decides nothing.
     Always,
 }
 
@@ -42,10 +43,14 @@ pub enum Probe {
 pub struct Judgement {
     /// How likely it is that the passages answer the question, before anything was written, 0 to 1.
     pub before: Option<f32>,
-    /// How likely it is that what was written answers it from the passages, 0 to 1.
+    /// How likely it is that what was written answers it from the passages, 0 to 1. If the model's hidden state was read, the
+    /// same.
     pub after: Option<f32>,
-    /// What that was computed from.
+    /// What the search and the check of the sentences say.
     pub features: Features,
+    /// The hidden state, if it was read to calibrate.
+    #[serde(skip)]
+    pub state: Vec<f32>,
 }
 
 /// How sure retrieval is, 0 to 1: the best candidate's mean of cosine similarity and share of the question's words.

@@ -12,7 +12,7 @@ mod plan;
 mod rope;
 mod weight;
 
-use crate::decoder::model::{BlockId, Chunk, DecoderModel};
+use crate::decoder::model::{BlockId, Chunk, Computed, DecoderModel, tapped_layer};
 use crate::decoder::shape::Shape;
 use crate::gguf::GgufFile;
 use crate::{ModelError, math};
@@ -74,27 +74,36 @@ impl CudaDecoder {
         Ok(Self { shape, place, embeddings, layers, rope, norm, head, memory })
     }
 
-    /// The hidden states behind the last layer, of shape (tokens of the plan, hidden); `None` when stopped.
-    fn states(&self, plan: &Plan, proceed: &mut dyn FnMut() -> bool) -> Result<Option<Tensor>, ModelError> {
+    /// The hidden states behind the last layer, of shape (tokens of the plan, hidden), and those of the tapped layer for the
+    /// chunks' last tokens; `None` when stopped.
+    fn states(&self, plan: &Plan, proceed: &mut dyn FnMut() -> bool) -> Result<Option<(Tensor, Vec<f32>)>, ModelError> {
         let angles = self.rope.at(&plan.positions)?;
         let mut x = self.embeddings.embedding(&plan.tokens)?;
         if self.shape.architecture.embedding_scale {
             x = (x * (self.shape.hidden as f64).sqrt())?;
         }
-        for layer in &self.layers {
+        let (tapped, mut states) = (tapped_layer(self.layers.len()), Vec::new());
+        for (index, layer) in self.layers.iter().enumerate() {
             // A GPU works behind the thread that asks it to: what was asked for before still runs.
             if !proceed() {
                 return Ok(None);
             }
             x = layer.forward(&x, &self.shape, plan, &angles, &self.memory)?;
+            if let Some(last) = plan.last.as_ref().filter(|_| index + 1 == tapped) {
+                states = x.index_select(last, 0)?.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
+            }
         }
-        Ok(Some(x))
+        Ok(Some((x, states)))
     }
 }
 
 impl DecoderModel for CudaDecoder {
     fn vocabulary(&self) -> usize {
         self.shape.vocabulary
+    }
+
+    fn hidden(&self) -> usize {
+        self.shape.hidden
     }
 
     fn context(&self) -> usize {
@@ -117,16 +126,18 @@ impl DecoderModel for CudaDecoder {
     fn step(
         &mut self,
         chunks: &[Chunk<'_>],
-        logits: &mut Vec<f32>,
+        computed: &mut Computed,
         proceed: &mut dyn FnMut() -> bool,
     ) -> Result<bool, ModelError> {
         if chunks.is_empty() {
             return Ok(true);
         }
         let plan = Plan::new(chunks, &self.shape, &self.memory, &self.place.device)?;
-        let Some(states) = self.states(&plan, proceed)? else { return Ok(false) };
+        let Some((states, tapped)) = self.states(&plan, proceed)? else { return Ok(false) };
+        computed.states.extend(tapped);
         let Some(wanted) = &plan.wanted else { return Ok(true) };
         let rows = rms_norm(&states.index_select(wanted, 0)?, &self.norm, self.shape.norm_epsilon)?;
+        let logits = &mut computed.logits;
         let start = logits.len();
         logits.extend(self.head.forward(&rows)?.flatten_all()?.to_vec1::<f32>()?);
         if let Some(cap) = self.shape.logit_softcap {

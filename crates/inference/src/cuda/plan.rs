@@ -18,6 +18,8 @@ pub(super) struct Plan {
     pub(super) groups: Vec<Group>,
     /// Rows whose logits are wanted, in the order of the chunks as they came; `None` for none.
     pub(super) wanted: Option<Tensor>,
+    /// Rows of the last tokens of the chunks whose logits are wanted, in the same order; `None` for none.
+    pub(super) last: Option<Tensor>,
 }
 
 /// Chunks that attend together: each sequence to its own keys, padded to the longest.
@@ -66,22 +68,25 @@ impl Plan {
             let start = run.first().map_or(0, |&index| first_rows[index]);
             groups.push(group(&members, start, shape, device)?);
         }
-        let mut wanted = Vec::new();
+        let (mut wanted, mut last) = (Vec::new(), Vec::new());
         for (chunk, first) in chunks.iter().zip(&first_rows) {
             let end = first + chunk.tokens.len();
             wanted.extend((end - chunk.logits.min(chunk.tokens.len())..end).map(|row| row as u32));
+            last.extend((chunk.logits > 0).then_some(end as u32 - 1));
         }
         let count = tokens.len();
         let written = Tensor::from_vec(written, (count, 1), device)?;
+        let rows = |rows: Vec<u32>| -> Result<Option<Tensor>> {
+            let count = rows.len();
+            (count > 0).then(|| Tensor::from_vec(rows, count, device)).transpose()
+        };
         Ok(Self {
             tokens: Tensor::from_vec(tokens, count, device)?,
             positions: Tensor::from_vec(positions, count, device)?,
             written: written.broadcast_as((count, memory.width()))?.contiguous()?,
             groups,
-            wanted: match wanted.len() {
-                0 => None,
-                rows => Some(Tensor::from_vec(wanted, rows, device)?),
-            },
+            wanted: rows(wanted)?,
+            last: rows(last)?,
         })
     }
 }

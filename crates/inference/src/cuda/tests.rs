@@ -2,7 +2,7 @@
 
 use super::{BLOCK_TOKENS, CudaDecoder, Place};
 use crate::decoder::Decoder;
-use crate::decoder::model::{BlockId, Chunk, DecoderModel};
+use crate::decoder::model::{BlockId, Chunk, Computed, DecoderModel};
 use crate::decoder::tests::difference;
 use crate::decoder::tests::tiny::{TinyModel, VOCABULARY, tokens};
 use crate::gguf::GgufFile;
@@ -20,13 +20,17 @@ const ROUNDED: f32 = 0.03;
 
 /// What the CPU's decoder gives behind `tokens`.
 fn reference(path: &Path, tokens: &[u32]) -> Vec<f32> {
+    computed(path, tokens).logits
+}
+
+fn computed(path: &Path, tokens: &[u32]) -> Computed {
     let mut decoder = Decoder::read(&mut GgufFile::open(path).unwrap(), 4096).unwrap();
     decoder.allocate(BLOCKS as usize).unwrap();
     let blocks: Vec<BlockId> = (0..BLOCKS).collect();
-    let mut logits = Vec::new();
+    let mut computed = Computed::default();
     let chunk = Chunk { tokens, position: 0, blocks: &blocks, logits: 1 };
-    decoder.step(&[chunk], &mut logits, &mut || true).unwrap();
-    logits
+    decoder.step(&[chunk], &mut computed, &mut || true).unwrap();
+    computed
 }
 
 fn decoder_in(path: &Path, compact: DType) -> CudaDecoder {
@@ -50,9 +54,9 @@ fn chunk<'a>(tokens: &'a [u32], position: usize, blocks: &'a [BlockId], logits: 
 }
 
 fn step(decoder: &mut CudaDecoder, chunks: &[Chunk<'_>]) -> Vec<Vec<f32>> {
-    let mut logits = Vec::new();
-    assert!(decoder.step(chunks, &mut logits, &mut || true).unwrap());
-    logits.chunks(VOCABULARY).map(<[f32]>::to_vec).collect()
+    let mut computed = Computed::default();
+    assert!(decoder.step(chunks, &mut computed, &mut || true).unwrap());
+    computed.logits.chunks(VOCABULARY).map(<[f32]>::to_vec).collect()
 }
 
 /// Logits behind `tokens`, read alone in pieces of `length`.
@@ -156,17 +160,31 @@ fn logits_of_several_tokens_are_those_of_each_alone() {
 }
 
 #[test]
+fn hidden_states_are_those_of_the_last_tokens() {
+    let file = TinyModel::llama().write();
+    let mut decoder = decoder(file.path());
+    let (long, short) = (tokens(50), tokens(9));
+    let tables = [blocks(0), blocks(1)];
+    let mut found = Computed::default();
+    let chunks = [chunk(&long, 0, &tables[0], 1), chunk(&short, 0, &tables[1], 1)];
+    assert!(decoder.step(&chunks, &mut found, &mut || true).unwrap());
+    for (prompt, state) in [long, short].iter().zip(found.states.chunks(decoder.hidden())) {
+        assert!(difference(&computed(file.path(), prompt).states, state) < NEAR);
+    }
+}
+
+#[test]
 fn a_stopped_step_can_be_made_again() {
     let file = TinyModel::llama().write();
     let mut decoder = decoder(file.path());
     let (prompt, table) = (tokens(40), blocks(3));
-    let (mut logits, mut layers) = (Vec::new(), 0);
+    let (mut nothing, mut layers) = (Computed::default(), 0);
     let mut twice = || {
         layers += 1;
         layers < 3
     };
-    assert!(!decoder.step(&[chunk(&prompt, 0, &table, 1)], &mut logits, &mut twice).unwrap());
-    assert!(logits.is_empty());
+    assert!(!decoder.step(&[chunk(&prompt, 0, &table, 1)], &mut nothing, &mut twice).unwrap());
+    assert!(nothing.logits.is_empty() && nothing.states.is_empty());
     assert!(difference(&reference(file.path(), &prompt), &alone(&mut decoder, 3, &prompt, 40)) < NEAR);
 }
 
@@ -194,7 +212,7 @@ fn chunks_that_do_not_fit_are_errors() {
     let prompt = tokens(BLOCK_TOKENS + 1);
     let mut refused = |tokens: &[u32], blocks: &[BlockId]| {
         let chunk = Chunk { tokens, position: 0, blocks, logits: 1 };
-        assert!(decoder.step(&[chunk], &mut Vec::new(), &mut || true).is_err());
+        assert!(decoder.step(&[chunk], &mut Computed::default(), &mut || true).is_err());
     };
     refused(&prompt, &[0]);
     refused(&prompt, &[0, BLOCKS]);

@@ -19,6 +19,23 @@ pub(crate) struct Chunk<'a> {
     pub logits: usize,
 }
 
+/// What a step computed for its readers.
+#[derive(Debug, Default)]
+pub(crate) struct Computed {
+    /// Rows of [`DecoderModel::vocabulary`] each, in the order of chunks and tokens.
+    pub logits: Vec<f32>,
+    /// Rows of [`DecoderModel::hidden`] each, one for every chunk whose logits were wanted: what the layers up to
+    /// [`tapped_layer`] made of its last token, before any norm.
+    pub states: Vec<f32>,
+}
+
+/// How many of `layers` have run when hidden states are taken: five of seven. Whether a text says what is asked is read
+/// best behind the middle; the last layers turn to the next word (Slobodkin et al. 2023, arXiv:2310.11877; docs/adr/0015
+/// for what was measured here).
+pub(crate) fn tapped_layer(layers: usize) -> usize {
+    (layers * 5 / 7).max(1)
+}
+
 /// Keys and values of some tokens, out of any block.
 pub(crate) struct SavedKv {
     /// Where the first of them stood.
@@ -39,6 +56,9 @@ pub(crate) trait DecoderModel: Send {
     /// Logits of a row.
     fn vocabulary(&self) -> usize;
 
+    /// Numbers of a hidden state.
+    fn hidden(&self) -> usize;
+
     /// Longest sequence, prompt and answer.
     fn context(&self) -> usize;
 
@@ -52,16 +72,15 @@ pub(crate) trait DecoderModel: Send {
     /// blocks are used.
     fn allocate(&mut self, blocks: usize) -> Result<(), ModelError>;
 
-    /// Runs the chunks of different sequences together; appends their wanted logits to `logits`, rows of
-    /// [`Self::vocabulary`] each, in the order of chunks and tokens. Calls `proceed` between layers; when it says
-    /// false, gives `Ok(false)`, and what the chunks would have written counts as not there.
+    /// Runs the chunks of different sequences together and appends what is wanted of them to `computed`. Calls `proceed`
+    /// between layers; when it says false, gives `Ok(false)`, and what the chunks would have written counts as not there.
     ///
     /// A sequence's logits do not depend on the other chunks, nor on how its tokens were cut into chunks: same bits
     /// (CPU).
     fn step(
         &mut self,
         chunks: &[Chunk<'_>],
-        logits: &mut Vec<f32>,
+        computed: &mut Computed,
         proceed: &mut dyn FnMut() -> bool,
     ) -> Result<bool, ModelError>;
 

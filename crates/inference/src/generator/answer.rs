@@ -16,6 +16,8 @@ pub(super) struct Answer {
     /// Whether a stop text was reached: what is held back is lost.
     stopped: bool,
     prompt_text: Arc<PromptText>,
+    /// Whether the reader asked for the hidden state.
+    tell_state: bool,
     sender: UnboundedSender<Result<Progress, ModelError>>,
 }
 
@@ -24,9 +26,10 @@ impl Answer {
         sampler: Sampler,
         text: AnswerText,
         prompt_text: Arc<PromptText>,
+        tell_state: bool,
         sender: UnboundedSender<Result<Progress, ModelError>>,
     ) -> Self {
-        Self { sampler, text: Some(text), stopped: false, prompt_text, sender }
+        Self { sampler, text: Some(text), stopped: false, prompt_text, tell_state, sender }
     }
 
     /// A reader that left is noticed by [`Writer::is_open`].
@@ -47,6 +50,12 @@ impl Writer for Answer {
         self.stopped = written.stopped;
         written.steps.into_iter().for_each(|step| self.send(step));
         Ok((token, self.stopped.then_some(FinishReason::Stop)))
+    }
+
+    fn state(&mut self, state: &[f32]) {
+        if self.tell_state {
+            self.send(Progress::State(state.to_vec()));
+        }
     }
 
     fn is_open(&self) -> bool {

@@ -84,6 +84,9 @@ pub struct GenerateRequest {
     pub schema: Option<serde_json::Value>,
     /// Tells with the text how likely its tokens were, and this many alternatives to each, at most 20.
     pub logprobs: Option<usize>,
+    /// Tells with [`Progress::State`] what the middle of the model makes of the prompt, before it writes. An engine
+    /// elsewhere doesn't.
+    pub state: bool,
     /// Functions that the model may call, as OpenAI's interface describes them. It calls one by writing
     /// `<tool_call>{"name": …, "arguments": …}</tool_call>`. With a `schema` beside them a call is all that may come.
     pub tools: Vec<serde_json::Value>,
@@ -267,7 +270,7 @@ impl Generator {
         let (user, cache_key) = (request.user, request.cache_key);
         let (sender, stream) = TokenStream::new();
         let answer = AnswerText::new(text, &prompt, request.stop);
-        let writer = Box::new(Answer::new(sampler, answer, Arc::clone(text), sender));
+        let writer = Box::new(Answer::new(sampler, answer, Arc::clone(text), request.state, sender));
         worker.queue(Request { prompt, limit, user, cache_key, common, passages, writer, told: None })?;
         Ok(stream)
     }

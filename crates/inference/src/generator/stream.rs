@@ -53,6 +53,8 @@ pub enum Progress {
         /// How many of `done` were computed for an earlier request.
         reused: usize,
     },
+    /// The hidden state behind the whole prompt, five sevenths up the layers, if the request asked; before any text.
+    State(Vec<f32>),
     /// More of what the model thinks before it answers; whole characters. Not part of the answer.
     Thinking(String),
     /// How likely the tokens of the text that follows next were, if the request asked. The token that ends an answer is

@@ -14,6 +14,9 @@ pub(crate) trait Writer: Send {
     /// once for each place, in order; the logits may be changed in place. An error ends the answer.
     fn accept(&mut self, logits: &mut [f32]) -> Result<(u32, Option<FinishReason>), ModelError>;
 
+    /// The hidden state behind the prompt ([`crate::decoder::model::Computed`]); told once, before the first token.
+    fn state(&mut self, state: &[f32]);
+
     /// Whether somebody still reads.
     fn is_open(&self) -> bool;
 
@@ -158,17 +161,19 @@ impl Sequence {
         }
     }
 
-    /// Goes on after all pending tokens and `drafts` were computed; `rows` are the logits of the last pending token
-    /// and of each draft. Each place's token is chosen from its own logits, as without drafts; those behind the first
+    /// Goes on after all pending tokens and `drafts` were computed; `state` is the hidden state of the last of them, `rows`
+    /// are the logits of the last pending token and of each draft. Each place's token is chosen from its own logits, as without drafts; those behind the first
     /// wrong draft aren't looked at. Gives what the answer took when it ended.
     pub(super) fn advance<'a>(
         &mut self,
         drafts: &[u32],
+        state: &[f32],
         rows: impl Iterator<Item = &'a mut [f32]>,
     ) -> Result<Option<Usage>, ModelError> {
         self.position = self.tokens.len();
         if self.prefill.is_none() {
             self.tell_reading();
+            self.writer.state(state);
             self.prefill = Some(self.began.elapsed());
         }
         let (mut accepted, mut finish) = (0, None);

@@ -8,7 +8,7 @@ use super::prefix::{PrefixCache, Scope};
 use super::sequence::{Request, Sequence};
 use super::table::Table;
 use crate::ModelError;
-use crate::decoder::model::{Chunk, DecoderModel, SavedKv};
+use crate::decoder::model::{Chunk, Computed, DecoderModel, SavedKv};
 use crate::generator::{GeneratorState, Usage};
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -58,7 +58,7 @@ pub(crate) struct Scheduler {
     /// Without blocks, the oldest first; they go on before any request is admitted.
     preempted: Vec<Sequence>,
     admitted: u64,
-    logits: Vec<f32>,
+    computed: Computed,
     state: GeneratorState,
     /// How long recent answers took.
     service: Option<Duration>,
@@ -80,7 +80,7 @@ impl Scheduler {
             running: Vec::new(),
             preempted: Vec::new(),
             admitted: 0,
-            logits: Vec::new(),
+            computed: Computed::default(),
             state: GeneratorState::default(),
             service: None,
         };
@@ -93,7 +93,7 @@ impl Scheduler {
         let mut table = Table::default();
         table.grow(&mut self.cache, tokens.len());
         let chunk = Chunk { tokens: &tokens, position: 0, blocks: table.blocks(), logits: 1 };
-        let outcome = self.model.step(&[chunk], &mut self.logits, &mut || true);
+        let outcome = self.model.step(&[chunk], &mut self.computed, &mut || true);
         table.release(&mut self.cache, Scope::Private(0), &[]);
         outcome.map(|_| ())
     }
@@ -230,7 +230,7 @@ impl Scheduler {
         while done && position < tokens.len() {
             let end = tokens.len().min(position + self.budget.prefill);
             let chunk = Chunk { tokens: &tokens[position..end], position, blocks: table.blocks(), logits: 0 };
-            done = self.model.step(&[chunk], &mut Vec::new(), &mut || true).unwrap_or(false);
+            done = self.model.step(&[chunk], &mut Computed::default(), &mut || true).unwrap_or(false);
             position = end;
         }
         let saved = if done { self.model.save(table.blocks(), beginning..tokens.len()).map(Arc::new) } else { None };
@@ -351,13 +351,16 @@ impl Scheduler {
             }
         }
         let mut proceed = || rows.iter().any(|row| running[row.index].is_open());
-        self.logits.clear();
-        let (model, logits) = (&mut self.model, &mut self.logits);
+        self.computed.logits.clear();
+        self.computed.states.clear();
+        let (model, computed) = (&mut self.model, &mut self.computed);
         let wanted = rows.iter().map(|row| row.logits).sum::<usize>() * model.vocabulary();
-        let done = catch_unwind(AssertUnwindSafe(|| model.step(&chunks, logits, &mut proceed)))
+        let states = rows.iter().filter(|row| row.logits > 0).count() * model.hidden();
+        let done = catch_unwind(AssertUnwindSafe(|| model.step(&chunks, computed, &mut proceed)))
             .unwrap_or_else(|_| Err(panicked()))?;
-        if done && self.logits.len() != wanted {
-            let reason = format!("{} logits where {wanted} were wanted", self.logits.len());
+        let (logits, found) = (self.computed.logits.len(), self.computed.states.len());
+        if done && (logits, found) != (wanted, states) {
+            let reason = format!("{logits} logits and {found} numbers of states where {wanted} and {states} were wanted");
             return Err(ModelError::Compute { reason });
         }
         Ok(done)
@@ -365,9 +368,10 @@ impl Scheduler {
 
     /// Passes the logits on and lets finished sequences go.
     fn apply(&mut self, rows: &[Row]) {
-        let mut logits = std::mem::take(&mut self.logits);
-        let vocabulary = self.model.vocabulary().max(1);
-        let mut rest = logits.as_mut_slice();
+        let mut computed = std::mem::take(&mut self.computed);
+        let (vocabulary, hidden) = (self.model.vocabulary().max(1), self.model.hidden().max(1));
+        let mut rest = computed.logits.as_mut_slice();
+        let mut states = computed.states.chunks_exact(hidden);
         let mut ended = Vec::new();
         for row in rows {
             let sequence = &mut self.running[row.index];
@@ -378,9 +382,10 @@ impl Scheduler {
                 let drafts = &row.tokens[row.tokens.len() - row.drafted..];
                 let (own, others) = std::mem::take(&mut rest).split_at_mut(row.logits * vocabulary);
                 rest = others;
+                let state = states.next().unwrap_or_default();
                 let before = sequence.tokens.len();
                 let advanced =
-                    catch_unwind(AssertUnwindSafe(|| sequence.advance(drafts, own.chunks_exact_mut(vocabulary))));
+                    catch_unwind(AssertUnwindSafe(|| sequence.advance(drafts, state, own.chunks_exact_mut(vocabulary))));
                 self.state.new_tokens += (sequence.tokens.len() - before) as u64;
                 match advanced {
                     Ok(Ok(None)) => {}
@@ -391,7 +396,7 @@ impl Scheduler {
             }
             sequence.table.publish(&mut self.cache, sequence.scope, &sequence.tokens[..sequence.position]);
         }
-        self.logits = logits;
+        self.computed = computed;
         for (index, outcome) in ended.into_iter().rev() {
             let mut sequence = self.running.remove(index);
             if let Ok(usage) = &outcome {

@@ -139,7 +139,6 @@ impl Follower {
                 ("reading", format!("{searched} · reading {} · {percent} %", self.reading))
             }
             Status::Writing => ("writing", format!("{searched} · read {} · writing", self.reading)),
-            Status::Checking => ("checking", format!("{searched} · read {} · checking the answer", self.reading)),
         };
         let text = match &self.instead {
             Some(model) => format!("the first answer was not sure · {model} · {phase}"),

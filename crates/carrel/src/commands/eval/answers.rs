@@ -10,7 +10,7 @@ use crate::config::Configuration;
 use crate::progress::bar;
 use crate::site::{Failure, Retrieval, Site};
 use ::audit::Actor;
-use answer::{Answer, Answering, Calibration, NamedGenerator, Probe};
+use answer::{Answer, Answering, Calibration, NamedGenerator, Probing};
 use domain::{AccessScope, User};
 use serde_json::json;
 use std::collections::HashMap;
@@ -102,7 +102,7 @@ async fn measure(
     let mut answering = site.answering(&retrieval, generator).await?;
     let mut features = match &arguments.features {
         Some(file) => {
-            answering = answering.judged_by(Calibration::default(), Probe::Always);
+            answering = answering.judged_by(Calibration::default(), Probing::Always);
             // What a calibration is fitted on is one model's own answers.
             answering.engines().escalate_to(None);
             Some(create(file)?)
@@ -126,7 +126,7 @@ async fn measure(
             if let Some(file) = &mut features {
                 let line = json!({
                     "id": item.id, "answerable": item.answerable, "held_out": item.held_out, "model_sha256": model,
-                    "features": answer.judgement.features, "text": answer.text,
+                    "features": answer.judgement.features, "state": answer.judgement.state, "text": answer.text,
                 });
                 writeln!(file, "{line}")?;
             }

@@ -1,10 +1,9 @@
-//! `carrel eval calibrate`: coefficients and thresholds of refusal, from what `carrel eval answers --features` wrote.
+//! `carrel eval calibrate`: what refusal goes by, from what `carrel eval answers --features` wrote.
 
 use super::beir::lines;
 use crate::Outcome;
 use crate::commands::print_json;
-use crate::site::Failure;
-use answer::{ASKED, Calibration, Features, Observation, Stages, fit};
+use answer::{Calibration, Features, Observation, Probe, Reading, Stages, fit};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -14,12 +13,18 @@ pub(crate) struct Arguments {
     /// JSONL of 'carrel eval answers --features'; several files are taken together
     #[arg(long, value_name = "FILE", required = true)]
     features: Vec<PathBuf>,
+    /// The same of sets that are fitted on as a whole: nothing of them is held out
+    #[arg(long, value_name = "FILE")]
+    whole: Vec<PathBuf>,
     /// Where the calibration is written, for [answer] calibration
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// How strongly weights are held back
+    /// How strongly weights of features are held back
     #[arg(long, default_value_t = 10.0)]
     penalty: f64,
+    /// How strongly weights of hidden states are held back: there are more of them than questions
+    #[arg(long, default_value_t = 100.0)]
+    state_penalty: f64,
     /// Print one JSON object (it always does)
     #[arg(long)]
     json: bool,
@@ -31,109 +36,137 @@ struct Line {
     held_out: bool,
     model_sha256: String,
     features: Features,
+    /// Empty if the engine tells none.
+    #[serde(default)]
+    state: Vec<f32>,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
-    let mut questions: Vec<Line> = Vec::new();
+    let mut sets: Vec<Vec<Line>> = Vec::new();
     for file in &arguments.features {
-        questions.extend(lines::<Line>(file)?);
+        sets.push(lines(file)?);
     }
-    let first =
-        questions.first().ok_or("there are no questions in these files; run 'carrel eval answers --features'")?;
+    for file in &arguments.whole {
+        let whole: Vec<Line> = lines(file)?;
+        sets.push(whole.into_iter().map(|line| Line { held_out: false, ..line }).collect());
+    }
+    let all: Vec<&Line> = sets.iter().flatten().collect();
+    let first = all.first().ok_or("there are no questions in these files; run 'carrel eval answers --features'")?;
     let model_sha256 = first.model_sha256.clone();
-    if questions.iter().any(|line| line.model_sha256 != model_sha256) {
+    if all.iter().any(|line| line.model_sha256 != model_sha256) {
         return Err("the files were written with different models; take those of one model".into());
     }
-    let part = |held_out: bool| -> Vec<Observation> {
-        let lines = questions.iter().filter(|line| line.held_out == held_out);
-        lines.map(|line| Observation { features: line.features.clone(), answerable: line.answerable }).collect()
+    let known: Vec<&Line> = all.iter().filter(|line| !line.held_out).copied().collect();
+    let (penalty, state_penalty) = (arguments.penalty, arguments.state_penalty);
+    let lack = "there must be questions with and without an answer among those that are not held out";
+    let plain = stages(&known, penalty).ok_or(lack)?;
+    let probe = if known.iter().any(|line| line.state.is_empty()) {
+        None
+    } else {
+        Some(Probe::fit(&readings(&known), state_penalty).ok_or("the hidden states are not all of one length")?)
     };
-    let (known, held_out) = (part(false), part(true));
-    let penalty = arguments.penalty;
-    let stages = |asked: bool| -> Result<Stages, Failure> {
-        let lack = "there must be questions with and without an answer among those that are not held out";
-        Ok(stages(&known, asked, penalty).ok_or(lack)?)
-    };
-    let probed = questions.iter().any(|line| line.features.contains_key(ASKED)).then(|| stages(true)).transpose()?;
-    let calibration = Calibration { model_sha256, probed, plain: Some(stages(false)?) };
+    let calibration = Calibration { model_sha256, probe, plain: Some(plain) };
     if let Some(file) = &arguments.output {
         std::fs::write(file, serde_json::to_string_pretty(&calibration)? + "\n")
             .map_err(|error| format!("{}: {error}", file.display()))?;
     }
-    let all = [&known[..], &held_out[..]].concat();
-    let told = |stages: &Option<Stages>, asked: bool| {
-        stages.as_ref().map(|stages| {
-            json!({
-                "fitted": judged(stages, &known),
-                "held_out": judged(stages, &held_out),
-                "cross_validated": cross_validated(&all, asked, penalty),
-            })
-        })
-    };
-    print_json(&json!({
-        "with_probe": told(&calibration.probed, true), "without_probe": told(&calibration.plain, false),
-    }));
+    let with_probe = calibration.probe.as_ref().map(|probe| {
+        let fold = |known: &[&Line]| Probe::fit(&readings(known), state_penalty).map(by_probe);
+        told(&sets, by_probe(probe.clone()), fold)
+    });
+    let fold = |known: &[&Line]| stages(known, penalty).map(by_stages);
+    let without = calibration.plain.clone().map(|plain| told(&sets, by_stages(plain), fold));
+    print_json(&json!({ "with_probe": with_probe, "without_probe": without }));
     Ok(())
 }
 
-fn stages(questions: &[Observation], asked: bool, penalty: f64) -> Option<Stages> {
-    Some(Stages { before: fit(questions, false, asked, penalty)?, after: fit(questions, true, asked, penalty)? })
+fn readings(lines: &[&Line]) -> Vec<Reading> {
+    lines.iter().map(|line| Reading { state: line.state.clone(), answerable: line.answerable }).collect()
+}
+
+fn stages(lines: &[&Line], penalty: f64) -> Option<Stages> {
+    let known = |line: &&Line| Observation { features: line.features.clone(), answerable: line.answerable };
+    let known: Vec<Observation> = lines.iter().map(known).collect();
+    Some(Stages { before: fit(&known, false, penalty)?, after: fit(&known, true, penalty)? })
+}
+
+/// What a question is judged by: how likely it is answered, and whether that is refused.
+type Judge = Box<dyn Fn(&Line) -> (f32, bool)>;
+
+fn by_probe(probe: Probe) -> Judge {
+    Box::new(move |line| {
+        let p = probe.probability(&line.state).unwrap_or(1.0);
+        (p, p < probe.threshold)
+    })
+}
+
+fn by_stages(stages: Stages) -> Judge {
+    Box::new(move |line| {
+        let [before, after] = [&stages.before, &stages.after].map(|stage| stage.probability(&line.features));
+        (after, before < stages.before.threshold || after < stages.after.threshold)
+    })
+}
+
+/// The figures of all files together, and of each: what holds for one set need not hold for another.
+fn told(sets: &[Vec<Line>], judge: Judge, fold: impl Fn(&[&Line]) -> Option<Judge>) -> Value {
+    let all: Vec<&Line> = sets.iter().flatten().collect();
+    let unseen = unseen(&all, fold);
+    let of = |lines: &[&Line], offset: usize| {
+        let part = |held_out: bool| lines.iter().filter(move |line| line.held_out == held_out);
+        json!({
+            "fitted": judged(part(false).map(|line| (line.answerable, judge(line)))),
+            "held_out": judged(part(true).map(|line| (line.answerable, judge(line)))),
+            "cross_validated": judged(lines.iter().zip(&unseen[offset..]).map(|(line, told)| (line.answerable, *told))),
+        })
+    };
+    let mut figures = of(&all, 0);
+    if sets.len() > 1 {
+        let mut offset = 0;
+        let each = sets.iter().map(|set| {
+            let figures = of(&set.iter().collect::<Vec<_>>(), offset);
+            offset += set.len();
+            figures
+        });
+        figures["files"] = each.collect();
+    }
+    figures
 }
 
 /// What fits on nine tenths of all questions, threshold and all, make of the tenth they have not seen: a third held out is
 /// too few questions to tell two calibrations apart.
-fn cross_validated(questions: &[Observation], asked: bool, penalty: f64) -> Value {
+fn unseen(lines: &[&Line], fold: impl Fn(&[&Line]) -> Option<Judge>) -> Vec<(f32, bool)> {
     const FOLDS: usize = 10;
-    let mut sums = (0, 0);
-    for fold in 0..FOLDS {
-        let part = |inside: bool| -> Vec<Observation> {
-            let of = questions.iter().enumerate().filter(|(at, _)| (at % FOLDS == fold) == inside);
-            of.map(|(_, one)| one.clone()).collect()
-        };
-        let Some(stages) = stages(&part(false), asked, penalty) else { continue };
-        let (refused, right) = refusals(&stages, &part(true));
-        sums = (sums.0 + refused, sums.1 + right);
+    let mut told = vec![(1.0, false); lines.len()];
+    for part in 0..FOLDS {
+        let known: Vec<&Line> =
+            lines.iter().enumerate().filter(|(at, _)| at % FOLDS != part).map(|(_, line)| *line).collect();
+        let Some(judge) = fold(&known) else { continue };
+        for at in (part..lines.len()).step_by(FOLDS) {
+            told[at] = judge(lines[at]);
+        }
     }
-    let unanswerable = questions.iter().filter(|one| !one.answerable).count();
-    json!({
-        "questions": questions.len(),
-        "unanswerable": unanswerable,
-        "refusal_precision": share(sums.1, sums.0),
-        "refusal_recall": share(sums.1, unanswerable),
-    })
+    told
 }
 
-fn refused_before(stages: &Stages, one: &Observation) -> bool {
-    stages.before.probability(&one.features) < stages.before.threshold
-}
-
-/// How many of `questions` are refused, and how many of those rightly.
-fn refusals(stages: &Stages, questions: &[Observation]) -> (usize, usize) {
-    let after = |one: &Observation| stages.after.probability(&one.features) < stages.after.threshold;
-    let refused: Vec<&Observation> = questions.iter().filter(|one| refused_before(stages, one) || after(one)).collect();
-    (refused.len(), refused.iter().filter(|one| !one.answerable).count())
-}
-
-#[allow(clippy::cast_precision_loss, reason = "a few hundred questions")]
-fn share(part: usize, whole: usize) -> Option<f64> {
-    (whole > 0).then(|| part as f64 / whole as f64)
-}
-
-/// How refusals by both stages stand to the truth. What the check of the sentences alone refuses comes on top of it.
-fn judged(stages: &Stages, questions: &[Observation]) -> Value {
-    let (refused, right) = refusals(stages, questions);
-    let unanswerable = questions.iter().filter(|one| !one.answerable).count();
-    let of = |answerable: bool| questions.iter().filter(move |one| one.answerable == answerable);
+/// How refusals stand to the truth. What the check of the sentences alone refuses comes on top of it.
+fn judged(questions: impl Iterator<Item = (bool, (f32, bool))>) -> Value {
+    let questions: Vec<(bool, f32, bool)> = questions.map(|(answerable, (p, refused))| (answerable, p, refused)).collect();
+    let count = |of: &dyn Fn(&(bool, f32, bool)) -> bool| questions.iter().filter(|one| of(one)).count();
+    let (unanswerable, refused) = (count(&|one| !one.0), count(&|one| one.2));
+    let right = count(&|one| one.2 && !one.0);
     // The chance that an answerable question scores above an unanswerable one (area under the ROC curve).
-    let pairs = of(true).flat_map(|one| of(false).map(move |other| (one, other)));
-    let p = |one: &Observation| stages.after.probability(&one.features);
-    let above = pairs.filter(|(one, other)| p(one) > p(other)).count();
+    let of = |answerable: bool| questions.iter().filter(move |one| one.0 == answerable);
+    let above: usize = of(true).map(|one| of(false).filter(|other| one.1 > other.1).count()).sum();
     json!({
         "questions": questions.len(),
         "unanswerable": unanswerable,
         "refusal_precision": share(right, refused),
         "refusal_recall": share(right, unanswerable),
-        "refused_before_writing": questions.iter().filter(|one| refused_before(stages, one)).count(),
-        "auc": share(above, of(true).count() * of(false).count()),
+        "auc": share(above, (questions.len() - unanswerable) * unanswerable),
     })
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a few hundred questions")]
+fn share(part: usize, whole: usize) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
 }

@@ -4,7 +4,7 @@ mod layer;
 mod rope;
 mod weight;
 
-use super::model::{BlockId, Chunk, DecoderModel, SavedKv};
+use super::model::{BlockId, Chunk, Computed, DecoderModel, SavedKv, tapped_layer};
 use super::shape::Shape;
 use crate::gguf::GgufFile;
 use crate::kernels::{BLOCK_TOKENS, rms_norm};
@@ -100,6 +100,10 @@ impl DecoderModel for Decoder {
         self.shape.vocabulary
     }
 
+    fn hidden(&self) -> usize {
+        self.shape.hidden
+    }
+
     fn context(&self) -> usize {
         self.shape.context
     }
@@ -145,7 +149,7 @@ impl DecoderModel for Decoder {
     fn step(
         &mut self,
         chunks: &[Chunk<'_>],
-        logits: &mut Vec<f32>,
+        computed: &mut Computed,
         proceed: &mut dyn FnMut() -> bool,
     ) -> Result<bool, ModelError> {
         self.check(chunks)?;
@@ -159,11 +163,21 @@ impl DecoderModel for Decoder {
                 x.iter_mut().for_each(|x| *x *= scale);
             }
         }
-        for layer in &mut self.layers {
+        let tapped = tapped_layer(self.layers.len());
+        for (index, layer) in self.layers.iter_mut().enumerate() {
             if !proceed() {
                 return Ok(false);
             }
             layer.forward(&mut self.x, chunks, &self.shape, &mut self.work);
+            if index + 1 == tapped {
+                let mut end = 0;
+                for chunk in chunks {
+                    end += chunk.tokens.len();
+                    if chunk.logits > 0 {
+                        computed.states.extend_from_slice(&self.x[(end - 1) * hidden..end * hidden]);
+                    }
+                }
+            }
         }
         let mut wanted = Vec::new();
         let mut end = 0;
@@ -184,10 +198,10 @@ impl DecoderModel for Decoder {
         if let Some(cap) = self.shape.logit_softcap {
             rows.iter_mut().for_each(|logit| *logit = math::softcap(*logit, cap));
         }
-        if logits.is_empty() {
-            *logits = rows;
+        if computed.logits.is_empty() {
+            computed.logits = rows;
         } else {
-            logits.extend(rows);
+            computed.logits.extend(rows);
         }
         Ok(true)
     }

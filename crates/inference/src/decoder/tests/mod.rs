@@ -9,7 +9,7 @@ pub(crate) mod tiny;
 
 pub(crate) use support::test_model;
 
-use super::model::{BlockId, Chunk, DecoderModel};
+use super::model::{BlockId, Chunk, Computed, DecoderModel};
 use super::processor::Decoder;
 use crate::gguf::GgufFile;
 use std::path::Path;
@@ -37,20 +37,29 @@ impl<'d> Sequence<'d> {
 
     /// The logits behind `tokens`, read in pieces of `chunk`.
     fn read(&mut self, tokens: &[u32], chunk: usize) -> Vec<f32> {
-        let mut logits = Vec::new();
+        self.compute(tokens, chunk).logits
+    }
+
+    fn compute(&mut self, tokens: &[u32], chunk: usize) -> Computed {
+        let mut computed = Computed::default();
         for tokens in tokens.chunks(chunk) {
-            logits.clear();
+            computed = Computed::default();
             let chunk = Chunk { tokens, position: self.length, blocks: &self.blocks, logits: 1 };
-            assert!(self.decoder.step(&[chunk], &mut logits, &mut || true).unwrap(), "nobody stopped it");
+            assert!(self.decoder.step(&[chunk], &mut computed, &mut || true).unwrap(), "nobody stopped it");
             self.length += tokens.len();
         }
-        logits
+        computed
     }
 }
 
 /// The logits behind `tokens` alone.
 fn logits(decoder: &mut Decoder, tokens: &[u32], chunk: usize) -> Vec<f32> {
     Sequence::new(decoder).read(tokens, chunk)
+}
+
+/// What is computed behind `tokens` alone.
+fn computed(decoder: &mut Decoder, tokens: &[u32], chunk: usize) -> Computed {
+    Sequence::new(decoder).compute(tokens, chunk)
 }
 
 fn best(logits: &[f32]) -> u32 {

@@ -3,7 +3,7 @@
 
 use super::super::sequence::Writer;
 use crate::ModelError;
-use crate::decoder::model::{BlockId, Chunk, DecoderModel};
+use crate::decoder::model::{BlockId, Chunk, Computed, DecoderModel};
 use crate::generator::{FinishReason, Usage};
 use crate::sampler::{Sampler, Sampling};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -81,6 +81,11 @@ impl DecoderModel for FakeModel {
         VOCABULARY
     }
 
+    /// A state says how long the history is.
+    fn hidden(&self) -> usize {
+        1
+    }
+
     fn context(&self) -> usize {
         self.context
     }
@@ -102,7 +107,7 @@ impl DecoderModel for FakeModel {
     fn step(
         &mut self,
         chunks: &[Chunk<'_>],
-        logits: &mut Vec<f32>,
+        computed: &mut Computed,
         proceed: &mut dyn FnMut() -> bool,
     ) -> Result<bool, ModelError> {
         locked(&self.wires.steps).push(chunks.iter().map(|c| (c.position, c.tokens.len(), c.logits)).collect());
@@ -131,8 +136,9 @@ impl DecoderModel for FakeModel {
                 |position: usize| self.memory[chunk.blocks[position / BLOCK_TOKENS] as usize][position % BLOCK_TOKENS];
             let history: Vec<u32> = (0..end).map(read).collect();
             for length in end + 1 - chunk.logits..=end {
-                logits.extend(logits_behind(&history[..length]));
+                computed.logits.extend(logits_behind(&history[..length]));
             }
+            computed.states.extend((chunk.logits > 0).then_some(end as f32));
         }
         Ok(true)
     }
@@ -152,6 +158,7 @@ pub(super) struct Outcome {
     pub left: AtomicBool,
     pub tokens: Mutex<Vec<u32>>,
     pub reading: Mutex<Vec<(usize, usize, usize)>>,
+    pub states: Mutex<Vec<f32>>,
     pub ended: Mutex<Option<Result<Usage, String>>>,
 }
 
@@ -181,6 +188,11 @@ impl Writer for FakeWriter {
         locked(&self.outcome.tokens).push(token);
         logits.fill(f32::NAN);
         Ok((token, (token == END).then_some(FinishReason::Stop)))
+    }
+
+    fn state(&mut self, state: &[f32]) {
+        assert!(locked(&self.outcome.tokens).is_empty(), "told before the first token");
+        locked(&self.outcome.states).extend(state);
     }
 
     fn is_open(&self) -> bool {

@@ -123,6 +123,7 @@ impl Bench {
         let outcome = self.ask(ask);
         self.finish();
         assert_eq!(outcome.text(), ask.text());
+        assert_eq!(*fake::locked(&outcome.states), [ask.prompt.len() as f32]);
         outcome
     }
 

@@ -216,6 +216,7 @@ fn a_panic_of_a_writer_ends_its_sequence_only() {
         fn accept(&mut self, _: &mut [f32]) -> Result<(u32, Option<FinishReason>), crate::ModelError> {
             std::panic::resume_unwind(Box::new("a test's fault"))
         }
+        fn state(&mut self, _: &[f32]) {}
         fn is_open(&self) -> bool {
             true
         }

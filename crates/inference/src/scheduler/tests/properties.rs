@@ -108,6 +108,8 @@ proptest! {
             let usage = outcome.usage();
             prop_assert_eq!((usage.prompt_tokens, usage.new_tokens), (ask.prompt.len(), ask.text().len()));
             prop_assert!(usage.reused_tokens < ask.prompt.len());
+            // One hidden state, the one behind the whole prompt, whatever happened on the way.
+            prop_assert_eq!(&*fake::locked(&outcome.states), &[ask.prompt.len() as f32]);
             prop_assert!(usage.accepted_tokens <= usage.drafted_tokens);
         }
         let state = bench.scheduler.state();

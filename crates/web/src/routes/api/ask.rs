@@ -97,7 +97,6 @@ fn step(event: Event) -> sse::Event {
         Event::Status(Status::Reading { done, total }) => {
             named("status", &json!({ "phase": "reading", "done": done, "total": total }))
         }
-        Event::Status(Status::Checking) => named("status", &json!({ "phase": "checking" })),
         Event::Status(Status::Writing) => named("status", &json!({ "phase": "writing" })),
         Event::Sources(sources) => {
             named("sources", &json!({ "sources": sources.iter().map(citation).collect::<Vec<_>>() }))
