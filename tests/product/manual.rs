@@ -40,6 +40,11 @@ async fn the_menu_offers_the_manual_to_whom_it_is_for() {
         let page = world.signed_in(name).await.get("/library").await.expect(StatusCode::OK).body;
         assert_eq!(page.contains("href=\"/manual\""), offered, "{name}");
     }
+    let mut dora = world.signed_in("dora").await;
+    for page in ["/admin", "/admin/models", "/people", "/admin/collections"] {
+        let link = dora.get(page).await.expect(StatusCode::OK).link("/manual/");
+        dora.get(&link).await.expect(StatusCode::OK);
+    }
     let page = world.signed_in("emil").await.get("/manual/audit-hand-over").await.expect(StatusCode::OK).body;
     assert!(page.contains("carrel audit verify log.jsonl --key carrel.pub") && page.contains("class=\"commands\""));
 }

@@ -27,18 +27,18 @@ fn pages() -> Vec<(PathBuf, String)> {
     found.into_iter().map(|path| (path.clone(), std::fs::read_to_string(path).unwrap())).collect()
 }
 
-/// The lines of fenced blocks that are typed, and what stands between single backticks elsewhere.
+/// The lines of fenced blocks, and what stands between single backticks elsewhere.
 fn typed(text: &str) -> (Vec<String>, Vec<String>) {
     let (mut lines, mut inline) = (Vec::new(), Vec::new());
-    let mut fence: Option<bool> = None;
+    let mut fenced = false;
     let mut prose = String::new();
     for line in text.lines() {
         let line = line.trim_start();
-        if let Some(language) = line.strip_prefix("```") {
-            fence = if fence.is_some() { None } else { Some(language == "sh") };
-        } else if fence == Some(true) {
+        if line.starts_with("```") {
+            fenced = !fenced;
+        } else if fenced {
             lines.push(line.to_owned());
-        } else if fence.is_none() {
+        } else {
             prose.push_str(line);
             prose.push(' ');
         }
@@ -70,7 +70,7 @@ fn calls(line: &str) -> Vec<Vec<String>> {
                 calls.last_mut().unwrap().extend(word.take());
                 // The file, which is no argument.
                 while letters.next_if(|letter| matches!(letter, '>' | ' ')).is_some() {}
-                while letters.next_if(|letter| *letter != ' ').is_some() {}
+                while letters.next_if(|letter| !" ;|&".contains(*letter)).is_some() {}
             }
             (None, ' ') => calls.last_mut().unwrap().extend(word.take()),
             (None, letter) => word.get_or_insert_default().push(letter),
@@ -105,6 +105,7 @@ fn every_command_in_a_sentence_has_its_subcommands_and_flags() {
     let mut faults = Vec::new();
     for (path, text) in pages() {
         for quoted in typed(&text).1 {
+            let quoted = quoted.replace("\\|", "|");
             let mut words = quoted.split_whitespace();
             if words.next() != Some("carrel") {
                 continue;
@@ -112,12 +113,17 @@ fn every_command_in_a_sentence_has_its_subcommands_and_flags() {
             let mut command = crate::Arguments::command();
             command.build();
             let mut named = true;
-            for word in words.map(|word| word.trim_matches(|c: char| "[]…,.".contains(c))) {
+            while let Some(word) = words.next() {
+                let word = word.trim_matches(|c: char| "[]…,.".contains(c));
                 if let Some(flag) = word.strip_prefix("--") {
                     let flag = flag.split(['=', '|']).next().unwrap();
-                    let known = command.get_arguments().any(|argument| argument.get_long() == Some(flag));
-                    if !known && !["help", "version"].contains(&flag) {
-                        faults.push(format!("{}: `{quoted}` has no --{flag}", path.display()));
+                    let known = command.get_arguments().find(|argument| argument.get_long() == Some(flag)).cloned();
+                    match known {
+                        Some(known) if known.get_action().takes_values() => drop(words.next()),
+                        None if !["help", "version"].contains(&flag) => {
+                            faults.push(format!("{}: `{quoted}` has no --{flag}", path.display()));
+                        }
+                        _ => {}
                     }
                 } else if named && command.has_subcommands() && !word.is_empty() {
                     // Several at once, such as `pause|resume`.
