@@ -17,7 +17,7 @@ async fn every_link_of_the_manual_leads_to_a_page_and_a_place_in_it() {
         for rest in body.split("href=\"").skip(1) {
             let link = rest.split('"').next().unwrap();
             let (path, place) = link.split_once('#').map_or((link, None), |(path, place)| (path, Some(place)));
-            if !path.starts_with("/manual") && !(path.is_empty() && place.is_some()) {
+            if !(path.starts_with("/manual") || path.is_empty() && place.is_some()) {
                 continue;
             }
             let target = if path.is_empty() { address.clone() } else { path.to_owned() };
