@@ -163,21 +163,23 @@ async fn by_the_server(
 
 fn print(name: &str, found: &Evaluation) {
     let beside = found.beside.as_ref();
-    println!("{:28} {:>20} {:>20}", "", name, beside.map_or("", |(name, _)| name));
-    let percent = |figures: &Value, key: &str| {
-        let share = figures.get(key).and_then(Value::as_f64);
-        share.map_or_else(|| "–".to_owned(), |share| format!("{:.0} %", 100.0 * share))
+    let other_name = beside.map_or("", |(name, _)| name.as_str());
+    let (own, other) = (name.chars().count().max(8), other_name.chars().count());
+    let line = |what: &str, figure: &dyn Fn(&Value) -> String| {
+        let beside = beside.map(|(_, figures)| figure(figures)).unwrap_or_default();
+        println!("{what:28} {:>own$}  {beside:>other$}", figure(&found.figures));
     };
+    println!("{:28} {name:>own$}  {other_name:>other$}", "");
     for (key, label) in SHOWN {
-        let other = beside.map(|(_, figures)| percent(figures, key)).unwrap_or_default();
-        println!("{label:28} {:>20} {other:>20}", percent(&found.figures, key));
+        line(label, &|figures| {
+            let share = figures.get(key).and_then(Value::as_f64);
+            share.map_or_else(|| "–".to_owned(), |share| format!("{:.0} %", 100.0 * share))
+        });
     }
-    let first = |figures: &Value| {
+    line("first word after (median)", &|figures| {
         let ms = figures.get("ttft_ms").and_then(|times| times.get("p50")?.as_f64());
         ms.map_or_else(|| "–".to_owned(), |ms| format!("{:.1} s", ms / 1000.0))
-    };
-    let other = beside.map(|(_, figures)| first(figures)).unwrap_or_default();
-    println!("{:28} {:>20} {other:>20}", "first word after (median)", first(&found.figures));
+    });
     println!("the models page shows it; 'carrel model promote {name}' takes the model into use");
 }
 
