@@ -30,14 +30,15 @@ fn pages() -> Vec<(PathBuf, String)> {
 /// The lines of fenced blocks, and what stands between single backticks elsewhere.
 fn typed(text: &str) -> (Vec<String>, Vec<String>) {
     let (mut lines, mut inline) = (Vec::new(), Vec::new());
-    let mut fenced = false;
+    let (mut fenced, mut drawing) = (false, false);
     let mut prose = String::new();
     for line in text.lines() {
         let line = line.trim_start();
-        if line.starts_with("```") {
-            fenced = !fenced;
+        if let Some(language) = line.strip_prefix("```") {
+            (fenced, drawing) = (!fenced, language == "text");
         } else if fenced {
-            lines.push(line.to_owned());
+            // What is marked as text is a drawing.
+            lines.extend((!drawing).then(|| line.to_owned()));
         } else {
             prose.push_str(line);
             prose.push(' ');
