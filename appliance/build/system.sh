@@ -35,7 +35,7 @@ echo 'carrel:x:900:900:Carrel:/nonexistent:/usr/sbin/nologin' >>"$root/etc/passw
 echo 'carrel:x:900:' >>"$root/etc/group"
 echo 'carrel:!*:1::::::' >>"$root/etc/shadow"
 sed -i 's/^root:[^:]*:/root:!*:/' "$root/etc/shadow"
-mkdir -p "$root/data"
+mkdir -p "$root/data" "$root/media/usb" "$root/mnt/backup"
 echo carrel >"$root/etc/hostname"
 printf '127.0.0.1 localhost carrel\n::1 localhost\n' >"$root/etc/hosts"
 : >"$root/etc/machine-id"
@@ -48,7 +48,7 @@ sed -i 's/^hosts:.*/hosts: files/; s/^networks:.*/networks: files/' "$root/etc/n
 units() { systemctl --root="$root" -q "$@" 2>/dev/null; }
 units enable nftables.service systemd-networkd.service data.mount carrel-site.service carrel-prepare.service \
 	carrel.socket carrel.service carrel-health.service carrel-egress.timer carrel-console@tty1.service \
-	carrel-console@ttyS0.service
+	carrel-console@ttyS0.service media-usb.mount mnt-backup.mount
 # Neither logins nor anything that would look for the world outside.
 units mask getty@.service serial-getty@.service console-getty.service ssh.service ssh.socket \
 	systemd-networkd-wait-online.service apt-daily.timer apt-daily-upgrade.timer systemd-firstboot.service \

@@ -3,7 +3,7 @@
 #
 #   ./install.sh [--root DIR] [--port PORT] [--no-start]
 #
-# Places: /opt/carrel (releases), /etc/carrel (configuration, trusted keys), /var/lib/carrel (data), two systemd units.
+# Places: /opt/carrel (releases), /usr/local/bin/carrel, /etc/carrel (configuration, trusted keys), /var/lib/carrel (data), two systemd units.
 # Run again, it brings a newer version in; data and configuration stay. With a way back: carrel bundle apply (doc/operator/update.md).
 set -eu
 root='' port=443 start=yes
@@ -55,6 +55,10 @@ chmod 755 "$root/etc/carrel/keys"
 if [ -f update.pub ] && ! [ -e "$root/etc/carrel/keys/supplier.pub" ]; then
 	cp update.pub "$root/etc/carrel/keys/supplier.pub"
 fi
+# `carrel` as a person types it: with the configuration, as the service's account.
+mkdir -p "$root/usr/local/bin"
+sed -e 's|/usr/bin/carrel|/opt/carrel/carrel|' -e 's|/data/config/carrel.toml|/etc/carrel/carrel.toml|' carrel-command >"$root/usr/local/bin/carrel"
+chmod 755 "$root/usr/local/bin/carrel"
 mkdir -p "$root/var/lib/carrel"
 chmod 700 "$root/var/lib/carrel"
 chown "$owner" "$root/var/lib/carrel"
@@ -89,6 +93,6 @@ if [ $start = yes ]; then
 fi
 cat <<TEXT
 Carrel $(cat version) is installed. Before its first start it needs a model that embeds, and one that writes:
-  setpriv --reuid=carrel --regid=carrel --clear-groups /opt/carrel/carrel --data /var/lib/carrel model import FOLDER-OR-FILE
+  carrel model import FOLDER-OR-FILE
   systemctl start carrel.socket carrel.service
 TEXT

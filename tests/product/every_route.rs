@@ -193,6 +193,7 @@ impl House {
             }
             "audit" => "1".to_owned(),
             "static" => "app.css".to_owned(),
+            "manual" => "backup".to_owned(),
             "v1" => "carrel".to_owned(),
             other => panic!("no object for /{other}/…: teach this test to make one"),
         }

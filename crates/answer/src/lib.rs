@@ -134,6 +134,14 @@ impl Answering {
         Self { settings: Arc::new(Settings { calibration, probing, ..(*self.settings).clone() }), ..self }
     }
 
+    /// The same with this model in use, for measuring beside what readers ask: nothing of theirs changes, nor is counted.
+    #[must_use]
+    pub fn with_model(&self, generator: NamedGenerator) -> Self {
+        let engines = Engines::new(Some(generator));
+        engines.escalate_to(self.engines.configured_larger());
+        Self { engines, tally: Arc::default(), ..self.clone() }
+    }
+
     /// The generation model in use.
     #[must_use]
     pub fn generator(&self) -> Option<NamedGenerator> {

@@ -218,6 +218,8 @@ actions! {
     ServerStarted = "server.started",
     /// The server stopped in good order.
     ServerStopped = "server.stopped",
+    /// Somebody at the console opened a root shell.
+    ConsoleShell = "console.shell",
     /// A setting changed.
     ConfigurationChanged = "configuration.changed",
     /// The server made itself a certificate; the detail has its fingerprint and why.

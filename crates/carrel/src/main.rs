@@ -8,6 +8,7 @@ mod commands;
 mod config;
 mod directory;
 mod door;
+mod evaluations;
 mod examination;
 mod glossary;
 mod lock;
@@ -99,6 +100,11 @@ enum Command {
     /// Measure speed
     #[command(subcommand)]
     Bench(commands::bench::Command),
+    /// The manual, page by page
+    Manual(commands::manual::Arguments),
+    /// Write down that somebody at the console opens a root shell
+    #[command(hide = true)]
+    ConsoleShell,
     /// Load the sample documents, make demo accounts, and serve
     #[command(hide = true)]
     Demo(commands::demo::Arguments),
@@ -112,7 +118,12 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|word| word == reading::COMMAND) {
         return reading::serve();
     }
+    end_with_the_pager();
     let arguments = Arguments::parse();
+    // Who reads it may be looking for what is wrong with the configuration.
+    if let Command::Manual(arguments) = &arguments.command {
+        return ended(commands::manual::run(arguments));
+    }
     let configuration = match Configuration::load(arguments.config.as_deref(), arguments.data) {
         Ok(configuration) => configuration,
         Err(error) => {
@@ -133,7 +144,23 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(run(arguments.command, &configuration)) {
+    ended(runtime.block_on(run(arguments.command, &configuration)))
+}
+
+/// Whoever reads through a pager and leaves in the middle ends the command, and wants to hear nothing of it.
+fn end_with_the_pager() {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if panic.payload_as_str().is_some_and(|text| text.starts_with("failed printing to stdout: Broken pipe")) {
+            std::process::exit(0);
+        }
+        tell(panic);
+    }));
+}
+
+/// What a process ends with.
+fn ended(outcome: Outcome) -> ExitCode {
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("carrel: {error}");
@@ -166,6 +193,8 @@ async fn run(command: Command, configuration: &Configuration) -> Outcome {
         Command::Tls(command) => commands::tls::run(command, configuration),
         Command::Eval(command) => commands::eval::run(command, configuration).await,
         Command::Bench(command) => commands::bench::run(command, configuration).await,
+        Command::Manual(arguments) => commands::manual::run(&arguments),
+        Command::ConsoleShell => commands::console_shell::run(configuration).await,
         Command::Demo(arguments) => commands::demo::run(arguments, configuration).await,
     }
 }

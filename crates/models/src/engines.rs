@@ -56,6 +56,12 @@ impl Engines {
         slots.larger.as_ref().filter(|larger| Some(&larger.name) != in_use).cloned()
     }
 
+    /// The larger model, even if that is the one in use.
+    #[must_use]
+    pub fn configured_larger(&self) -> Option<NamedGenerator> {
+        self.read().larger.clone()
+    }
+
     /// Sets the larger model, or that there is none.
     pub fn escalate_to(&self, generator: Option<NamedGenerator>) {
         self.write().larger = generator;

@@ -16,6 +16,7 @@ mod follow;
 mod import;
 mod memory;
 mod open;
+mod order;
 mod place;
 mod remove;
 mod speed;
@@ -25,6 +26,7 @@ pub use engines::{Engines, NamedGenerator};
 pub use error::ModelsError;
 pub use evaluation::Evaluation;
 pub use memory::{Memory, resident_memory};
+pub use order::{LARGEST_SET, Order, Standing};
 pub use place::InboxEntry;
 pub use speed::Speed;
 

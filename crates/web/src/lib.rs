@@ -11,6 +11,7 @@ mod door;
 mod error;
 mod finding;
 mod guard;
+mod manual;
 mod metrics;
 mod names;
 mod network;
@@ -25,6 +26,7 @@ pub mod views;
 
 pub use app::{App, Site};
 pub use error::WebError;
+pub use manual::Page as ManualText;
 pub use metrics::Metrics;
 pub use names::{LabelWords, Names, Words};
 pub use network::Network;

@@ -9,6 +9,10 @@ use axum::response::{IntoResponse, Redirect, Response};
 use domain::Environment;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use subtle::ConstantTimeEq;
 
@@ -26,6 +30,8 @@ pub struct Setup(Arc<Mutex<Option<Waiting>>>);
 struct Waiting {
     code: [u8; 32],
     wrong: Vec<Timestamp>,
+    /// The file that a console reads the code from.
+    shown: Option<PathBuf>,
 }
 
 /// What came of a code.
@@ -50,8 +56,22 @@ impl Setup {
         let letters = environment.random_bytes::<16>().map(|byte| char::from(ALPHABET[usize::from(byte % 32)]));
         let groups: Vec<String> = letters.chunks(4).map(|group| group.iter().collect()).collect();
         let code = groups.join("-");
-        let waiting = Waiting { code: digest(&code), wrong: Vec::new() };
+        let waiting = Waiting { code: digest(&code), wrong: Vec::new(), shown: None };
         (Self(Arc::new(Mutex::new(Some(waiting)))), code)
+    }
+
+    /// Writes the code down for whoever stands at the machine's console, until it is spent: what a service prints nobody sees.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn show_in(&self, file: PathBuf, code: &str) -> io::Result<()> {
+        let _ = std::fs::remove_file(&file);
+        let mut written = File::options().write(true).create_new(true).mode(0o600).open(&file)?;
+        written.write_all(code.as_bytes())?;
+        if let Some(waiting) = self.state().as_mut() {
+            waiting.shown = Some(file);
+        }
+        Ok(())
     }
 
     fn state(&self) -> MutexGuard<'_, Option<Waiting>> {
@@ -79,7 +99,10 @@ impl Setup {
 
     /// From now on the site is set up.
     pub(crate) fn finish(&self) {
-        *self.state() = None;
+        if let Some(file) = self.state().take().and_then(|waiting| waiting.shown) {
+            // It opens nothing any more.
+            let _ = std::fs::remove_file(file);
+        }
     }
 }
 
@@ -132,7 +155,12 @@ mod tests {
         }
         assert_eq!(setup.try_code(&code, now), Tried::Throttled, "even the right one");
         assert_eq!(setup.try_code(&code, now + WINDOW), Tried::Right);
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("setup-code");
+        setup.show_in(file.clone(), &code).unwrap();
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), code);
         setup.finish();
+        assert!(!file.exists(), "what is spent need not be read");
         assert_eq!(setup.try_code(&code, now), Tried::Wrong);
         assert_eq!(Setup::done().try_code("", now), Tried::Wrong);
     }

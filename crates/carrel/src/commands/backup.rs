@@ -122,7 +122,9 @@ pub(crate) async fn run(command: Command, configuration: &Configuration) -> Outc
         Command::Verify { place, name, key } => {
             let vault = Vault::for_reading(&place.folder(configuration)?)?;
             let (name, secret) = (vault.find(name.as_deref())?, Secret::read(&key)?);
-            let (bar, scratch) = (bytes_bar(), std::env::temp_dir());
+            // Its database may be large, and where temporary files go may be memory; another machine has no data directory.
+            let scratch = Some(&configuration.data).filter(|data| data.is_dir()).cloned();
+            let (bar, scratch) = (bytes_bar(), scratch.unwrap_or_else(std::env::temp_dir));
             let shown = bar.clone();
             let progress = move |done, total| {
                 shown.set_length(total);

@@ -10,9 +10,10 @@ mod scratch;
 mod tally;
 
 pub(crate) use answer_set::AnswerSet;
-pub(crate) use answers::figures_of;
+pub(crate) use answers::ask;
 pub(crate) use beir::lines;
 pub(crate) use scratch::{READER, site as scratch_site};
+pub(crate) use tally::Tally;
 
 use crate::Outcome;
 use crate::config::Configuration;

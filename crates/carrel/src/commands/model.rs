@@ -103,6 +103,8 @@ pub(crate) async fn run(arguments: Arguments, configuration: &Configuration) -> 
                 "in use, as the first of its kind"
             } else if model.kind == ModelKind::Rerank.as_str() {
                 "not in use; rerank.model in the configuration takes it into use"
+            } else if model.kind == ModelKind::Embed.as_str() {
+                "not in use; 'carrel model promote' takes it into use, from the next start of the server on"
             } else {
                 "not in use; 'carrel model load' tries it, 'carrel model promote' takes it into use"
             };

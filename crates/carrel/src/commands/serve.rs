@@ -3,6 +3,7 @@
 use crate::Outcome;
 use crate::config::Configuration;
 use crate::door::Door;
+use crate::evaluations::Evaluator;
 use crate::examination::{cleaned, subject};
 use crate::site::{Failure, Site, organisation_of};
 use crate::{sources, upkeep};
@@ -83,10 +84,16 @@ pub(crate) async fn serve(
     let (setup, code) = match site.identity.is_empty().await? {
         true => {
             let (setup, code) = web::Setup::waiting(site.store.environment());
+            setup.show_in(site.data.join(SETUP_CODE), &code)?;
             (setup, Some(code))
         }
-        false => (web::Setup::done(), None),
+        false => {
+            // Left by a start whose site got its people otherwise.
+            let _ = std::fs::remove_file(site.data.join(SETUP_CODE));
+            (web::Setup::done(), None)
+        }
     };
+    let evaluated = answering.clone();
     let app = App {
         setup,
         store: site.store.clone(),
@@ -122,6 +129,8 @@ pub(crate) async fn serve(
         let stop = stop.clone();
         async move { worker.run(stop).await }
     });
+    let evaluator = Evaluator { site: site.clone(), answering: evaluated, models: models.clone() };
+    let evaluate = tokio::spawn(evaluator.run(stop.clone()));
     let follow = tokio::spawn({
         let stop = stop.clone();
         // Without answers no model is loaded, whatever the list of models says.
@@ -154,7 +163,7 @@ pub(crate) async fn serve(
     stop.cancel();
     let _ = tokio::time::timeout(Duration::from_secs(3), server).await;
     let _ = tokio::time::timeout(Duration::from_secs(10), ingest).await;
-    for rest in [follow, watch, sweep, backups, tidy].into_iter().chain(upkeep) {
+    for rest in [evaluate, follow, watch, sweep, backups, tidy].into_iter().chain(upkeep) {
         let _ = tokio::time::timeout(Duration::from_secs(1), rest).await;
     }
     let mut act = site.store.begin().await?;
@@ -162,6 +171,9 @@ pub(crate) async fn serve(
     act.commit().await?;
     Ok(())
 }
+
+/// Where the code of a site without people lies for whoever stands at its console. The folder is its owner's alone.
+const SETUP_CODE: &str = "setup-code";
 
 /// Says once what models compute with here.
 fn log_arithmetic(arithmetic: &Arithmetic) {

@@ -2,10 +2,11 @@
 
 use crate::app::App;
 use crate::error::WebError;
+use crate::routes::evaluation;
 use crate::routes::stream::answer_view;
 use crate::session::{Posted, Reader};
 use crate::show::{page, seconds};
-use crate::views::{AnswerView, ComparePage, CompareSide, Nav, Support};
+use crate::views::{AnswerView, ComparePage, CompareSide, EvaluationView, Nav, Support};
 use answer::AskError;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
@@ -14,8 +15,8 @@ use domain::{AnswerId, Role};
 use serde::Deserialize;
 use storage::AnswerRecord;
 
-const PAGE: &str = "/admin/models/compare";
-const ROLES: [Role; 2] = [Role::Admin, Role::Curator];
+pub(crate) const PAGE: &str = "/admin/models/compare";
+pub(crate) const ROLES: [Role; 2] = [Role::Admin, Role::Curator];
 
 #[derive(Deserialize)]
 pub(crate) struct Wanted {
@@ -71,10 +72,16 @@ async fn empty(app: &App, reader: &Reader) -> Result<ComparePage, WebError> {
     let engines = app.answering.engines();
     let may_manage = reader.role() == Role::Admin;
     let nav = if may_manage { Nav::Models } else { Nav::Compare };
+    let experimental = engines.experimental().map(|named| named.name);
+    let evaluation = match &experimental {
+        Some(name) => evaluation::view(app, reader, name).await?,
+        None => EvaluationView::default(),
+    };
     Ok(ComparePage {
         chrome: reader.chrome(app, "Compare models", nav),
         stable: engines.stable().map(|named| named.name),
-        experimental: engines.experimental().map(|named| named.name),
+        experimental,
+        evaluation,
         may_manage,
         may_promote: false,
         question: String::new(),

@@ -14,10 +14,12 @@ mod compare;
 mod diagnostics;
 mod document;
 mod document_acts;
+mod evaluation;
 mod folders;
 mod health;
 mod jobs;
 mod library;
+mod manual;
 mod metrics;
 mod models;
 pub(crate) mod narrowing;
@@ -114,7 +116,11 @@ pub fn router(app: App) -> Router {
         .route("/admin/models/promote", get(models::confirm_promote).post(models::promote))
         .route("/admin/models/rollback", get(models::confirm_rollback).post(models::rollback))
         .route("/admin/models/remove", get(models::confirm_remove).post(models::remove))
+        .route("/admin/models/evaluate", post(evaluation::post))
+        .route("/admin/models/evaluate/stop", post(evaluation::stop))
         .route("/admin/models/compare", get(compare::get).post(compare::post))
+        .route("/manual", get(manual::index))
+        .route("/manual/{name}", get(manual::get))
         .route("/audit", get(audit::get))
         .route("/audit/overview", get(audit::overview))
         .route("/audit/readers", get(audit::readers))

@@ -3,6 +3,7 @@
 
 use crate::app::App;
 use crate::error::WebError;
+use crate::routes::evaluation;
 use crate::session::{Posted, Reader};
 use crate::show::{grouped, moment, page, size};
 use crate::views::{
@@ -11,7 +12,7 @@ use crate::views::{
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use domain::Role;
-use models::{By, Evaluation, Memory, Speed, Task};
+use models::{By, Memory, Speed, Task};
 use serde::Deserialize;
 use serde_json::Value;
 use storage::{Model, ModelState};
@@ -57,7 +58,7 @@ pub(crate) async fn get(State(app): State<App>, reader: Reader) -> Result<Respon
             .map(|model| {
                 let takes_over = app.models.larger() == Some(model.name.as_str());
                 ModelView {
-                    evaluated: evaluations.get(&model.name).map(evaluated),
+                    evaluated: evaluations.get(&model.name).map(evaluation::line),
                     ..model_view(model, engines.named(&model.name).is_some(), takes_over)
                 }
             })
@@ -250,30 +251,6 @@ fn model_view(model: &Model, loaded: bool, takes_over: bool) -> ModelView {
         sha256: model.sha256.clone(),
         problem: model.problem.clone(),
     }
-}
-
-/// What a model made of the site's own questions, in a line.
-fn evaluated(found: &Evaluation) -> String {
-    let percent = |figures: &Value, name: &str| {
-        let share = figures.get(name).and_then(Value::as_f64);
-        share.map_or_else(|| "–".to_owned(), |share| format!("{:.0} %", 100.0 * share))
-    };
-    let of = |label: &str, name: &str| {
-        let own = percent(&found.figures, name);
-        match &found.beside {
-            Some((_, figures)) => format!("{label} {own} (in use {})", percent(figures, name)),
-            None => format!("{label} {own}"),
-        }
-    };
-    let questions = found.figures.get("questions").and_then(Value::as_u64).unwrap_or(0);
-    format!(
-        "{}, {}, {}; {questions} questions of {}, {}",
-        of("right answers", "answer_match"),
-        of("supported sentences", "supported_sentences"),
-        of("refused what has no answer", "refusal_recall"),
-        found.set,
-        moment(found.at)
-    )
 }
 
 /// `1.5 B weights`

@@ -23,6 +23,8 @@ pub struct ComparePage {
     pub error: Option<String>,
     /// How many passages the person may see.
     pub passages: u64,
+    /// What both made of the site's own questions.
+    pub evaluation: EvaluationView,
     /// The two answers: the model in use first.
     pub sides: Vec<CompareSide>,
 }
@@ -40,6 +42,34 @@ impl ComparePage {
     pub fn in_work(&self) -> bool {
         self.sides.iter().any(|side| side.answer.state.in_work())
     }
+}
+
+/// What both made of the site's own questions, and whether that is still going on.
+#[derive(Debug, Clone, Default)]
+pub struct EvaluationView {
+    /// What is in work, and how far.
+    pub at_work: Option<String>,
+    /// Who wanted that, if it was not the reader.
+    pub by: Option<String>,
+    /// Why the last one has no figures.
+    pub failed: Option<String>,
+    /// Name of the model that was in use then, if there was one.
+    pub beside: Option<String>,
+    /// The figures; none before the first evaluation.
+    pub rows: Vec<EvaluationRow>,
+    /// How many questions of which set, and when.
+    pub of: Option<String>,
+}
+
+/// A figure of both models.
+#[derive(Debug, Clone)]
+pub struct EvaluationRow {
+    /// What is counted.
+    pub what: &'static str,
+    /// The figure of the model on trial.
+    pub own: String,
+    /// That of the model in use; empty if there was none.
+    pub beside: String,
 }
 
 /// One of the two answers.
@@ -87,6 +117,19 @@ mod samples {
                 question: AnswerView::sample().question,
                 error: None,
                 passages: 1_480,
+                evaluation: EvaluationView {
+                    beside: Some("Qwen2.5-Coder-1.5B-Instruct".to_owned()),
+                    rows: vec![
+                        EvaluationRow { what: "Right answers", own: "71 %".to_owned(), beside: "64 %".to_owned() },
+                        EvaluationRow {
+                            what: "First word after, median",
+                            own: "6.8 s".to_owned(),
+                            beside: "3.2 s".to_owned(),
+                        },
+                    ],
+                    of: Some("30 questions of site.csv, 14 March 2026, 09:41".to_owned()),
+                    ..EvaluationView::default()
+                },
                 sides: vec![
                     side("stable", "Qwen2.5-Coder-1.5B-Instruct", "0195a1b2c3", "3.2 s", "18.6 tokens/s"),
                     side("experimental", "Qwen2.5-3B-Instruct", "0195a1b2c4", "6.8 s", "9.7 tokens/s"),
@@ -106,7 +149,14 @@ mod samples {
 
         pub(crate) fn sample_start() -> Self {
             let chrome = Chrome { banner: None, ..Self::sample().chrome };
-            Self { chrome, sides: Vec::new(), question: String::new(), may_promote: false, ..Self::sample() }
+            let evaluation = EvaluationView {
+                at_work: Some("Qwen2.5-3B-Instruct on site.csv: 12 of 60 answers".to_owned()),
+                by: Some("dora".to_owned()),
+                failed: Some("site.csv: the first line has to name the columns: question, answer, document".to_owned()),
+                ..EvaluationView::default()
+            };
+            let sides = Vec::new();
+            Self { chrome, sides, evaluation, question: String::new(), may_promote: false, ..Self::sample() }
         }
 
         pub(crate) fn sample_nothing_beside() -> Self {

@@ -106,6 +106,12 @@ impl Nav {
 }
 
 impl Chrome {
+    /// Whether the person runs or audits the appliance, so that the manual is theirs.
+    #[must_use]
+    pub fn reads_manual(&self) -> bool {
+        self.person.as_ref().is_some_and(|person| matches!(person.role, Role::Admin | Role::Auditor))
+    }
+
     /// The navigation of the signed-in person; empty when nobody is.
     #[must_use]
     pub fn navigation(&self) -> Vec<NavItem> {

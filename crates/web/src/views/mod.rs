@@ -21,6 +21,7 @@ mod insight;
 mod jobs;
 mod layout;
 mod library;
+mod manual;
 mod messages;
 mod models;
 mod people;
@@ -48,7 +49,7 @@ pub use collection::{
     CollectionPage, DocumentRow, GrantRow, GrantsEditor, PrincipalChoice, PrincipalKind, UploadRules,
 };
 pub use collections_admin::{CollectionEdit, CollectionsAdminPage, Matrix, MatrixRow};
-pub use compare::{ComparePage, CompareSide};
+pub use compare::{ComparePage, CompareSide, EvaluationRow, EvaluationView};
 pub use document::{CitationNav, DocumentLink, DocumentPage, PassageView, VersionLink};
 pub use folders::{FolderRow, FoldersPage};
 pub use health::{EngineRow, EngineState, FindingRow, HealthCard, HealthPage, HealthState, ModelRow};
@@ -56,6 +57,7 @@ pub use insight::{ActionBar, DayBar, DayPage, OverviewPage, ReaderRow, ReadersPa
 pub use jobs::{JobFilter, JobRow, JobState, JobsPage, JobsPartial};
 pub use layout::{Chrome, Flash, FlashKind, Nav, NavItem, Pager, Person, Theme};
 pub use library::{CollectionCard, LibraryPage};
+pub use manual::{ManualLink, ManualPage};
 pub use messages::{CertificatePage, ConfirmPage, ErrorPage, SignInPage};
 pub use models::{ElsewhereView, InboxRow, MemoryView, ModelDone, ModelStanding, ModelView, ModelWork, ModelsPage};
 pub use people::{GroupCard, Member, NewPassword, PeoplePage, UserRow};

@@ -90,6 +90,7 @@ fn pages() -> Vec<(&'static str, String)> {
         ("compare_in_work", ComparePage::sample_in_work().render()),
         ("compare_start", ComparePage::sample_start().render()),
         ("compare_nothing_beside", ComparePage::sample_nothing_beside().render()),
+        ("manual", ManualPage::sample().render()),
         ("error", ErrorPage::sample().render()),
         ("confirm", ConfirmPage::sample().render()),
         ("partial_answer", AnswerPartial { answer: &answer, csrf: "c5f1" }.render()),

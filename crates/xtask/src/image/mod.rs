@@ -96,7 +96,7 @@ pub fn run(mut arguments: Arguments) -> Result<()> {
     let plan = Plan { version, out, models, key, level, carrel, preseed, overlay: None, test: false };
     let built = build(&workspace, &plan)?;
     println!(
-        "\n{}\n{}\nCheck and use them as docs/appliance/install.md says.",
+        "\n{}\n{}\nCheck and use them as docs/operator/install.md says.",
         built.image.display(),
         built.update.display()
     );

@@ -42,6 +42,7 @@ pub fn build(workspace: &Workspace, carrel: &Path, version: &str, key: Option<&P
         for file in ["install.sh", "uninstall.sh", "README"] {
             copy(&workspace.path("appliance/portable").join(file), folder.join(file))?;
         }
+        copy(&workspace.path("appliance/root/usr/lib/carrel/bin/carrel"), folder.join("carrel-command"))?;
         // The same sandbox as in the appliance; only the places differ.
         for unit in ["carrel.service", "carrel.socket"] {
             copy(&workspace.path("appliance/root/usr/lib/systemd/system").join(unit), units.join(unit))?;

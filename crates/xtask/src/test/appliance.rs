@@ -87,7 +87,7 @@ fn verify_units(folder: &Path) -> Result<()> {
     verify.args(["verify", "--man=no"]).args(&units);
     let output = verify.output().context(|| "cannot run systemd-analyze".to_owned())?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    let ours = |line: &&str| line.contains("carrel") || line.contains("data.mount") || line.contains("cycl");
+    let ours = |line: &&str| line.contains("carrel") || line.contains(".mount") || line.contains("cycl");
     let faults: Vec<&str> = said.lines().filter(ours).filter(|line| !line.contains("is not executable")).collect();
     if faults.is_empty() {
         Ok(())
@@ -103,6 +103,7 @@ fn install_portable(workspace: &Workspace, folder: &Path) -> Result<()> {
         rm -rf "$1"; mkdir -p "$1/tree/systemd" "$1/tree/doc" "$1/tree/licences" "$1/root/etc"
         cp "$2"/portable/* "$1/tree/"
         cp "$2"/root/usr/lib/systemd/system/carrel.service "$2"/root/usr/lib/systemd/system/carrel.socket "$1/tree/systemd/"
+        cp "$2"/root/usr/lib/carrel/bin/carrel "$1/tree/carrel-command"
         printf '#!/bin/sh\necho carrel 1.2.3\n' >"$1/tree/carrel"; chmod 755 "$1/tree/carrel"
         echo 1.2.3 >"$1/tree/version"; echo '{}' >"$1/tree/bill.json"; : >"$1/root/etc/passwd"
         "$1/tree/install.sh" --root "$1/root" --port 8443
@@ -117,6 +118,7 @@ fn install_portable(workspace: &Workspace, folder: &Path) -> Result<()> {
         echo 1.2.4 >"$1/tree/version"; printf '#!/bin/sh\necho carrel 1.2.4\n' >"$1/tree/carrel"
         "$1/tree/install.sh" --root "$1/root" --port 8443
         [ "$("$1/root/opt/carrel/carrel")" = 'carrel 1.2.4' ] && [ -x "$1/root/opt/carrel/releases/1.2.3/carrel" ]
+        grep -qx 'program=/opt/carrel/carrel config=/etc/carrel/carrel.toml' "$1/root/usr/local/bin/carrel"
         grep -q '^program = "/opt/carrel"' "$1/root/etc/carrel/carrel.toml"
         if grep -E '/data|carrel-prepare|/usr/bin/carrel' "$1/root/etc/systemd/system/carrel.service"; then exit 1; fi
         systemd-analyze security --offline=true --no-pager --threshold=10 "$1/root/etc/systemd/system/carrel.service"

@@ -19,7 +19,9 @@ use domain::Environment;
 use operations::bundle::{InForce, KeyRing, Kind, Ledger, Package, Refusal, Switch};
 use serde_json::{Value, json};
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process;
 use storage::Store;
 
 #[derive(clap::Subcommand)]
@@ -312,12 +314,16 @@ fn owner(data: &Path) -> std::io::Result<(u32, u32)> {
     Ok((found.uid(), found.gid()))
 }
 
-/// What the service is to read later must belong to its account.
+/// What the service is to read later must belong to its account: root, as which the console works, goes on as that.
 fn as_the_service(data: &Path) -> Result<(), Failure> {
-    let (user, _) = owner(data)?;
+    let (user, group) = owner(data)?;
     let me = std::fs::metadata("/proc/self")?.uid();
     if user == me {
         return Ok(());
+    }
+    if me == 0 {
+        let mut again = process::Command::new(std::env::current_exe()?);
+        return Err(again.args(std::env::args_os().skip(1)).uid(user).gid(group).exec().into());
     }
     Err(format!(
         "run this as the account that the data belong to: setpriv --reuid={user} --regid={user} --clear-groups carrel …"

@@ -1,13 +1,13 @@
 //! Sets of questions with what is expected of their answers: our own JSONL, and SQuAD's and XQuAD's formats, which bring
 //! their documents with them.
 
-use super::beir::{Text, lines};
+use super::beir::{Text, lines, lines_of};
 use crate::site::Failure;
 use serde::Deserialize;
 use std::path::Path;
 
 /// One question with what is expected of its answer.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 pub(crate) struct Expected {
     #[serde(default)]
     pub(crate) id: String,
@@ -88,11 +88,23 @@ impl AnswerSet {
         } else if path.extension().is_some_and(|extension| extension == "json") {
             Self::of_squad(path)?
         } else {
-            Self { questions: lines(path)?, documents: Vec::new() }
+            let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+            return Self::of_text(&path.display().to_string(), &text);
         };
         if leave_out > 0 {
             set.leave_out(leave_out);
         }
+        set.hold_out();
+        Ok(set)
+    }
+
+    /// Questions about documents that are here already, from a file of this name: CSV or our JSONL.
+    pub(crate) fn of_text(name: &str, text: &str) -> Result<Self, Failure> {
+        let questions = if name.to_lowercase().ends_with(".csv") { of_csv(name, text)? } else { lines_of(name, text)? };
+        if questions.is_empty() {
+            return Err(format!("{name}: there is no question in it").into());
+        }
+        let mut set = Self { questions, documents: Vec::new() };
         set.hold_out();
         Ok(set)
     }
@@ -160,6 +172,37 @@ impl AnswerSet {
     }
 }
 
+/// A table with the columns question, answer and document, as people write it: what has no answer is to be refused.
+fn of_csv(name: &str, text: &str) -> Result<Vec<Expected>, Failure> {
+    let text = text.trim_start_matches('\u{feff}');
+    // A spreadsheet gives tabs to the clipboard, and semicolons to a file where a comma stands in numbers.
+    let first = text.lines().next().unwrap_or_default();
+    let delimiter = *b"\t;".iter().find(|mark| first.as_bytes().contains(mark)).unwrap_or(&b',');
+    let mut table =
+        csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).trim(csv::Trim::All).from_reader(text.as_bytes());
+    let columns = table.headers()?.clone();
+    let column = |wanted: &str| columns.iter().position(|column| column.eq_ignore_ascii_case(wanted));
+    let of_questions = column("question")
+        .ok_or_else(|| format!("{name}: the first line has to name the columns: question, answer, document"))?;
+    let mut questions = Vec::new();
+    for row in table.records() {
+        let row = row.map_err(|error| format!("{name}: {error}"))?;
+        let cell = |at: Option<usize>| at.and_then(|at| row.get(at)).unwrap_or_default().to_owned();
+        let (question, answer) = (cell(Some(of_questions)), cell(column("answer")));
+        if !question.is_empty() {
+            let answerable = !answer.is_empty();
+            questions.push(Expected {
+                question,
+                answer,
+                answerable,
+                document: cell(column("document")),
+                ..Expected::default()
+            });
+        }
+    }
+    Ok(questions)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -180,6 +223,23 @@ mod tests {
         assert_eq!(set.documents.len(), 1);
         std::fs::write(&file, "{}").unwrap();
         assert!(AnswerSet::read(&file, 0).is_err());
+    }
+
+    #[test]
+    fn a_table_is_a_set_and_a_question_without_an_answer_is_to_be_refused() {
+        for text in [
+            "question,answer,document\n\"How long, at most?\",24 days,handbook.pdf\nWho won?,,\n",
+            "question\tanswer\tdocument\nHow long, at most?\t24 days\thandbook.pdf\nWho won?\t\t\n",
+            "\u{feff}Question;Answer;Document\nHow long, at most?;24 days;handbook.pdf\nWho won?\n\n",
+        ] {
+            let set = AnswerSet::of_text("site.CSV", text).unwrap();
+            let told: Vec<_> =
+                set.questions.iter().map(|q| (q.question.as_str(), q.document.as_str(), q.answerable)).collect();
+            assert_eq!(told, [("How long, at most?", "handbook.pdf", true), ("Who won?", "", false)]);
+        }
+        for wrong in ["", "Frage,Antwort\nWer?,Ada\n", "question\n"] {
+            assert!(AnswerSet::of_text("site.csv", wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -8,10 +8,11 @@ use crate::Outcome;
 use crate::commands::print_json;
 use crate::config::Configuration;
 use crate::progress::bar;
-use crate::site::{Failure, Retrieval, Site};
+use crate::site::{Failure, Site};
 use ::audit::Actor;
-use answer::{Answer, Answering, Calibration, NamedGenerator, Probing};
-use domain::{AccessScope, User};
+use answer::{Answer, Answering, Calibration, Probing};
+use domain::{AccessScope, ConversationId, User};
+use models::By;
 use serde_json::json;
 use std::collections::HashMap;
 use std::io::Write;
@@ -122,7 +123,8 @@ async fn measure(
             let found = answering.judged(&item.question, scope).await?;
             tally.retrieved(item, &found.0, found.1, configuration.answer.least_confidence);
         } else {
-            let answer = ask(&answering, site, &item.question, user, scope).await?;
+            let by = By { actor: Actor::console(), operation: site.operation() };
+            let (_, answer) = ask(&answering, &by, &item.question, user, scope).await?;
             if let Some(file) = &mut features {
                 let line = json!({
                     "id": item.id, "answerable": item.answerable, "held_out": item.held_out, "model_sha256": model,
@@ -138,38 +140,19 @@ async fn measure(
     Ok(tally.figures(arguments.retrieval_only))
 }
 
-/// What a model makes of a set of questions: as [`run`] measures it, with nothing written beside.
-pub(crate) async fn figures_of(
-    site: &Site,
-    retrieval: &Retrieval,
-    generator: NamedGenerator,
-    user: &str,
-    set: &AnswerSet,
-) -> Result<serde_json::Value, Failure> {
-    let answering = site.answering(retrieval, Some(generator)).await?;
-    let progress = bar(set.questions.len() as u64, "questions");
-    let mut tally = Tally::default();
-    for item in &set.questions {
-        let (user, scope) = site.eyes_of(item.asker.as_deref().unwrap_or(user)).await?;
-        tally.answered(item, &ask(&answering, site, &item.question, &user, &scope).await?);
-        progress.inc(1);
-    }
-    progress.finish_and_clear();
-    Ok(tally.figures(false))
-}
-
 fn create(file: &Path) -> Result<std::fs::File, Failure> {
     std::fs::File::create(file).map_err(|error| format!("{}: {error}", file.display()).into())
 }
 
-async fn ask(
+/// Asks, and says in which conversation.
+pub(crate) async fn ask(
     answering: &Answering,
-    site: &Site,
+    by: &By,
     text: &str,
     user: &User,
     scope: &AccessScope,
-) -> Result<Answer, Failure> {
-    let (actor, operation) = (Actor::console(), site.operation());
-    let question = answering.open(user.id, None, text, scope.clone(), &actor, operation).await?;
-    Ok(answering.ask(&question, &CancellationToken::new(), |_| {}).await?)
+) -> Result<(ConversationId, Answer), Failure> {
+    let question = answering.open(user.id, None, text, scope.clone(), &by.actor, by.operation).await?;
+    let answer = answering.ask(&question, &CancellationToken::new(), |_| {}).await?;
+    Ok((question.conversation, answer))
 }

@@ -36,10 +36,15 @@ impl Set {
 
 pub(crate) fn lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    lines_of(&path.display().to_string(), &text)
+}
+
+/// What stands in `text`, which lies in the file of this name.
+pub(crate) fn lines_of<T: DeserializeOwned>(name: &str, text: &str) -> Result<Vec<T>, Failure> {
     let numbered = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     numbered
         .map(|(number, line)| {
-            serde_json::from_str(line).map_err(|error| format!("{}:{}: {error}", path.display(), number + 1).into())
+            serde_json::from_str(line).map_err(|error| format!("{name}:{}: {error}", number + 1).into())
         })
         .collect()
 }

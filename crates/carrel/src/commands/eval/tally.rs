@@ -7,7 +7,7 @@ use std::time::Duration;
 use storage::AnswerState;
 
 #[derive(Default)]
-pub(super) struct Tally {
+pub(crate) struct Tally {
     answerable: u32,
     unanswerable: u32,
     restricted: u32,
@@ -57,7 +57,7 @@ impl Tally {
         self.restricted_refused += u32::from(item.restricted);
     }
 
-    pub(super) fn answered(&mut self, item: &Expected, answer: &Answer) {
+    pub(crate) fn answered(&mut self, item: &Expected, answer: &Answer) {
         self.retrieved(item, &answer.sources, answer.confidence, -1.0);
         if !answer.sentences.is_empty() {
             self.check += answer.timings.check;
@@ -88,7 +88,7 @@ impl Tally {
         self.source_cited += u32::from(right > 0);
     }
 
-    pub(super) fn figures(mut self, retrieval_only: bool) -> Value {
+    pub(crate) fn figures(mut self, retrieval_only: bool) -> Value {
         let share = |part: u32, whole: u32| (whole > 0).then(|| f64::from(part) / f64::from(whole));
         self.first_words.sort_unstable();
         self.checks.sort_unstable();
