@@ -181,8 +181,9 @@ mod tests {
             let all = readings(&noise);
             let probe = Probe::fit(&all, 10.0).unwrap();
             prop_assert!(probe.weights[0].abs() < 1e-6);
-            let largest = probe.weights.iter().map(|weight| weight.abs()).fold(0.0, f32::max);
-            prop_assert!((probe.weights[1] - largest).abs() < 1e-6, "{:?}", probe.weights);
+            // It spreads four times as far as the noise does, so its weight times four is what it counts.
+            let most = probe.weights[2..].iter().map(|weight| weight.abs()).fold(0.0, f32::max);
+            prop_assert!(probe.weights[1] * 4.0 > most, "{:?}", probe.weights);
             let right = all.iter().filter(|one| (probe.probability(&one.state) >= Some(probe.threshold)) == one.answerable);
             prop_assert!(right.count() >= 38);
         }
@@ -209,7 +210,7 @@ mod tests {
 
     #[test]
     fn a_probe_reads_only_states_of_its_model_and_needs_both_classes() {
-        let all = readings(&(0..2400_u16).map(|at| f32::from(at * 37 % 101) / 50.0 - 1.0).collect::<Vec<_>>());
+        let all = readings(&(0..2400_u16).map(|at| f32::from(at % 101 * 37 % 101) / 50.0 - 1.0).collect::<Vec<_>>());
         let probe = Probe::fit(&all, 10.0).unwrap();
         assert!(probe.probability(&[0.0; 61]).is_none());
         let yes: Vec<Reading> = all.into_iter().filter(|one| one.answerable).collect();
