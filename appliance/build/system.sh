@@ -47,12 +47,12 @@ sed -i 's/^hosts:.*/hosts: files/; s/^networks:.*/networks: files/' "$root/etc/n
 
 units() { systemctl --root="$root" -q "$@" 2>/dev/null; }
 units enable nftables.service systemd-networkd.service data.mount carrel-site.service carrel-prepare.service \
-	carrel.socket carrel.service carrel-health.service carrel-egress.timer carrel-console@tty1.service \
+	carrel.socket carrel.service carrel-health.service carrel-egress.timer carrel-disks.timer carrel-console@tty1.service \
 	carrel-console@ttyS0.service
 # Neither logins nor anything that would look for the world outside.
 units mask getty@.service serial-getty@.service console-getty.service ssh.service ssh.socket \
 	systemd-networkd-wait-online.service apt-daily.timer apt-daily-upgrade.timer systemd-firstboot.service \
-	systemd-pstore.service emergency.service rescue.service debug-shell.service || true
+	systemd-pstore.service smartmontools.service smartd.service emergency.service rescue.service debug-shell.service || true
 units set-default multi-user.target
 
 # For `cargo xtask test-image` only: a root shell on the serial line, and a screen that says so.

@@ -19,7 +19,8 @@ const TOOLS: &[(&str, &str)] = &[
 ];
 
 /// What `cargo xtask test-image` calls beside.
-pub const EMULATOR: &[(&str, &str)] = &[("qemu-system-x86_64", "qemu-system-x86"), ("curl", "curl")];
+pub const EMULATOR: &[(&str, &str)] =
+    &[("qemu-system-x86_64", "qemu-system-x86"), ("swtpm", "swtpm"), ("curl", "curl")];
 
 /// Finds the tools, or installs them where that is allowed, or says which packages are missing.
 pub fn provide() -> Result<()> {

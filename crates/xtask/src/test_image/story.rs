@@ -1,7 +1,9 @@
 //! The story of an appliance, step by step. Each step says what it saw.
 
-use super::machine::{Machine, Network, OUTSIDE, free_port};
+use super::hardware::{Hardware, Network, OUTSIDE};
+use super::machine::{Machine, free_port};
 use super::person::Person;
+use super::second::second_machine;
 use super::{BAD, GOOD};
 use crate::failure::{Context, Failure, Result};
 use crate::workspace::{Workspace, run};
@@ -15,31 +17,43 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// A disk as large as the installer asks for; it is a file that takes only what is written.
-const DISK_BYTES: u64 = 10 << 30;
+pub const DISK_BYTES: u64 = 10 << 30;
 
 const VAULT_BYTES: u64 = 2 << 30;
 /// The label of the disk that backups go to.
-const VAULT: &str = "CARREL-VAULT";
+pub const VAULT: &str = "CARREL-VAULT";
 
 const PASSWORD: &str = "quiet herons at noon";
 
 /// An emulated processor on a busy machine is some fifty times slower than a real one.
-const BOOT: Duration = Duration::from_secs(1200);
-const WELL: Duration = Duration::from_secs(2400);
+pub const BOOT: Duration = Duration::from_secs(1200);
+pub const WELL: Duration = Duration::from_secs(2400);
 
-struct Place<'a> {
-    folder: &'a Path,
-    disk: PathBuf,
+/// A machine, and what is around it.
+pub struct Place<'a> {
+    pub folder: &'a Path,
+    pub disk: PathBuf,
     /// Where backups go.
-    vault: &'a Path,
-    network: Network,
+    pub vault: &'a Path,
+    /// The state of its TPM, if it has one.
+    pub tpm: Option<PathBuf>,
+    /// A stick that is in.
+    pub stick: Option<PathBuf>,
+    pub network: Network,
 }
 
 impl Place<'_> {
-    fn power_on(&self, name: &str) -> Result<Machine> {
-        let stick = self.folder.join("updates.iso");
-        let log = self.folder.join(format!("{name}.log"));
-        Machine::start(&self.disk, Some(self.vault), Some((&stick, false)), Some(&self.network), &log)
+    pub fn power_on(&self, name: &str) -> Result<Machine> {
+        let updates = self.folder.join("updates.iso");
+        let hardware = Hardware {
+            spare: Some(self.vault),
+            dvd: Some(&updates),
+            stick: self.stick.as_deref(),
+            tpm: self.tpm.as_deref(),
+            network: Some(&self.network),
+            ..Hardware::with(&self.disk)
+        };
+        Machine::start(&hardware, &self.folder.join(format!("{name}.log")))
     }
 
     fn person(&self) -> Result<Person> {
@@ -57,7 +71,9 @@ pub fn tell(workspace: &Workspace, folder: &Path, image: &Path) -> Result<()> {
     empty_disk(&vault, VAULT_BYTES)?;
     run(Command::new("mkfs.ext4").args(["-q", "-F", "-L", VAULT]).arg(&vault))?;
     let network = Network { people: free_port()?, outside };
-    let place = Place { folder, disk: folder.join("disk.raw"), vault: &vault, network };
+    let tpm = folder.join("tpm");
+    let _ = std::fs::remove_dir_all(&tpm);
+    let place = Place { folder, disk: folder.join("disk.raw"), vault: &vault, tpm: Some(tpm), stick: None, network };
     empty_disk(&place.disk, DISK_BYTES)?;
 
     install(&place, image)?;
@@ -101,10 +117,17 @@ pub fn tell(workspace: &Workspace, folder: &Path, image: &Path) -> Result<()> {
     Ok(())
 }
 
+/// The answers come on a stick of their own; the key of the data goes into the TPM.
 fn install(place: &Place<'_>, image: &Path) -> Result<()> {
     println!("installing to an empty disk, by preseed");
-    let log = place.folder.join("install.log");
-    let mut machine = Machine::start(&place.disk, None, Some((image, true)), None, &log)?;
+    let (log, preseed) = (place.folder.join("install.log"), place.folder.join("preseed.img"));
+    let hardware = Hardware {
+        installer: Some(image),
+        stick: Some(&preseed),
+        tpm: place.tpm.as_deref(),
+        ..Hardware::with(&place.disk)
+    };
+    let mut machine = Machine::start(&hardware, &log)?;
     machine.expect("5. Installed in", WELL)?;
     machine.wait_off(Duration::from_secs(300))?;
     println!("   installed {:.0} s after power-on", machine.seconds());
@@ -116,11 +139,13 @@ fn first_start(place: &Place<'_>, machine: &mut Machine) -> Result<()> {
     place.person()?;
     println!("   the service answers through the forwarded port");
     let failed = machine.done("systemctl --failed --no-legend --plain")?;
+    let tpm = machine.done("cryptsetup luksDump /dev/disk/by-partlabel/CARREL-DATA | grep systemd-tpm2")?;
+    println!("   the TPM opened the data ({})", tpm.trim());
     if failed.trim().is_empty() { Ok(()) } else { Err(Failure::new(format!("units failed: {failed}"))) }
 }
 
 /// Waits until the slot's health is confirmed, and checks what the boot loader knows.
-fn well(machine: &mut Machine, slot: &str) -> Result<()> {
+pub fn well(machine: &mut Machine, slot: &str) -> Result<()> {
     machine.shell(BOOT)?;
     println!("   shell {:.0} s after power-on", machine.seconds());
     let wait = "for i in $(seq 600); do systemctl is-active -q carrel-health && break; sleep 3; done; systemctl is-active carrel-health";
@@ -137,7 +162,7 @@ fn well(machine: &mut Machine, slot: &str) -> Result<()> {
     Ok(())
 }
 
-const AS_CARREL: &str = "setpriv --reuid=carrel --regid=carrel --clear-groups carrel --data /data/carrel";
+pub const AS_CARREL: &str = "setpriv --reuid=carrel --regid=carrel --clear-groups carrel --data /data/carrel";
 
 fn people_and_documents(place: &Place<'_>, machine: &mut Machine, workspace: &Workspace) -> Result<()> {
     machine.done(&format!("echo '{PASSWORD}' >/run/carrel/pw && chmod 644 /run/carrel/pw"))?;
@@ -170,37 +195,13 @@ fn back_up(machine: &mut Machine) -> Result<()> {
     Ok(())
 }
 
-/// A second machine, installed from the same medium, gets the backup of the first, and is the first from then on.
-fn second_machine(first: &Place<'_>, image: &Path) -> Result<()> {
-    println!("a second machine, which gets the backup of the first");
-    let network = Network { people: free_port()?, outside: first.network.outside };
-    let place = Place { disk: first.folder.join("second.raw"), network, ..*first };
-    empty_disk(&place.disk, DISK_BYTES)?;
-    install(&place, image)?;
-    let mut machine = place.power_on("second-machine")?;
-    well(&mut machine, "A")?;
-    machine.done(&format!(
-        "mkdir -p /run/vault && mount -o ro -L {VAULT} /run/vault && systemctl stop carrel.socket carrel.service"
-    ))?;
-    let said = machine.done(
-        "carrel restore --from /run/vault/site/backups --key /run/vault/site/key.txt --data /data/carrel --replace",
-    )?;
-    println!("   {}", said.trim().lines().last().unwrap_or_default());
-    machine.done("systemctl start carrel.socket carrel.service")?;
-    still_there(&place)?;
-    println!("   ada signed in to the second machine and found her document");
-    let said = machine.done(&format!("{AS_CARREL} selftest"))?;
-    println!("{said}");
-    Ok(())
-}
-
 /// A disk with nothing on it: a file that takes only what is written.
-fn empty_disk(path: &Path, bytes: u64) -> Result<()> {
+pub fn empty_disk(path: &Path, bytes: u64) -> Result<()> {
     let made = File::create(path).and_then(|file| file.set_len(bytes));
     made.context(|| format!("cannot make {}", path.display()))
 }
 
-fn still_there(place: &Place<'_>) -> Result<()> {
+pub fn still_there(place: &Place<'_>) -> Result<()> {
     let person = place.person()?;
     person.sign_in("ada", PASSWORD)?;
     person.finds("annual+leave", "Employee Handbook", WELL)
