@@ -40,8 +40,9 @@ cargo xtask COMMAND
   bundle --kind program|models|lists|crl|passwords|keys [--folder DIR] [--version V] [--sequence N] [--key FILE]
          [--add-key FILE]... [--remove-key ID]... [--carrel FILE] [--out FILE]
         make and sign one file for a machine that runs already (docs/operator/update.md)
-  test-image [--work DIR] [--carrel FILE] [--no-build]
-        install and update an appliance in an emulator; takes long
+  test-image [--work DIR] [--carrel FILE] [--no-build] [--second]
+        install and update an appliance in an emulator; takes long; --second: only the second machine, with the backup
+        that a run before has left
 
 Models are kept in $CARREL_MODELS, or else in the user's cache folder.";
 

@@ -33,6 +33,7 @@ pub fn run(mut arguments: Arguments) -> Result<()> {
     let folder = arguments.option("--work")?.map_or_else(|| workspace.scratch("test-image"), PathBuf::from);
     let carrel = arguments.option("--carrel")?.map(PathBuf::from);
     let no_build = arguments.flag("--no-build");
+    let second = arguments.flag("--second");
     arguments.finish()?;
     image::provide()?;
     image::provide_emulator()?;
@@ -48,7 +49,7 @@ pub fn run(mut arguments: Arguments) -> Result<()> {
     if !built(INSTALLED).image.is_file() || !folder.join("updates.iso").is_file() {
         return Err(Failure::new("the images are not there; leave out --no-build to build them"));
     }
-    story::tell(&workspace, &folder, &built(INSTALLED).image)
+    story::tell(&workspace, &folder, &built(INSTALLED).image, second)
 }
 
 fn build_all(workspace: &Workspace, folder: &Path, carrel: Option<PathBuf>) -> Result<()> {

@@ -1,10 +1,10 @@
 //! The second machine: installed by a person who answers questions, its data encrypted with a key on a stick and a
 //! passphrase, given the backup of the first.
 
+use super::INSTALLER_STICK_BYTES;
 use super::hardware::{Hardware, Network};
 use super::machine::{Machine, free_port};
-use super::story::{AS_CARREL, BOOT, DISK_BYTES, Place, VAULT, WELL, empty_disk, still_there, well};
-use super::{INSTALLER_STICK_BYTES, stick};
+use super::story::{AS_CARREL, BOOT, DISK_BYTES, Place, WELL, empty_disk, still_there, well};
 use crate::failure::{Context, Failure, Result};
 use std::fs;
 use std::path::Path;
@@ -17,10 +17,15 @@ pub fn second_machine(first: &Place<'_>, image: &Path) -> Result<()> {
     println!("a second machine, which gets the backup of the first");
     let folder = first.folder;
     let network = Network { people: free_port()?, outside: first.network.outside };
-    let key = folder.join("key.img");
-    stick(&key, "CARREL-KEY", &[])?;
-    let place =
-        Place { disk: folder.join("second.raw"), network, stick: Some(key), tpm: None, folder, vault: first.vault };
+    // The stick with the key of the backups gets that of the data as well.
+    let place = Place {
+        disk: folder.join("second.raw"),
+        network,
+        stick: first.stick.clone(),
+        tpm: None,
+        folder,
+        vault: first.vault,
+    };
     empty_disk(&place.disk, DISK_BYTES)?;
     by_hand(&place, image)?;
 
@@ -55,7 +60,7 @@ fn by_hand(place: &Place<'_>, image: &Path) -> Result<()> {
         ("Enter begins on this console.", Some("")),
         ("Keyboard (us, de-latin1, fr-latin9, ...) [us]:", Some("no-such-keyboard")),
         ("There is no keyboard 'no-such-keyboard'", None),
-        ("Keyboard [us]:", Some("de-latin1")),
+        ("Keyboard (us, de-latin1, fr-latin9, ...) [us]:", Some("de-latin1")),
         // The only disk: neither the stick that it started from nor the one for the key.
         ("Disk [vda]:", Some("")),
         ("EVERYTHING ON vda WILL BE ERASED. Type yes [no]:", Some("yes")),
@@ -74,6 +79,8 @@ fn by_hand(place: &Place<'_>, image: &Path) -> Result<()> {
         ("Address with prefix", Some("10.0.2.15/24")),
         ("Gateway [none]:", Some("10.0.2.2")),
         ("Time zone [Etc/UTC]:", Some("Europe/Berlin")),
+        ("Time in UTC", Some("2031-13-03T04:05")),
+        ("There is no such time.", None),
         ("Time in UTC", Some("2031-02-03T04:05")),
         ("4. Writing", None),
     ] {
@@ -90,15 +97,14 @@ fn by_hand(place: &Place<'_>, image: &Path) -> Result<()> {
     fs::remove_file(&installer).context(|| "cannot remove the stick".to_owned())
 }
 
+/// As key 0 at the console does it.
 fn restore(machine: &mut Machine) -> Result<()> {
-    machine.done(&format!(
-        "mkdir -p /run/vault && mount -o ro -L {VAULT} /run/vault && systemctl stop carrel.socket carrel.service"
-    ))?;
-    let said = machine.done(
-        "carrel restore --from /run/vault/site/backups --key /run/vault/site/key.txt --data /data/carrel --replace",
-    )?;
+    let said = machine.done("echo yes | /usr/lib/carrel/backup restore")?;
+    if !said.contains("was restored") {
+        return Err(Failure::new(format!("the backup was not restored: {said}")));
+    }
     println!("   {}", said.trim().lines().last().unwrap_or_default());
-    machine.done("systemctl start carrel.socket carrel.service").map(|_| ())
+    Ok(())
 }
 
 /// Without the stick nothing opens the data but the passphrase, typed on the keyboard that the site has.
