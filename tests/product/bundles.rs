@@ -142,6 +142,21 @@ fn vocabulary_is_taken_listed_and_taken_back() {
 }
 
 #[test]
+fn without_a_setting_vocabulary_has_a_place_of_its_own() {
+    let site = Site::new();
+    let (bundle, ring) = (site.bundle("lists", 1, &[FIRST], &[]), site.path("ring"));
+    let run = |arguments: &[&str]| carrel(&site.data, &[("CARREL_BUNDLES__KEYS", ring.as_str())], arguments);
+    assert!(run(&["bundle", "apply", &bundle]).status.success());
+    let place = site.data.join("lists/glossary.csv");
+    assert_eq!(std::fs::read_to_string(&place).unwrap(), FIRST.1);
+    assert!(run(&["doctor"]).status.success(), "it is read where it lies");
+    std::fs::write(&place, "alone\n").unwrap();
+    assert!(!run(&["doctor"]).status.success());
+    assert!(run(&["bundle", "rollback", "lists"]).status.success());
+    assert!(!place.exists());
+}
+
+#[test]
 fn each_kind_of_tampering_is_refused_with_its_reason() {
     let site = Site::new();
     let good = site.bundle("lists", 5, &[FIRST], &[]);

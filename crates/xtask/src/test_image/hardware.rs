@@ -16,6 +16,9 @@ pub struct Network {
     pub outside: u16,
 }
 
+/// UEFI that starts nothing but what Microsoft's keys vouch for, and the variables that it begins with.
+pub const SECURE_BOOT: [&str; 2] = ["/usr/share/OVMF/OVMF_CODE_4M.secboot.fd", "/usr/share/OVMF/OVMF_VARS_4M.ms.fd"];
+
 /// Drives, network, TPM.
 #[derive(Clone, Copy)]
 pub struct Hardware<'a> {
@@ -29,6 +32,8 @@ pub struct Hardware<'a> {
     pub dvd: Option<&'a Path>,
     /// A USB stick, as the file that it is.
     pub stick: Option<&'a Path>,
+    /// The variables of its UEFI, with Secure Boot; without them it has a BIOS.
+    pub uefi: Option<&'a Path>,
     /// The folder with the state of its TPM.
     pub tpm: Option<&'a Path>,
     /// The cable.
@@ -38,7 +43,7 @@ pub struct Hardware<'a> {
 impl<'a> Hardware<'a> {
     /// A disk, and nothing else.
     pub fn with(disk: &'a Path) -> Self {
-        Self { disk, installer: None, spare: None, dvd: None, stick: None, tpm: None, network: None }
+        Self { disk, installer: None, spare: None, dvd: None, stick: None, uefi: None, tpm: None, network: None }
     }
 
     /// The command that starts it, but for the monitor.
@@ -66,6 +71,11 @@ impl<'a> Hardware<'a> {
         if let Some(stick) = self.stick {
             qemu.arg("-drive").arg(format!("if=none,id=stick,format=raw,file={}", stick.display()));
             qemu.args(["-device", "usb-storage,drive=stick,removable=on"]);
+        }
+        if let Some(variables) = self.uefi {
+            qemu.args(["-machine", "smm=on", "-global", "driver=cfi.pflash01,property=secure,value=on"]);
+            qemu.args(["-drive", &format!("if=pflash,format=raw,readonly=on,file={}", SECURE_BOOT[0])]);
+            qemu.arg("-drive").arg(format!("if=pflash,format=raw,file={}", variables.display()));
         }
         if let Some(tpm) = self.tpm {
             qemu.arg("-chardev").arg(format!("socket,id=tpm,path={}", tpm.join("socket").display()));

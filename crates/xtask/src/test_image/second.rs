@@ -2,7 +2,7 @@
 //! passphrase, given the backup of the first.
 
 use super::INSTALLER_STICK_BYTES;
-use super::hardware::{Hardware, Network};
+use super::hardware::{Hardware, Network, SECURE_BOOT};
 use super::machine::{Machine, free_port};
 use super::story::{AS_CARREL, BOOT, DISK_BYTES, Place, WELL, empty_disk, still_there, well};
 use crate::failure::{Context, Failure, Result};
@@ -11,6 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 
 const PASSPHRASE: &str = "lazy yellow zebras";
+const NEW_PASSWORD: &str = "nine grey seals ashore";
 
 /// Installs it, restores into it, and starts it with the stick and without.
 pub fn second_machine(first: &Place<'_>, image: &Path) -> Result<()> {
@@ -22,10 +23,12 @@ pub fn second_machine(first: &Place<'_>, image: &Path) -> Result<()> {
         disk: folder.join("second.raw"),
         network,
         stick: first.stick.clone(),
+        uefi: Some(folder.join("uefi.fd")),
         tpm: None,
         folder,
         vault: first.vault,
     };
+    fs::copy(SECURE_BOOT[1], folder.join("uefi.fd")).context(|| format!("cannot copy {}", SECURE_BOOT[1]))?;
     empty_disk(&place.disk, DISK_BYTES)?;
     by_hand(&place, image)?;
 
@@ -35,7 +38,8 @@ pub fn second_machine(first: &Place<'_>, image: &Path) -> Result<()> {
     if !kind.contains("crypt") {
         return Err(Failure::new(format!("the data should be on an encrypted device: {kind}")));
     }
-    println!("   the key on the stick opened the data");
+    let secure = machine.done("od -An -tu1 -j4 /sys/firmware/efi/efivars/SecureBoot-*")?;
+    println!("   the key on the stick opened the data (Secure Boot: {})", secure.trim());
     restore(&mut machine)?;
     still_there(&place)?;
     println!("   ada signed in to the second machine and found her document");
@@ -47,13 +51,17 @@ pub fn second_machine(first: &Place<'_>, image: &Path) -> Result<()> {
 
 /// As somebody does it who sits before the machine; the stick with the image is larger than what may be installed on.
 fn by_hand(place: &Place<'_>, image: &Path) -> Result<()> {
-    println!("installing by hand, from a stick, with encryption");
+    println!("installing by hand, from a stick, by UEFI with Secure Boot, with encryption");
     let installer = place.folder.join("installer.raw");
     fs::copy(image, &installer).context(|| "cannot copy the image".to_owned())?;
     let file = fs::OpenOptions::new().write(true).open(&installer).context(|| "cannot open the copy".to_owned())?;
     file.set_len(INSTALLER_STICK_BYTES).context(|| "cannot make the stick larger".to_owned())?;
-    let hardware =
-        Hardware { installer: Some(&installer), stick: place.stick.as_deref(), ..Hardware::with(&place.disk) };
+    let hardware = Hardware {
+        installer: Some(&installer),
+        stick: place.stick.as_deref(),
+        uefi: place.uefi.as_deref(),
+        ..Hardware::with(&place.disk)
+    };
     let mut machine = Machine::start(&hardware, &place.folder.join("install-by-hand.log"))?;
     let about = "Passphrase, twelve characters or more";
     for (says, answer) in [
@@ -110,7 +118,8 @@ fn restore(machine: &mut Machine) -> Result<()> {
 /// Without the stick nothing opens the data but the passphrase, typed on the keyboard that the site has.
 fn locked(place: &Place<'_>) -> Result<()> {
     println!("the second machine without its stick");
-    let hardware = Hardware { network: Some(&place.network), ..Hardware::with(&place.disk) };
+    let hardware =
+        Hardware { network: Some(&place.network), uefi: place.uefi.as_deref(), ..Hardware::with(&place.disk) };
     let mut machine = Machine::start(&hardware, &place.folder.join("locked.log"))?;
     machine.shell(BOOT)?;
     let screen = machine.expect_on_screen("LOCKED", BOOT)?;
@@ -123,17 +132,36 @@ fn locked(place: &Place<'_>) -> Result<()> {
     if !list.contains("A_TRY=0") {
         return Err(Failure::new(format!("waiting for a passphrase is no failed start: {list}")));
     }
-    machine.press(&german("wrong words"))?;
-    machine.press(&["ret"])?;
+    type_line(&mut machine, "wrong words")?;
     machine.expect_on_screen("That passphrase does not open them.", BOOT)?;
     machine.done(closed)?;
-    machine.press(&german(PASSPHRASE))?;
-    machine.press(&["ret"])?;
+    type_line(&mut machine, PASSPHRASE)?;
     machine.expect_on_screen("Health", BOOT)?;
     well(&mut machine, "A")?;
     still_there(place)?;
     println!("   the passphrase, typed on a German keyboard, opened the data");
+    // Enter shows the keys; key 3 gives a person a new password.
+    type_line(&mut machine, "")?;
+    machine.expect_on_screen("3 new password", BOOT)?;
+    machine.press(&["3"])?;
+    for (prompt, answer) in
+        [("Sign-in name:", "ada"), ("Password:", NEW_PASSWORD), ("Once more:", NEW_PASSWORD), ("Enter goes on", "")]
+    {
+        let screen = machine.expect_on_screen(prompt, BOOT)?;
+        if answer.is_empty() && !screen.contains("the password of 'ada' was changed") {
+            return Err(Failure::new(format!("the password should be changed:\n{screen}")));
+        }
+        type_line(&mut machine, answer)?;
+    }
+    place.person()?.sign_in("ada", NEW_PASSWORD)?;
+    println!("   ada signed in with the password that she was given at the console");
     Ok(())
+}
+
+/// At the keyboard before the screen.
+fn type_line(machine: &mut Machine, text: &str) -> Result<()> {
+    machine.press(&german(text))?;
+    machine.press(&["ret"])
 }
 
 /// The keys that give this text on a German keyboard, by the names that they have on an American one.

@@ -35,6 +35,8 @@ pub struct Place<'a> {
     pub disk: PathBuf,
     /// Where backups go.
     pub vault: &'a Path,
+    /// The variables of its UEFI; without them it has a BIOS.
+    pub uefi: Option<PathBuf>,
     /// The state of its TPM, if it has one.
     pub tpm: Option<PathBuf>,
     /// A stick that is in.
@@ -49,6 +51,7 @@ impl Place<'_> {
             spare: Some(self.vault),
             dvd: Some(&updates),
             stick: self.stick.as_deref(),
+            uefi: self.uefi.as_deref(),
             tpm: self.tpm.as_deref(),
             network: Some(&self.network),
             ..Hardware::with(&self.disk)
@@ -56,7 +59,7 @@ impl Place<'_> {
         Machine::start(&hardware, &self.folder.join(format!("{name}.log")))
     }
 
-    fn person(&self) -> Result<Person> {
+    pub fn person(&self) -> Result<Person> {
         Person::at(self.network.people, self.folder, BOOT)
     }
 }
@@ -70,7 +73,7 @@ pub fn tell(workspace: &Workspace, folder: &Path, image: &Path, only_second: boo
     let network = Network { people: free_port()?, outside };
     let [vault, key, tpm] = ["vault.raw", "key.img", "tpm"].map(|name| folder.join(name));
     let disk = folder.join("disk.raw");
-    let place = Place { folder, disk, vault: &vault, tpm: Some(tpm), stick: Some(key), network };
+    let place = Place { folder, disk, vault: &vault, uefi: None, tpm: Some(tpm), stick: Some(key), network };
     if !only_second {
         first_machine(workspace, &place, image, &reached)?;
     }
@@ -150,8 +153,21 @@ fn first_start(place: &Place<'_>, machine: &mut Machine) -> Result<()> {
     well(machine, "A")?;
     place.person()?;
     println!("   the service answers through the forwarded port");
-    let disks = machine.done("systemctl start carrel-disks && jq -r '.[].device.name' /run/carrel-disks/disks.json")?;
+    let disks =
+        machine.done("systemctl start carrel-disks && jq -Mr '.[].device.name' /run/carrel-disks/disks.json")?;
     println!("   disks that were asked how they are: {}", disks.split_whitespace().collect::<Vec<_>>().join(", "));
+    machine.done(
+        "ssh-keygen -qt ed25519 -N '' -f /run/carrel/id && install -D -m 600 /run/carrel/id.pub /data/config/ssh/authorized_keys && \
+         /usr/lib/carrel/site-set ssh=yes",
+    )?;
+    let ssh =
+        "ssh -i /run/carrel/id -o BatchMode=yes -o StrictHostKeyChecking=no root@127.0.0.1 cat /data/state/served-by";
+    machine.done(&format!("for i in $(seq 60); do {ssh} 2>/dev/null && break; sleep 2; done; {ssh}"))?;
+    machine.done(&format!(
+        "rm -r /data/config/ssh && /usr/lib/carrel/site-set ssh= && sleep 5; ! {ssh} && \
+         ! nft list set inet carrel services | grep -qw 22"
+    ))?;
+    println!("   a shell by SSH, for as long as it is switched on");
     let failed = machine.done("systemctl --failed --no-legend --plain")?;
     let tpm = machine.done("cryptsetup luksDump /dev/disk/by-partlabel/CARREL-DATA | grep systemd-tpm2")?;
     println!("   the TPM opened the data ({})", tpm.trim());

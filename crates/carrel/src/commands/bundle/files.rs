@@ -21,6 +21,9 @@ struct Placed {
 /// Where a member belongs.
 fn place(configuration: &Configuration, kind: Kind, name: &str) -> Result<PathBuf, Refusal> {
     let (setting, configured) = match (kind, name) {
+        (Kind::Lists, "glossary.csv") if configuration.search.glossary.is_none() => {
+            return Ok(configuration.usual_glossary());
+        }
         (Kind::Lists, "glossary.csv" | "glossary.toml") => ("search.glossary", &configuration.search.glossary),
         (Kind::Crl, "people.crl") => ("tls.client_crl", &configuration.tls.client_crl),
         (Kind::Passwords, "passwords.txt") => return Ok(configuration.refused_passwords()),
@@ -90,13 +93,19 @@ pub(super) async fn apply(site: &Site, configuration: &Configuration, package: &
     Ok(Done { value: described(package), sentence })
 }
 
-pub(super) async fn rollback(site: &Site, kind: Kind, entry: &InForce) -> Result<Done, Failure> {
+pub(super) async fn rollback(
+    site: &Site,
+    configuration: &Configuration,
+    kind: Kind,
+    entry: &InForce,
+) -> Result<Done, Failure> {
     let placed: Vec<Placed> = serde_json::from_value(entry.before.clone())?;
+    // What the configuration does not name is not missed.
+    let unnamed = kind == Kind::Passwords || (kind == Kind::Lists && configuration.search.glossary.is_none());
     for Placed { at, kept } in &placed {
         match kept {
             Some(kept) => put(kept, at)?,
-            // Nothing names this file, so that without it nothing is missed.
-            None if kind == Kind::Passwords => fs::remove_file(at)?,
+            None if unnamed => fs::remove_file(at)?,
             None => {
                 return Err(
                     format!("there was no {} before; take it out of the configuration instead", at.display()).into()

@@ -245,7 +245,7 @@ async fn rollback(
         Kind::System => system::rollback(&Site::open(configuration).await?, &entry).await,
         Kind::Models => models::rollback(&Site::open(configuration).await?, &entry).await,
         Kind::Lists | Kind::Crl | Kind::Passwords => {
-            files::rollback(&Site::open(configuration).await?, kind, &entry).await
+            files::rollback(&Site::open(configuration).await?, configuration, kind, &entry).await
         }
         Kind::Keys => Err("keys are not rolled back; a bundle signed by a trusted key brings others".into()),
     }
