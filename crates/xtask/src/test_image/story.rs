@@ -154,7 +154,7 @@ fn first_start(place: &Place<'_>, machine: &mut Machine) -> Result<()> {
     place.person()?;
     println!("   the service answers through the forwarded port");
     let disks =
-        machine.done("systemctl start carrel-disks && jq -Mr '.[].device.name' /run/carrel-disks/disks.json")?;
+        machine.done("systemctl start carrel-disks && jq -Mr '.[].smartctl.argv[-1]' /run/carrel-disks/disks.json")?;
     println!("   disks that were asked how they are: {}", disks.split_whitespace().collect::<Vec<_>>().join(", "));
     machine.done(
         "ssh-keygen -qt ed25519 -N '' -f /run/carrel/id && install -D -m 600 /run/carrel/id.pub /data/config/ssh/authorized_keys && \
@@ -168,6 +168,8 @@ fn first_start(place: &Place<'_>, machine: &mut Machine) -> Result<()> {
          ! nft list set inet carrel services | grep -qw 22"
     ))?;
     println!("   a shell by SSH, for as long as it is switched on");
+    machine.done("mountpoint -q /var/log/journal && find /data/journal -name '*.journal' | grep -q .")?;
+    println!("   the journal lies on the data partition");
     let failed = machine.done("systemctl --failed --no-legend --plain")?;
     let tpm = machine.done("cryptsetup luksDump /dev/disk/by-partlabel/CARREL-DATA | grep systemd-tpm2")?;
     println!("   the TPM opened the data ({})", tpm.trim());
