@@ -110,7 +110,7 @@ fn first_machine(workspace: &Workspace, place: &Place<'_>, image: &Path, reached
     println!("after the power cut:\n{audit}");
 
     updates(&mut machine)?;
-    drop(machine);
+    switch_off(machine)?;
     let mut machine = place.power_on("updated")?;
     well(&mut machine, "B")?;
     expect_version(&mut machine, GOOD)?;
@@ -119,7 +119,7 @@ fn first_machine(workspace: &Workspace, place: &Place<'_>, image: &Path, reached
 
     println!("applying version {BAD}, whose server does not start");
     machine.done("/usr/lib/carrel/update /run/carrel/stick/bad.carrel")?;
-    drop(machine);
+    switch_off(machine)?;
     let mut machine = place.power_on("bad-update")?;
     machine.expect("Carrel (slot A)", BOOT)?;
     println!("the bad version starts in slot A ({:.0} s)", machine.seconds());
@@ -130,6 +130,12 @@ fn first_machine(workspace: &Workspace, place: &Place<'_>, image: &Path, reached
     still_there(place)?;
     drop(machine);
     Ok(())
+}
+
+/// In order: a TPM takes more than a few power cuts for guessing, and locks itself.
+fn switch_off(mut machine: Machine) -> Result<()> {
+    machine.say("systemctl poweroff")?;
+    machine.wait_off(Duration::from_secs(600))
 }
 
 /// The answers come on a stick of their own; the key of the data goes into the TPM.
