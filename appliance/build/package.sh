@@ -1,7 +1,7 @@
 #!/bin/bash
 # Stage 3: signs a folder as a package: writes manifest.json and manifest.sig into it, and with OUT one file *.carrel.
 #
-#   KIND=system|program|models|lists|crl|keys VERSION=1.2.3 KEY=update.key package.sh FOLDER [OUT]
+#   KIND=system|program|models|lists|crl|passwords|keys VERSION=1.2.3 KEY=update.key package.sh FOLDER [OUT]
 #
 # SEQUENCE is its place in the order of its kind (without it the time that everything bears); ARCHITECTURE what it runs on
 # (this machine's for programs, else any). ADD_KEYS names files with public keys that come to be trusted, REMOVE_KEYS ids

@@ -34,7 +34,8 @@ chmod -R u=rwX,go=rX "$share"
 echo 'carrel:x:900:900:Carrel:/nonexistent:/usr/sbin/nologin' >>"$root/etc/passwd"
 echo 'carrel:x:900:' >>"$root/etc/group"
 echo 'carrel:!*:1::::::' >>"$root/etc/shadow"
-sed -i 's/^root:[^:]*:/root:!*:/' "$root/etc/shadow"
+# No password fits; not locked either, for then sshd would refuse keys as well.
+sed -i 's/^root:[^:]*:/root:*:/' "$root/etc/shadow"
 mkdir -p "$root/data" "$root/media/usb" "$root/mnt/backup"
 echo carrel >"$root/etc/hostname"
 printf '127.0.0.1 localhost carrel\n::1 localhost\n' >"$root/etc/hosts"
@@ -47,12 +48,12 @@ sed -i 's/^hosts:.*/hosts: files/; s/^networks:.*/networks: files/' "$root/etc/n
 
 units() { systemctl --root="$root" -q "$@" 2>/dev/null; }
 units enable nftables.service systemd-networkd.service data.mount carrel-site.service carrel-prepare.service \
-	carrel.socket carrel.service carrel-health.service carrel-egress.timer carrel-console@tty1.service \
+	carrel.socket carrel.service carrel-health.service carrel-egress.timer carrel-disks.timer carrel-console@tty1.service \
 	carrel-console@ttyS0.service media-usb.mount mnt-backup.mount
 # Neither logins nor anything that would look for the world outside.
 units mask getty@.service serial-getty@.service console-getty.service ssh.service ssh.socket \
 	systemd-networkd-wait-online.service apt-daily.timer apt-daily-upgrade.timer systemd-firstboot.service \
-	systemd-pstore.service emergency.service rescue.service debug-shell.service || true
+	systemd-pstore.service smartmontools.service smartd.service emergency.service rescue.service debug-shell.service || true
 units set-default multi-user.target
 
 # For `cargo xtask test-image` only: a root shell on the serial line, and a screen that says so.

@@ -10,13 +10,13 @@ use std::process::Command;
 use testkit::model_directory;
 
 /// A data directory, a supplier's key that it trusts, and where bundles are made.
-struct Site {
+pub(crate) struct Site {
     folder: tempfile::TempDir,
-    data: PathBuf,
+    pub(crate) data: PathBuf,
 }
 
 impl Site {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (folder, data) = sound();
         let site = Self { folder, data };
         std::fs::create_dir(site.path("ring")).unwrap();
@@ -25,7 +25,7 @@ impl Site {
         site
     }
 
-    fn path(&self, name: &str) -> String {
+    pub(crate) fn path(&self, name: &str) -> String {
         self.folder.path().join(name).to_str().unwrap().to_owned()
     }
 
@@ -34,7 +34,13 @@ impl Site {
     }
 
     /// Makes a bundle of these files; `settings` are those of package.sh.
-    fn bundle(&self, kind: &str, sequence: u64, files: &[(&str, &str)], settings: &[(&str, &str)]) -> String {
+    pub(crate) fn bundle(
+        &self,
+        kind: &str,
+        sequence: u64,
+        files: &[(&str, &str)],
+        settings: &[(&str, &str)],
+    ) -> String {
         let folder = self.folder.path().join(format!("{kind}-{sequence}"));
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).unwrap();
@@ -64,14 +70,14 @@ impl Site {
     }
 
     #[track_caller]
-    fn does(&self, arguments: &[&str]) -> String {
+    pub(crate) fn does(&self, arguments: &[&str]) -> String {
         let (well, said) = self.run(arguments);
         assert!(well, "carrel {arguments:?}: {said}");
         said
     }
 
     #[track_caller]
-    fn refuses(&self, arguments: &[&str], words: &str) {
+    pub(crate) fn refuses(&self, arguments: &[&str], words: &str) {
         let (well, said) = self.run(arguments);
         assert!(!well && said.contains(words), "carrel {arguments:?} should be refused ({words}): {said}");
     }
@@ -81,7 +87,7 @@ impl Site {
     }
 
     /// The audit log's events of this action.
-    fn events(&self, action: &str) -> Vec<Value> {
+    pub(crate) fn events(&self, action: &str) -> Vec<Value> {
         let file = self.path("log.jsonl");
         let _ = std::fs::remove_file(&file);
         done(&self.data, &["audit", "export", "--output", &file]);
@@ -133,6 +139,21 @@ fn vocabulary_is_taken_listed_and_taken_back() {
         .map(|event| event["detail"]["code"].as_str().unwrap().to_owned())
         .collect();
     assert_eq!(refused, ["old", "old", "unsound", "kind"]);
+}
+
+#[test]
+fn without_a_setting_vocabulary_has_a_place_of_its_own() {
+    let site = Site::new();
+    let (bundle, ring) = (site.bundle("lists", 1, &[FIRST], &[]), site.path("ring"));
+    let run = |arguments: &[&str]| carrel(&site.data, &[("CARREL_BUNDLES__KEYS", ring.as_str())], arguments);
+    assert!(run(&["bundle", "apply", &bundle]).status.success());
+    let place = site.data.join("lists/glossary.csv");
+    assert_eq!(std::fs::read_to_string(&place).unwrap(), FIRST.1);
+    assert!(run(&["doctor"]).status.success(), "it is read where it lies");
+    std::fs::write(&place, "alone\n").unwrap();
+    assert!(!run(&["doctor"]).status.success());
+    assert!(run(&["bundle", "rollback", "lists"]).status.success());
+    assert!(!place.exists());
 }
 
 #[test]
@@ -244,38 +265,6 @@ fn a_trusted_key_brings_the_next_one() {
     let by_old = site.bundle("lists", 2, &[SECOND], &[]);
     site.refuses(&["bundle", "apply", &by_old], "no trusted key signed it");
     assert_eq!(site.glossary(), FIRST.1);
-}
-
-#[test]
-fn lists_of_revoked_certificates_are_checked_before_they_hold() {
-    let site = Site::new();
-    let key = rcgen::KeyPair::generate().unwrap();
-    let mut parameters = rcgen::CertificateParams::new(Vec::<String>::new()).unwrap();
-    parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    parameters.key_usages = vec![rcgen::KeyUsagePurpose::CrlSign, rcgen::KeyUsagePurpose::KeyCertSign];
-    std::fs::write(site.path("authority.pem"), parameters.self_signed(&key).unwrap().pem()).unwrap();
-    let issuer = rcgen::Issuer::from_params(&parameters, &key);
-    let list = |number: u64, year: i32| {
-        let parameters = rcgen::CertificateRevocationListParams {
-            this_update: rcgen::date_time_ymd(2020, 1, 1),
-            next_update: rcgen::date_time_ymd(year, 1, 1),
-            crl_number: rcgen::SerialNumber::from(number),
-            issuing_distribution_point: None,
-            revoked_certs: Vec::new(),
-            key_identifier_method: rcgen::KeyIdMethod::Sha256,
-        };
-        parameters.signed_by(&issuer).unwrap().pem().unwrap()
-    };
-    let (good, ended) = (list(1, 2050), list(2, 2021));
-    let first = site.bundle("crl", 1, &[("people.crl", &good)], &[]);
-    assert!(site.does(&["bundle", "apply", &first]).contains("within seconds"));
-    let second = site.bundle("crl", 2, &[("people.crl", &ended)], &[]);
-    site.refuses(&["bundle", "apply", &second], "the list of revoked certificates ended on");
-    let third = site.bundle("crl", 3, &[("people.crl", "no list")], &[]);
-    site.refuses(&["bundle", "apply", &third], "holds no list of revoked certificates");
-    assert_eq!(std::fs::read_to_string(site.path("lists/people.crl")).unwrap(), good);
-    site.refuses(&["bundle", "apply", &first, "--allow-downgrade"], "an old bundle is not played again");
-    site.refuses(&["bundle", "rollback", "crl"], "there was no");
 }
 
 #[test]

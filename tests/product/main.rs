@@ -13,6 +13,7 @@ mod batches;
 mod browser;
 mod browser_keys;
 mod bundles;
+mod bundles_protect;
 mod cli;
 mod console_approvals;
 mod diagnostics;

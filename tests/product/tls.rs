@@ -132,6 +132,29 @@ fn get(path: &str, cookie: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: desk.example\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n")
 }
 
+#[test]
+fn the_setup_code_lies_in_a_file_until_somebody_has_an_account() {
+    let place = Place::new();
+    let running = place.start("listen = \"127.0.0.1:0\"", "Nobody has an account yet");
+    let told = running.said.last().unwrap().rsplit(' ').next().unwrap().to_owned();
+    let file = place.data().join("setup-code");
+    // The file is there from the start of the server on, give or take a moment.
+    let until = |wanted: &dyn Fn() -> bool| {
+        for _ in 0..600 {
+            if wanted() {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        panic!("{:?}", std::fs::read_to_string(&file));
+    };
+    until(&|| std::fs::read_to_string(&file).is_ok_and(|text| text.trim() == told));
+    let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let _place = place.with_ada();
+    until(&|| !file.exists());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_open_address_is_encrypted_from_the_first_start() {
     let place = Place::new().with_ada();

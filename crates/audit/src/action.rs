@@ -186,6 +186,8 @@ actions! {
     BackupRestored = "backup.restored",
     /// A diagnostics bundle was made: without contents, names or secrets; the detail has its hash.
     DiagnosticsMade = "diagnostics.made",
+    /// Packets tried to leave the appliance and were dropped; the detail says how many since the log last heard of any.
+    EgressDropped = "egress.dropped",
     /// A signed bundle was checked, and is what it says; the detail has kind, version, sequence and key.
     BundleVerified = "bundle.verified",
     /// A signed bundle was put into force; the detail says what it replaced.

@@ -1,9 +1,10 @@
 //! The glossary file of a site: CSV or TOML.
 
+use crate::config::Configuration;
 use crate::site::Failure;
 use answer::Glossary;
 use serde::Deserialize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Largest file read, in bytes.
 const LARGEST: u64 = 1_000_000;
@@ -19,6 +20,19 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct Same {
     names: Vec<String>,
+}
+
+impl Configuration {
+    /// Where a bundle puts the glossary of a site whose configuration names none.
+    pub(crate) fn usual_glossary(&self) -> PathBuf {
+        self.data.join("lists/glossary.csv")
+    }
+
+    /// The glossary of this site, if it has one.
+    pub(crate) fn glossary(&self) -> Result<Option<Glossary>, Failure> {
+        let usual = Some(self.usual_glossary()).filter(|file| file.is_file());
+        self.search.glossary.as_ref().or(usual.as_ref()).map(|file| read(file)).transpose()
+    }
 }
 
 /// Reads a glossary: a `.toml` file, or CSV with one group of equal expressions a line.

@@ -16,6 +16,7 @@ mod oidc;
 mod progress;
 mod reading;
 mod second_person;
+mod setup_code;
 mod sign_in;
 mod site;
 mod sources;

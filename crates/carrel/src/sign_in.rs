@@ -3,9 +3,10 @@
 use crate::config::Configuration;
 use crate::site::Failure;
 use domain::Label;
-use identity::{ApprovalRules, PasswordCost, Policy, RelyingParty, SealingKey, SecondFactorRule};
+use identity::{ApprovalRules, CommonPasswords, PasswordCost, Policy, RelyingParty, SealingKey, SecondFactorRule};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// `[sign_in]`
@@ -56,6 +57,13 @@ pub(crate) struct Approvals {
     pub(crate) expiry_hours: u32,
 }
 
+/// Reads a list of passwords that are refused.
+pub(crate) fn refused_passwords(file: &Path) -> Result<CommonPasswords, Failure> {
+    let named = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
+    let text = std::fs::read_to_string(file).map_err(|error| named(&error))?;
+    Ok(CommonPasswords::parse(&text).map_err(|error| named(&error))?)
+}
+
 impl Default for Approvals {
     fn default() -> Self {
         let (audit_export, hold_release, restore, update) = (false, false, false, false);
@@ -95,6 +103,11 @@ impl Configuration {
         Ok(origins.iter().find_map(|origin| RelyingParty::new(origin).ok()))
     }
 
+    /// Where the site's own list of refused passwords lies, if it has one; a bundle brings it.
+    pub(crate) fn refused_passwords(&self) -> PathBuf {
+        self.data.join("lists/passwords.txt")
+    }
+
     /// The rules of this site, with the key that seals the secrets of second factors.
     pub(crate) fn policy(&self, organisation: &str, seal: SealingKey) -> Result<Policy, Failure> {
         let SignIn { second_factor, idle_minutes, absolute_hours, hash_memory_mb, hash_passes, .. } = self.sign_in;
@@ -112,6 +125,10 @@ impl Configuration {
                 ..PasswordCost::default()
             },
             organisation: organisation.to_owned(),
+            refused_passwords: match self.refused_passwords() {
+                file if file.is_file() => refused_passwords(&file)?,
+                _ => CommonPasswords::default(),
+            },
             second_factor: match second_factor {
                 SecondFactor::Off => SecondFactorRule::Off,
                 SecondFactor::Admins => SecondFactorRule::Admins,

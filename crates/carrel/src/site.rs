@@ -260,7 +260,7 @@ impl Site {
 
     /// How answers are made, with the files that the configuration names.
     fn answer_settings(&self) -> Result<answer::Settings, Failure> {
-        let glossary = self.configuration.search.glossary.as_deref().map(crate::glossary::read).transpose()?;
+        let glossary = self.configuration.glossary()?;
         Ok(answer::Settings { glossary: glossary.unwrap_or_default(), ..self.configuration.settings()? })
     }
 

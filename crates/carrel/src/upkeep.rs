@@ -1,10 +1,13 @@
-//! What a running server does for its audit log: checkpoints, retention, forwarding.
+//! What a running server does for its audit log: checkpoints, retention, forwarding, and what the firewall of an appliance
+//! counted.
 
 use crate::site::{Failure, Site};
 use ::audit::{Actor, SigningKey};
 use domain::OperationId;
 use forward::{Forwarder, Pace};
 use jiff::SignedDuration;
+use operations::egress::COUNTERS;
+use std::path::Path;
 use std::time::Duration;
 use storage::{RetentionClass, Store};
 use tokio::task::JoinHandle;
@@ -15,6 +18,8 @@ use tokio_util::sync::CancellationToken;
 const CHECKPOINTS: Duration = Duration::from_secs(10);
 /// How often old contents are purged.
 const PURGES: Duration = Duration::from_secs(3600);
+/// How often it is looked whether anything tried to leave.
+const EGRESS: Duration = Duration::from_secs(60);
 
 /// Starts it; settings that cannot be used are refused before.
 pub(crate) fn start(site: &Site, stop: &CancellationToken) -> Result<Vec<JoinHandle<()>>, Failure> {
@@ -49,12 +54,21 @@ impl Keep {
         let (mut checkpoints, mut purges) = (interval(CHECKPOINTS), interval(PURGES));
         checkpoints.set_missed_tick_behavior(MissedTickBehavior::Delay);
         purges.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut egress = interval(EGRESS);
+        egress.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
                 _ = checkpoints.tick() => {
                     if let Err(error) = self.store.checkpoint_if_due(&self.key, self.events, self.age).await {
                         tracing::error!(%error, "no checkpoint of the audit log could be signed");
+                    }
+                }
+                _ = egress.tick() => {
+                    let recorded = operations::egress::record(&self.store, Path::new(COUNTERS), boot.trim()).await;
+                    if let Err(error) = recorded {
+                        tracing::error!(%error, "what tried to leave could not be recorded");
                     }
                 }
                 _ = purges.tick(), if !self.classes.is_empty() => {

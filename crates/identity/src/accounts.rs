@@ -73,7 +73,7 @@ impl Identity {
         operation: OperationId,
     ) -> Result<User, IdentityError> {
         let user = self.described(new)?;
-        check(&user.name, &self.policy.organisation, password, false)?;
+        check(&user.name, &self.policy.organisation, &self.policy.refused_passwords, password, false)?;
         let hash = self.passwords.hash(password).await?;
         let mut act = self.store.begin().await?;
         act.insert_user(&user, &hash).await?;
@@ -204,7 +204,8 @@ impl Identity {
             return Err(IdentityError::Invalid(reason.to_owned()));
         }
         let second_factor = self.store.second_factor(user.id).await?.is_some();
-        let short = check(&user.name, &self.policy.organisation, password, second_factor)?;
+        let short =
+            check(&user.name, &self.policy.organisation, &self.policy.refused_passwords, password, second_factor)?;
         let hash = self.passwords.hash(password).await?;
         let mut act = self.store.begin().await?;
         act.set_password(user.id, &hash).await?;

@@ -25,7 +25,8 @@ pub use certificate::PresentedCertificate;
 pub use directory::{Directory, DirectoryKind, DirectorySettings, GroupRule, Looked, NestedGroups, Synchronised};
 pub use oidc::{Departure, OidcProvider, OidcSettings};
 pub use password::{
-    MINIMUM_PASSWORD_CHARACTERS, MINIMUM_WITH_SECOND_FACTOR, PasswordCost, PasswordError, random_password,
+    CommonPasswords, MINIMUM_PASSWORD_CHARACTERS, MINIMUM_WITH_SECOND_FACTOR, PasswordCost, PasswordError,
+    random_password,
 };
 pub use scope::scope_of_evaluation;
 pub use seal::{SealError, SealingKey};
@@ -59,6 +60,8 @@ pub struct Policy {
     pub crowd: u64,
     /// Name of the organisation; no password may contain it.
     pub organisation: String,
+    /// The site's own list of passwords that are refused.
+    pub refused_passwords: CommonPasswords,
     /// Who has to have a second factor.
     pub second_factor: SecondFactorRule,
     /// Where browsers reach this server; without it there are no security keys.
@@ -84,6 +87,7 @@ impl Default for Policy {
             window: Duration::from_secs(15 * 60),
             crowd: 100,
             organisation: String::new(),
+            refused_passwords: CommonPasswords::default(),
             second_factor: SecondFactorRule::Off,
             relying_party: None,
             directory: None,

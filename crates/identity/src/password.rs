@@ -1,7 +1,9 @@
 //! Passwords: argon2id (RFC 9106), and rules of their own.
 
+mod common;
 mod rules;
 
+pub use common::CommonPasswords;
 pub(crate) use rules::check;
 pub use rules::{MINIMUM_PASSWORD_CHARACTERS, MINIMUM_WITH_SECOND_FACTOR};
 

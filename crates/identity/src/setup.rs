@@ -78,7 +78,7 @@ impl Identity {
         let mut accounts = Vec::new();
         for (person, role) in people {
             let name = valid_name(&person.name)?;
-            check(&name, &site.organisation, &person.password, false)?;
+            check(&name, &site.organisation, &self.policy.refused_passwords, &person.password, false)?;
             let hash = self.passwords.hash(&person.password).await?;
             let display_name = match person.display_name.trim() {
                 "" => name.clone(),

@@ -37,11 +37,12 @@ cargo xtask COMMAND
         make a key that signs them
   image --portable [--version V] [--out DIR] [--carrel FILE] [--key FILE]
         build the tarball for a host that is there already; the key's public half goes along, to be trusted
-  bundle --kind program|models|lists|crl|keys [--folder DIR] [--version V] [--sequence N] [--key FILE]
+  bundle --kind program|models|lists|crl|passwords|keys [--folder DIR] [--version V] [--sequence N] [--key FILE]
          [--add-key FILE]... [--remove-key ID]... [--carrel FILE] [--out FILE]
         make and sign one file for a machine that runs already (docs/operator/update.md)
-  test-image [--work DIR] [--carrel FILE] [--no-build]
-        install and update an appliance in an emulator; takes long
+  test-image [--work DIR] [--carrel FILE] [--no-build] [--second]
+        install and update an appliance in an emulator; takes long; --second: only the second machine, with the backup
+        that a run before has left
 
 Models are kept in $CARREL_MODELS, or else in the user's cache folder.";
 

@@ -152,6 +152,7 @@ pub(crate) async fn serve(
     let sweep = tokio::spawn(sources::sweep(site.store.clone(), site.content()?, stop.clone()));
     let backups = tokio::spawn(crate::backups::run(site.clone(), configuration.backup.clone(), stop.clone()));
     let tidy = tokio::spawn(sources::tidy(pages, site.store.clone(), stop.clone()));
+    let shown = tokio::spawn(crate::setup_code::keep(site.clone(), code.clone(), stop.clone()));
     ready(&door);
     if let Some(code) = code {
         println!("Nobody has an account yet. Open {}/setup and give this code: {code}", door.url());
@@ -163,7 +164,7 @@ pub(crate) async fn serve(
     stop.cancel();
     let _ = tokio::time::timeout(Duration::from_secs(3), server).await;
     let _ = tokio::time::timeout(Duration::from_secs(10), ingest).await;
-    for rest in [evaluate, follow, watch, sweep, backups, tidy].into_iter().chain(upkeep) {
+    for rest in [evaluate, follow, watch, sweep, backups, tidy, shown].into_iter().chain(upkeep) {
         let _ = tokio::time::timeout(Duration::from_secs(1), rest).await;
     }
     let mut act = site.store.begin().await?;

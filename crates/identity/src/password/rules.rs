@@ -2,8 +2,8 @@
 //! No rules on what kinds of characters it is made of.
 
 use super::PasswordError;
+use super::common::{BUILT_IN, CommonPasswords, SHORTEST};
 use std::collections::HashSet;
-use std::sync::LazyLock;
 use unicode_normalization::UnicodeNormalization;
 
 /// Shortest password accepted where it stands alone.
@@ -12,19 +12,12 @@ pub const MINIMUM_PASSWORD_CHARACTERS: usize = 15;
 pub const MINIMUM_WITH_SECOND_FACTOR: usize = 8;
 /// Longer ones are refused so that hashing cannot be made a burden.
 pub(super) const MAXIMUM_PASSWORD_BYTES: usize = 1024;
-/// Shortest entry of the list; shorter pieces say nothing.
-const SHORTEST_COMMON: usize = 4;
-
-static COMMON: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
-    let lines = include_str!("common.txt").lines();
-    lines.filter(|line| !line.starts_with('#') && !line.is_empty()).collect()
-});
-
-/// Checks `password` for the account `name` at `organisation`, and says whether it is long enough only beside a second
-/// factor.
+/// Checks `password` for the account `name` at `organisation`, whose own list is `refused`, and says whether it is long
+/// enough only beside a second factor.
 pub(crate) fn check(
     name: &str,
     organisation: &str,
+    refused: &CommonPasswords,
     password: &str,
     second_factor: bool,
 ) -> Result<bool, PasswordError> {
@@ -43,15 +36,17 @@ pub(crate) fn check(
         return Err(PasswordError::Guessable);
     }
     for folded in [fold(&plain), fold(letters)] {
-        if trivial(&folded) || is_common(&folded) || names(&folded, name) || names(&folded, organisation) {
+        // Of the site's list the whole: it is long, and two of its entries are often two good words.
+        let listed = is_common(&folded) || refused.has(once(&folded));
+        if trivial(&folded) || listed || names(&folded, name) || names(&folded, organisation) {
             return Err(PasswordError::Guessable);
         }
     }
     Ok(length < MINIMUM_PASSWORD_CHARACTERS)
 }
 
-/// As the list has its entries: lower case, digits and signs that stand for letters read as those, nothing else.
-fn fold(text: &str) -> String {
+/// As the lists have their entries: lower case, digits and signs that stand for letters read as those, nothing else.
+pub(super) fn fold(text: &str) -> String {
     let letter = |c: char| match c {
         '0' => 'o',
         '1' | '!' => 'i',
@@ -74,13 +69,13 @@ fn trivial(folded: &str) -> bool {
     distinct < 5 || runs * 4 >= characters.len() * 3
 }
 
-/// Whether it is an entry of the list, or two of them, each perhaps said several times.
+/// Whether it is an entry of the list that is built in, or two of them, each perhaps said several times.
 fn is_common(folded: &str) -> bool {
-    let listed = |text: &str| COMMON.contains(once(text));
+    let listed = |text: &str| BUILT_IN.contains(once(text));
     let cuts = folded.char_indices().map(|(at, _)| at);
     listed(folded)
         || cuts
-            .filter(|at| *at >= SHORTEST_COMMON && folded.len() - at >= SHORTEST_COMMON)
+            .filter(|at| *at >= SHORTEST && folded.len() - at >= SHORTEST)
             .any(|at| listed(&folded[..at]) && listed(&folded[at..]))
 }
 
@@ -103,7 +98,11 @@ mod tests {
     use super::*;
 
     fn alone(password: &str) -> Result<bool, PasswordError> {
-        check("ada", "Port Elsin", password, false)
+        at("ada", "Port Elsin", password, false)
+    }
+
+    fn at(name: &str, organisation: &str, password: &str, second_factor: bool) -> Result<bool, PasswordError> {
+        check(name, organisation, &CommonPasswords::default(), password, second_factor)
     }
 
     #[test]
@@ -113,9 +112,9 @@ mod tests {
         assert_eq!(alone("quiet herons at noon"), Ok(false));
         assert_eq!(alone("ruhige reiher überm moor"), Ok(false));
         assert_eq!(alone(&"xy ".repeat(500)), Err(PasswordError::TooLong));
-        assert_eq!(check("ada", "Port Elsin", "heron at", true), Ok(true));
-        assert_eq!(check("ada", "Port Elsin", "heron a", true), Err(PasswordError::TooShort { least: 8 }));
-        assert_eq!(check("ada", "Port Elsin", "quiet herons at noon", true), Ok(false));
+        assert_eq!(at("ada", "Port Elsin", "heron at", true), Ok(true));
+        assert_eq!(at("ada", "Port Elsin", "heron a", true), Err(PasswordError::TooShort { least: 8 }));
+        assert_eq!(at("ada", "Port Elsin", "quiet herons at noon", true), Ok(false));
     }
 
     #[test]
@@ -135,22 +134,31 @@ mod tests {
         ] {
             assert_eq!(alone(password), Err(PasswordError::Guessable), "{password}");
         }
-        assert_eq!(check("ada", "", "Passw0rd", true), Err(PasswordError::Guessable));
+        assert_eq!(at("ada", "", "Passw0rd", true), Err(PasswordError::Guessable));
+    }
+
+    #[test]
+    fn what_a_site_has_on_its_list_is_refused_as_a_whole() {
+        let list = CommonPasswords::parse("harbour lights\nquiet herons\n").unwrap();
+        let with = |password: &str| check("ada", "", &list, password, false);
+        assert_eq!(with("H4rbour-Lights 2026"), Err(PasswordError::Guessable));
+        assert_eq!(with("quiet herons quiet herons"), Err(PasswordError::Guessable));
+        assert_eq!(with("harbour lights, quiet herons"), Ok(false));
     }
 
     #[test]
     fn names_of_account_and_organisation_are_refused() {
         assert_eq!(alone("i am ada and i know it"), Err(PasswordError::Guessable));
         assert_eq!(alone("harbour of P0rt-Elsin"), Err(PasswordError::Guessable));
-        assert_eq!(check("al", "", "al walks along the quay", false), Ok(false), "two letters stand in any sentence");
+        assert_eq!(at("al", "", "al walks along the quay", false), Ok(false), "two letters stand in any sentence");
     }
 
     #[test]
     fn the_list_is_there_and_folded() {
-        assert!(COMMON.len() > 5000);
-        for entry in COMMON.iter() {
+        assert!(BUILT_IN.len() > 5000);
+        for entry in BUILT_IN.iter() {
             assert_eq!(fold(entry), *entry);
-            assert!(entry.chars().count() >= SHORTEST_COMMON, "{entry}");
+            assert!(entry.chars().count() >= SHORTEST, "{entry}");
         }
     }
 }

@@ -25,13 +25,16 @@ pub enum Kind {
     Lists,
     /// Lists of revoked certificates of people.
     Crl,
+    /// Passwords that are refused.
+    Passwords,
     /// Nothing but a change of the trusted keys.
     Keys,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 6] = [Self::System, Self::Program, Self::Models, Self::Lists, Self::Crl, Self::Keys];
+    pub const ALL: [Self; 7] =
+        [Self::System, Self::Program, Self::Models, Self::Lists, Self::Crl, Self::Passwords, Self::Keys];
 
     /// The kind's stable name.
     #[must_use]
@@ -42,6 +45,7 @@ impl Kind {
             Self::Models => "models",
             Self::Lists => "lists",
             Self::Crl => "crl",
+            Self::Passwords => "passwords",
             Self::Keys => "keys",
         }
     }

@@ -1,17 +1,13 @@
 //! The machine below: what its firewall counted, what its kernel has, which of its units failed.
 
 use super::Finding;
-use serde_json::Value;
+use crate::egress::dropped;
 use std::path::Path;
 use std::process::Command;
 
-/// Where the appliance writes down what its firewall counted.
-pub(super) const COUNTERS: &str = "/run/carrel-egress/counters.json";
-
 /// What the appliance's firewall counted; `None` where nobody counts.
 pub(super) fn egress(file: &Path) -> Option<Finding> {
-    let text = std::fs::read_to_string(file).ok()?;
-    let packets = serde_json::from_str::<Value>(&text).ok()?.get("egress")?.get("packets")?.as_u64()?;
+    let packets = dropped(file)?;
     let detail = format!("{packets} packets were dropped since the start");
     let finding = match packets {
         0 => Finding::ok("attempts_to_leave", detail),

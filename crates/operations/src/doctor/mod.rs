@@ -6,6 +6,7 @@
 
 mod content;
 mod database;
+mod disks;
 mod finding;
 mod machine;
 mod models;
@@ -123,6 +124,10 @@ async fn look(subject: &Subject, store: &Store, depth: Depth) -> Vec<Finding> {
         findings.extend(place::certificate(subject));
         findings.extend(place::revoked(subject));
     }
-    findings.extend(machine::egress(Path::new(machine::COUNTERS)));
+    findings.extend(machine::egress(Path::new(crate::egress::COUNTERS)));
+    if depth != Depth::Quick {
+        // No reason to leave a version: the other one lies on the same disk.
+        findings.extend(disks::disks(Path::new(disks::ANSWERS), subject.environment.now()));
+    }
     findings
 }

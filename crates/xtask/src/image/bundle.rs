@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What can be made here; a system comes with its image.
-const KINDS: [&str; 5] = ["program", "models", "lists", "crl", "keys"];
+const KINDS: [&str; 6] = ["program", "models", "lists", "crl", "passwords", "keys"];
 
 /// Reads the command line and does it.
 pub fn run(mut arguments: Arguments) -> Result<()> {

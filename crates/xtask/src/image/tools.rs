@@ -19,7 +19,12 @@ const TOOLS: &[(&str, &str)] = &[
 ];
 
 /// What `cargo xtask test-image` calls beside.
-pub const EMULATOR: &[(&str, &str)] = &[("qemu-system-x86_64", "qemu-system-x86"), ("curl", "curl")];
+pub const EMULATOR: &[(&str, &str)] = &[
+    ("qemu-system-x86_64", "qemu-system-x86"),
+    ("swtpm", "swtpm"),
+    ("curl", "curl"),
+    ("/usr/share/OVMF/OVMF_CODE_4M.secboot.fd", "ovmf"),
+];
 
 /// Finds the tools, or installs them where that is allowed, or says which packages are missing.
 pub fn provide() -> Result<()> {

@@ -1,75 +1,40 @@
-//! A machine in the emulator, driven over its serial line, which ends in a root shell on test images.
+//! A machine in the emulator, driven over its serial line, which ends in a root shell on test images, and by its keyboard.
 
+use super::hardware::Hardware;
 use crate::failure::{Context, Failure, Result};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::path::Path;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 /// The prompt of the test image's shell.
 const PROMPT: &str = "TEST-SHELL# ";
 
-/// An address inside the emulator behind which a listener of this machine answers: what is outside, for the test.
-pub const OUTSIDE: &str = "10.0.2.100";
-
 /// A machine; dropping it is a power cut.
 pub struct Machine {
     child: Child,
+    tpm: Option<Child>,
     input: ChildStdin,
     output: Receiver<Vec<u8>>,
     seen: String,
     log: File,
+    monitor: PathBuf,
     commands: u32,
     started: Instant,
 }
 
-/// Where a machine's network leads, on this machine.
-pub struct Network {
-    /// Leads to the appliance's port of TLS.
-    pub people: u16,
-    /// Where [`OUTSIDE`] leads.
-    pub outside: u16,
-}
-
 impl Machine {
-    /// Starts a machine with the disk, perhaps a spare one, and, if given, a medium, which it starts from. The serial line is kept in `log`.
-    pub fn start(
-        disk: &Path,
-        spare: Option<&Path>,
-        medium: Option<(&Path, bool)>,
-        network: Option<&Network>,
-        log: &Path,
-    ) -> Result<Self> {
-        let mut qemu = Command::new("qemu-system-x86_64");
-        qemu.args(["-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-m", "3072", "-smp", "2"]);
-        qemu.args(["-nodefaults", "-display", "none", "-monitor", "none", "-serial", "stdio"]);
-        // Writes reach the file at once; a killed emulator is a power cut, as far as the guest is concerned.
-        qemu.arg("-drive").arg(format!("if=none,id=disk,format=raw,cache=writethrough,file={}", disk.display()));
-        let boots_from_medium = medium.is_some_and(|(_, boots)| boots);
-        let (first, second) = if boots_from_medium { (1, 0) } else { (0, 1) };
-        qemu.arg("-device").arg(format!("virtio-blk-pci,drive=disk,bootindex={first}"));
-        if let Some(spare) = spare {
-            qemu.arg("-drive").arg(format!("if=none,id=spare,format=raw,file={}", spare.display()));
-            qemu.args(["-device", "virtio-blk-pci,drive=spare"]);
-        }
-        if let Some((medium, _)) = medium {
-            qemu.arg("-drive").arg(format!("if=none,id=cd,media=cdrom,readonly=on,file={}", medium.display()));
-            qemu.arg("-device").arg(format!("ide-cd,drive=cd,bootindex={second}"));
-        }
-        match network {
-            None => qemu.args(["-nic", "none"]),
-            Some(Network { people, outside }) => {
-                // A command, which the emulator runs for each connection: an address it would connect to by itself.
-                let user = format!(
-                    "user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{people}-10.0.2.15:443,\
-                     guestfwd=tcp:{OUTSIDE}:80-cmd:/bin/bash -c 'cat </dev/tcp/127.0.0.1/{outside}'"
-                );
-                qemu.arg("-netdev").arg(user).args(["-device", "virtio-net-pci,netdev=net"])
-            }
-        };
+    /// Switches it on. The serial line is kept in `log`.
+    pub fn start(hardware: &Hardware<'_>, log: &Path) -> Result<Self> {
+        let tpm = hardware.start_tpm()?;
+        let monitor = log.with_extension("monitor");
+        let mut qemu = hardware.emulator();
+        qemu.args(["-chardev", &format!("socket,id=monitor,server=on,wait=off,path={}", monitor.display())]);
+        qemu.args(["-mon", "chardev=monitor"]);
         qemu.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
         let mut child = qemu.spawn().context(|| "cannot start the emulator".to_owned())?;
         let (Some(input), Some(mut stdout)) = (child.stdin.take(), child.stdout.take()) else {
@@ -85,7 +50,8 @@ impl Machine {
             }
         });
         let log = File::create(log).context(|| format!("cannot write {}", log.display()))?;
-        Ok(Self { child, input, output, seen: String::new(), log, commands: 0, started: Instant::now() })
+        let (seen, commands, started) = (String::new(), 0, Instant::now());
+        Ok(Self { child, tpm, input, output, seen, log, monitor, commands, started })
     }
 
     /// Waits until the serial line says `text`; what stood before it is returned.
@@ -113,6 +79,44 @@ impl Machine {
         }
     }
 
+    /// Types a line at the serial line.
+    pub fn say(&mut self, line: &str) -> Result<()> {
+        let written = self.input.write_all(format!("{line}\n").as_bytes()).and_then(|()| self.input.flush());
+        written.context(|| "the machine is gone".to_owned())
+    }
+
+    /// Presses keys of the keyboard before the screen, one after the other, by the emulator's names for them.
+    pub fn press(&mut self, keys: &[&str]) -> Result<()> {
+        let lost = || "the emulator does not take keys".to_owned();
+        let mut monitor = UnixStream::connect(&self.monitor).context(lost)?;
+        for key in keys {
+            monitor.write_all(format!("sendkey {key}\n").as_bytes()).context(lost)?;
+            std::thread::sleep(Duration::from_millis(400));
+        }
+        Ok(())
+    }
+
+    /// What stands on the screen, read by the shell.
+    pub fn screen(&mut self) -> Result<String> {
+        let columns = "$(stty -F /dev/tty1 size | cut -d' ' -f2)";
+        self.done(&format!("fold -w {columns} /dev/vcs1 | sed 's/ *$//' | cat -s"))
+    }
+
+    /// Waits until the screen shows the text.
+    pub fn expect_on_screen(&mut self, text: &str, patience: Duration) -> Result<String> {
+        let until = Instant::now() + patience;
+        loop {
+            let screen = self.screen()?;
+            if screen.contains(text) {
+                return Ok(screen);
+            }
+            if Instant::now() > until {
+                return Err(Failure::new(format!("the screen did not show '{text}' in time, but:\n{screen}")));
+            }
+            std::thread::sleep(Duration::from_secs(1));
+        }
+    }
+
     /// Waits for the shell, and makes it fit for reading.
     pub fn shell(&mut self, patience: Duration) -> Result<()> {
         self.expect(PROMPT, patience)?;
@@ -130,11 +134,7 @@ impl Machine {
         self.commands += 1;
         // The mark is put together by the shell, so that the echo of the command is not taken for it.
         let number = self.commands;
-        let line = format!("{command}; printf '%s%s=%s=%s\\n' BEG END {number} $?\n");
-        self.input
-            .write_all(line.as_bytes())
-            .and_then(|()| self.input.flush())
-            .context(|| "the machine is gone".to_owned())?;
+        self.say(&format!("{command}; printf '%s%s=%s=%s\\n' BEG END {number} $?"))?;
         let printed = self.expect(&format!("BEGEND={number}="), patience)?;
         let status = self.expect("\n", patience)?;
         let status = status.trim().parse().map_err(|_| Failure::new(format!("no exit status: {status}")))?;
@@ -168,8 +168,10 @@ impl Machine {
 
 impl Drop for Machine {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        for child in [Some(&mut self.child), self.tpm.as_mut()].into_iter().flatten() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 

@@ -1,8 +1,10 @@
 //! `cargo xtask test-image`: the appliance from an empty disk to a bad update that it takes back by itself, in an
 //! emulator. Nothing in it asks for KVM: with pure emulation it takes the better part of an hour.
 
+mod hardware;
 mod machine;
 mod person;
+mod second;
 mod story;
 
 use crate::arguments::Arguments;
@@ -19,7 +21,10 @@ const INSTALLED: &str = "0.9.0";
 const GOOD: &str = "0.9.1";
 const BAD: &str = "0.9.2";
 
-const PRESEED: &str = "disk=auto\nerase=yes\nencrypt=no\nkeyboard=de-latin1\nhostname=carrel-test\n\
+/// Larger than the least disk that may be installed on.
+const INSTALLER_STICK_BYTES: u64 = 16 << 30;
+
+const PRESEED: &str = "disk=auto\nerase=yes\nencrypt=tpm\npassphrase=three quiet lizards\nkeyboard=de-latin1\nhostname=carrel-test\n\
 address=10.0.2.15/24\ngateway=10.0.2.2\ntimezone=Europe/Berlin\ntime=keep\nfinish=poweroff\n";
 
 /// Reads the command line and does it.
@@ -28,6 +33,7 @@ pub fn run(mut arguments: Arguments) -> Result<()> {
     let folder = arguments.option("--work")?.map_or_else(|| workspace.scratch("test-image"), PathBuf::from);
     let carrel = arguments.option("--carrel")?.map(PathBuf::from);
     let no_build = arguments.flag("--no-build");
+    let second = arguments.flag("--second");
     arguments.finish()?;
     image::provide()?;
     image::provide_emulator()?;
@@ -43,13 +49,12 @@ pub fn run(mut arguments: Arguments) -> Result<()> {
     if !built(INSTALLED).image.is_file() || !folder.join("updates.iso").is_file() {
         return Err(Failure::new("the images are not there; leave out --no-build to build them"));
     }
-    story::tell(&workspace, &folder, &built(INSTALLED).image)
+    story::tell(&workspace, &folder, &built(INSTALLED).image, second)
 }
 
 fn build_all(workspace: &Workspace, folder: &Path, carrel: Option<PathBuf>) -> Result<()> {
     let carrel = carrel.map_or_else(|| workspace.build_release(), Ok)?;
-    let preseed = folder.join("carrel-preseed.conf");
-    write(&preseed, PRESEED.as_bytes())?;
+    stick(&folder.join("preseed.img"), "CARREL-PRE", &[("carrel-preseed.conf", PRESEED)])?;
     let key = folder.join("test.key");
     if !key.is_file() {
         image::create_key(&key)?;
@@ -71,7 +76,7 @@ fn build_all(workspace: &Workspace, folder: &Path, carrel: Option<PathBuf>) -> R
         key: key.clone(),
         level: 3,
         carrel: Some(carrel.clone()),
-        preseed: Some(preseed.clone()),
+        preseed: None,
         overlay,
         test: true,
     };
@@ -121,6 +126,19 @@ fn update_stick(folder: &Path, good: &Path, bad: &Path) -> Result<()> {
     xorriso.args(["-as", "mkisofs", "-quiet", "-r", "-V", "CARREL-UPD", "-iso-level", "3", "-o"]);
     run_command(xorriso.arg(folder.join("updates.iso")).arg(&stick))?;
     fs::remove_dir_all(&stick).context(|| format!("cannot remove {}", stick.display()))
+}
+
+/// A USB stick with these files, as the file that it is.
+fn stick(path: &Path, label: &str, files: &[(&str, &str)]) -> Result<()> {
+    fs::File::create(path).and_then(|file| file.set_len(16 << 20)).context(|| "cannot make a stick".to_owned())?;
+    run_command(Command::new("mkfs.vfat").args(["-n", label]).arg(path).stdout(std::process::Stdio::null()))?;
+    for (name, text) in files {
+        let file = path.with_extension(name);
+        write(&file, text.as_bytes())?;
+        run_command(Command::new("mcopy").arg("-i").arg(path).arg(&file).arg(format!("::{name}")))?;
+        fs::remove_file(&file).context(|| format!("cannot remove {}", file.display()))?;
+    }
+    Ok(())
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {

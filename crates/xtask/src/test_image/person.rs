@@ -34,13 +34,62 @@ impl Person {
         self.curl(path, &[])
     }
 
+    /// Makes the first two accounts and a collection that everybody may read, with the code that the screen shows.
+    pub fn sets_up(&self, code: &str, password: &str) -> Result<()> {
+        let csrf = token(&self.get("/setup")?)?;
+        let fields = [
+            ("csrf", csrf.as_str()),
+            ("code", code),
+            ("organisation", "Port Elsin"),
+            ("label", "Open"),
+            ("label", "Official"),
+            ("label", "Restricted"),
+            ("label", "Closed"),
+            ("admin_name", "dora"),
+            ("admin_display", "Dora Lindqvist"),
+            ("admin_password", password),
+            ("admin_again", password),
+            ("auditor_name", "emil"),
+            ("auditor_display", "Emil Brandt"),
+            ("auditor_password", "a lamp in the pilot house"),
+            ("auditor_again", "a lamp in the pilot house"),
+            ("collection", "Handbook"),
+            ("collection_label", "internal"),
+            ("collection_readers", "everybody"),
+            ("collection_group", ""),
+        ];
+        self.post("/setup", &fields).map(|_| ())
+    }
+
+    /// Asks, and waits for the end of the answer: the page with it.
+    pub fn asks(&self, question: &str, patience: Duration) -> Result<String> {
+        let csrf = token(&self.get("/ask")?)?;
+        let page = self.post("/ask", &[("csrf", &csrf), ("question", question)])?;
+        let id = page.split("name=\"conversation\" value=\"").nth(1).and_then(|rest| rest.split('"').next());
+        let path = format!("/conversations/{}", id.ok_or_else(|| Failure::new("the question was not taken"))?);
+        let until = Instant::now() + patience;
+        while Instant::now() < until {
+            let page = self.get(&path)?;
+            if !page.contains("aria-busy=\"true\"") {
+                return Ok(page);
+            }
+            std::thread::sleep(Duration::from_secs(3));
+        }
+        Err(Failure::new("the answer did not end in time"))
+    }
+
+    /// Sends a form.
+    fn post(&self, path: &str, fields: &[(&str, &str)]) -> Result<String> {
+        let fields: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let fields: Vec<&str> = fields.iter().flat_map(|field| ["--data-urlencode", field.as_str()]).collect();
+        self.curl(path, &fields)
+    }
+
     /// Signs in through the form.
     pub fn sign_in(&self, name: &str, password: &str) -> Result<()> {
         let _ = std::fs::remove_file(&self.cookies);
         let csrf = token(&self.get("/sign-in")?)?;
-        let form = [format!("csrf={csrf}"), format!("name={name}"), format!("password={password}")];
-        let fields: Vec<&str> = form.iter().flat_map(|field| ["--data-urlencode", field.as_str()]).collect();
-        self.curl("/sign-in", &fields)?;
+        self.post("/sign-in", &[("csrf", &csrf), ("name", name), ("password", password)])?;
         let page = self.get("/library")?;
         if page.contains("name=\"password\"") { Err(Failure::new("the sign-in was refused")) } else { Ok(()) }
     }

@@ -1,8 +1,10 @@
 //! The story of an appliance, step by step. Each step says what it saw.
 
-use super::machine::{Machine, Network, OUTSIDE, free_port};
+use super::hardware::{Hardware, Network, OUTSIDE};
+use super::machine::{Machine, free_port};
 use super::person::Person;
-use super::{BAD, GOOD};
+use super::second::second_machine;
+use super::{BAD, GOOD, stick};
 use crate::failure::{Context, Failure, Result};
 use crate::workspace::{Workspace, run};
 use std::fs::File;
@@ -15,34 +17,49 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// A disk as large as the installer asks for; it is a file that takes only what is written.
-const DISK_BYTES: u64 = 10 << 30;
+pub const DISK_BYTES: u64 = 10 << 30;
 
 const VAULT_BYTES: u64 = 2 << 30;
 /// The label of the disk that backups go to.
-const VAULT: &str = "CARREL-VAULT";
+const VAULT: &str = "CARREL-BAK";
 
 const PASSWORD: &str = "quiet herons at noon";
 
 /// An emulated processor on a busy machine is some fifty times slower than a real one.
-const BOOT: Duration = Duration::from_secs(1200);
-const WELL: Duration = Duration::from_secs(2400);
+pub const BOOT: Duration = Duration::from_secs(1200);
+pub const WELL: Duration = Duration::from_secs(2400);
 
-struct Place<'a> {
-    folder: &'a Path,
-    disk: PathBuf,
+/// A machine, and what is around it.
+pub struct Place<'a> {
+    pub folder: &'a Path,
+    pub disk: PathBuf,
     /// Where backups go.
-    vault: &'a Path,
-    network: Network,
+    pub vault: &'a Path,
+    /// The variables of its UEFI; without them it has a BIOS.
+    pub uefi: Option<PathBuf>,
+    /// The state of its TPM, if it has one.
+    pub tpm: Option<PathBuf>,
+    /// A stick that is in.
+    pub stick: Option<PathBuf>,
+    pub network: Network,
 }
 
 impl Place<'_> {
-    fn power_on(&self, name: &str) -> Result<Machine> {
-        let stick = self.folder.join("updates.iso");
-        let log = self.folder.join(format!("{name}.log"));
-        Machine::start(&self.disk, Some(self.vault), Some((&stick, false)), Some(&self.network), &log)
+    pub fn power_on(&self, name: &str) -> Result<Machine> {
+        let updates = self.folder.join("updates.iso");
+        let hardware = Hardware {
+            spare: Some(self.vault),
+            dvd: Some(&updates),
+            stick: self.stick.as_deref(),
+            uefi: self.uefi.as_deref(),
+            tpm: self.tpm.as_deref(),
+            network: Some(&self.network),
+            ..Hardware::with(&self.disk)
+        };
+        Machine::start(&hardware, &self.folder.join(format!("{name}.log")))
     }
 
-    fn person(&self) -> Result<Person> {
+    pub fn person(&self) -> Result<Person> {
         Person::at(self.network.people, self.folder, BOOT)
     }
 }
@@ -51,21 +68,37 @@ impl Place<'_> {
 const BUNDLE: &str = "carrel --config /data/config/carrel.toml --data /data/carrel bundle";
 
 /// Tells it; an error is the step that failed.
-pub fn tell(workspace: &Workspace, folder: &Path, image: &Path) -> Result<()> {
+pub fn tell(workspace: &Workspace, folder: &Path, image: &Path, only_second: bool) -> Result<()> {
     let (outside, reached) = listen_outside()?;
-    let vault = folder.join("vault.raw");
-    empty_disk(&vault, VAULT_BYTES)?;
-    run(Command::new("mkfs.ext4").args(["-q", "-F", "-L", VAULT]).arg(&vault))?;
     let network = Network { people: free_port()?, outside };
-    let place = Place { folder, disk: folder.join("disk.raw"), vault: &vault, network };
+    let [vault, key, tpm] = ["vault.raw", "key.img", "tpm"].map(|name| folder.join(name));
+    let disk = folder.join("disk.raw");
+    let place = Place { folder, disk, vault: &vault, uefi: None, tpm: Some(tpm), stick: Some(key), network };
+    if !only_second {
+        first_machine(workspace, &place, image, &reached)?;
+    }
+    second_machine(&place, image)?;
+    println!("everything is as it should be");
+    Ok(())
+}
+
+fn first_machine(workspace: &Workspace, place: &Place<'_>, image: &Path, reached: &AtomicUsize) -> Result<()> {
+    empty_disk(place.vault, VAULT_BYTES)?;
+    run(Command::new("mkfs.vfat").args(["-F", "32", "-n", VAULT]).arg(place.vault))?;
+    if let Some(key) = &place.stick {
+        stick(key, "CARREL-KEY", &[])?;
+    }
+    if let Some(tpm) = &place.tpm {
+        let _ = std::fs::remove_dir_all(tpm);
+    }
     empty_disk(&place.disk, DISK_BYTES)?;
 
-    install(&place, image)?;
+    install(place, image)?;
     let mut machine = place.power_on("first-start")?;
-    first_start(&place, &mut machine)?;
-    people_and_documents(&place, &mut machine, workspace)?;
+    first_start(place, &mut machine)?;
+    people_and_documents(place, &mut machine, workspace)?;
     back_up(&mut machine)?;
-    sealed(&mut machine, &reached)?;
+    sealed(&mut machine, reached)?;
     println!("power cut");
     drop(machine);
 
@@ -77,16 +110,16 @@ pub fn tell(workspace: &Workspace, folder: &Path, image: &Path) -> Result<()> {
     println!("after the power cut:\n{audit}");
 
     updates(&mut machine)?;
-    drop(machine);
+    switch_off(machine)?;
     let mut machine = place.power_on("updated")?;
     well(&mut machine, "B")?;
     expect_version(&mut machine, GOOD)?;
-    still_there(&place)?;
+    still_there(place)?;
     migrated_on_a_copy(&mut machine)?;
 
     println!("applying version {BAD}, whose server does not start");
     machine.done("/usr/lib/carrel/update /run/carrel/stick/bad.carrel")?;
-    drop(machine);
+    switch_off(machine)?;
     let mut machine = place.power_on("bad-update")?;
     machine.expect("Carrel (slot A)", BOOT)?;
     println!("the bad version starts in slot A ({:.0} s)", machine.seconds());
@@ -94,17 +127,28 @@ pub fn tell(workspace: &Workspace, folder: &Path, image: &Path) -> Result<()> {
     println!("the machine restarted by itself into slot B ({:.0} s)", machine.seconds());
     well(&mut machine, "B")?;
     expect_version(&mut machine, GOOD)?;
-    still_there(&place)?;
+    still_there(place)?;
     drop(machine);
-    second_machine(&place, image)?;
-    println!("everything is as it should be");
     Ok(())
 }
 
+/// In order: a TPM takes more than a few power cuts for guessing, and locks itself.
+fn switch_off(mut machine: Machine) -> Result<()> {
+    machine.say("systemctl poweroff")?;
+    machine.wait_off(Duration::from_secs(600))
+}
+
+/// The answers come on a stick of their own; the key of the data goes into the TPM.
 fn install(place: &Place<'_>, image: &Path) -> Result<()> {
     println!("installing to an empty disk, by preseed");
-    let log = place.folder.join("install.log");
-    let mut machine = Machine::start(&place.disk, None, Some((image, true)), None, &log)?;
+    let (log, preseed) = (place.folder.join("install.log"), place.folder.join("preseed.img"));
+    let hardware = Hardware {
+        installer: Some(image),
+        stick: Some(&preseed),
+        tpm: place.tpm.as_deref(),
+        ..Hardware::with(&place.disk)
+    };
+    let mut machine = Machine::start(&hardware, &log)?;
     machine.expect("5. Installed in", WELL)?;
     machine.wait_off(Duration::from_secs(300))?;
     println!("   installed {:.0} s after power-on", machine.seconds());
@@ -115,12 +159,31 @@ fn first_start(place: &Place<'_>, machine: &mut Machine) -> Result<()> {
     well(machine, "A")?;
     place.person()?;
     println!("   the service answers through the forwarded port");
+    let disks =
+        machine.done("systemctl start carrel-disks && jq -Mr '.[].smartctl.argv[-1]' /run/carrel-disks/disks.json")?;
+    println!("   disks that were asked how they are: {}", disks.split_whitespace().collect::<Vec<_>>().join(", "));
+    machine.done(
+        "ssh-keygen -qt ed25519 -N '' -f /run/carrel/id && install -D -m 600 /run/carrel/id.pub /data/config/ssh/authorized_keys && \
+         /usr/lib/carrel/site-set ssh=yes",
+    )?;
+    let ssh =
+        "ssh -i /run/carrel/id -o BatchMode=yes -o StrictHostKeyChecking=no root@127.0.0.1 cat /data/state/served-by";
+    machine.done(&format!("for i in $(seq 60); do {ssh} 2>/dev/null && break; sleep 2; done; {ssh}"))?;
+    machine.done(&format!(
+        "rm -r /data/config/ssh && /usr/lib/carrel/site-set ssh= && sleep 5; ! {ssh} && \
+         ! nft list set inet carrel services | grep -qw 22"
+    ))?;
+    println!("   a shell by SSH, for as long as it is switched on");
+    machine.done("mountpoint -q /var/log/journal && find /data/journal -name '*.journal' | grep -q .")?;
+    println!("   the journal lies on the data partition");
     let failed = machine.done("systemctl --failed --no-legend --plain")?;
+    let tpm = machine.done("cryptsetup luksDump /dev/disk/by-partlabel/CARREL-DATA | grep systemd-tpm2")?;
+    println!("   the TPM opened the data ({})", tpm.trim());
     if failed.trim().is_empty() { Ok(()) } else { Err(Failure::new(format!("units failed: {failed}"))) }
 }
 
 /// Waits until the slot's health is confirmed, and checks what the boot loader knows.
-fn well(machine: &mut Machine, slot: &str) -> Result<()> {
+pub fn well(machine: &mut Machine, slot: &str) -> Result<()> {
     machine.shell(BOOT)?;
     println!("   shell {:.0} s after power-on", machine.seconds());
     let wait = "for i in $(seq 600); do systemctl is-active -q carrel-health && break; sleep 3; done; systemctl is-active carrel-health";
@@ -137,70 +200,51 @@ fn well(machine: &mut Machine, slot: &str) -> Result<()> {
     Ok(())
 }
 
-const AS_CARREL: &str = "setpriv --reuid=carrel --regid=carrel --clear-groups carrel --data /data/carrel";
+pub const AS_CARREL: &str = "setpriv --reuid=carrel --regid=carrel --clear-groups carrel --data /data/carrel";
 
 fn people_and_documents(place: &Place<'_>, machine: &mut Machine, workspace: &Workspace) -> Result<()> {
     machine.done(&format!("echo '{PASSWORD}' >/run/carrel/pw && chmod 644 /run/carrel/pw"))?;
-    for command in [
-        "user create ada --password-file /run/carrel/pw",
-        "collection create Handbook",
-        "collection grant Handbook ada write",
-    ] {
+    let person = place.person()?;
+    let screen = machine.expect_on_screen("Setup code", WELL)?;
+    println!("{}", screen.trim_end());
+    let code = screen.split("Setup code").nth(1).and_then(|rest| rest.split_whitespace().next());
+    person.sets_up(code.unwrap_or_default(), PASSWORD)?;
+    println!("   two people began the site with the code on the screen");
+    for command in ["user create ada --password-file /run/carrel/pw", "collection grant Handbook ada write"] {
         machine.done(&format!("{AS_CARREL} {command}"))?;
     }
-    let person = place.person()?;
     person.sign_in("ada", PASSWORD)?;
     println!("   ada signed in through the forwarded port");
     person.upload(&workspace.path("tests/samples/handbook/employee-handbook.pdf"))?;
     person.finds("annual+leave", "Employee Handbook", WELL)?;
     println!("   her document was read by a confined process and is found");
+    let begun = machine.seconds();
+    let page = person.asks("How many days of annual leave do employees have?", WELL)?;
+    let state = page.split("data-state=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default();
+    println!(
+        "   her question was answered ({state}) {:.0} s later, by an emulated processor",
+        machine.seconds() - begun
+    );
+    if !["finished", "refused"].contains(&state) {
+        return Err(Failure::new(format!("the question should be answered, not '{state}'")));
+    }
     Ok(())
 }
 
-/// Makes a backup on the other disk while the service runs. The key goes along, so that the next machine has it: a site keeps it
-/// elsewhere.
+/// As key b at the console does it, while the service runs: the key goes to the stick, which the next machine gets as well.
 fn back_up(machine: &mut Machine) -> Result<()> {
-    machine.done(&format!(
-        "mkdir -p /run/vault && mount -L {VAULT} /run/vault && install -d -o carrel -g carrel /run/vault/site"
-    ))?;
-    machine.done(&format!("{AS_CARREL} backup key --output /run/vault/site/key.txt"))?;
-    let said = machine.done(&format!("{AS_CARREL} backup run --to /run/vault/site/backups"))?;
+    let said = machine.done("/usr/lib/carrel/backup make")?;
     println!("   {}", said.trim().lines().last().unwrap_or_default());
-    machine.done("umount /run/vault")?;
-    Ok(())
-}
-
-/// A second machine, installed from the same medium, gets the backup of the first, and is the first from then on.
-fn second_machine(first: &Place<'_>, image: &Path) -> Result<()> {
-    println!("a second machine, which gets the backup of the first");
-    let network = Network { people: free_port()?, outside: first.network.outside };
-    let place = Place { disk: first.folder.join("second.raw"), network, ..*first };
-    empty_disk(&place.disk, DISK_BYTES)?;
-    install(&place, image)?;
-    let mut machine = place.power_on("second-machine")?;
-    well(&mut machine, "A")?;
-    machine.done(&format!(
-        "mkdir -p /run/vault && mount -o ro -L {VAULT} /run/vault && systemctl stop carrel.socket carrel.service"
-    ))?;
-    let said = machine.done(
-        "carrel restore --from /run/vault/site/backups --key /run/vault/site/key.txt --data /data/carrel --replace",
-    )?;
-    println!("   {}", said.trim().lines().last().unwrap_or_default());
-    machine.done("systemctl start carrel.socket carrel.service")?;
-    still_there(&place)?;
-    println!("   ada signed in to the second machine and found her document");
-    let said = machine.done(&format!("{AS_CARREL} selftest"))?;
-    println!("{said}");
     Ok(())
 }
 
 /// A disk with nothing on it: a file that takes only what is written.
-fn empty_disk(path: &Path, bytes: u64) -> Result<()> {
+pub fn empty_disk(path: &Path, bytes: u64) -> Result<()> {
     let made = File::create(path).and_then(|file| file.set_len(bytes));
     made.context(|| format!("cannot make {}", path.display()))
 }
 
-fn still_there(place: &Place<'_>) -> Result<()> {
+pub fn still_there(place: &Place<'_>) -> Result<()> {
     let person = place.person()?;
     person.sign_in("ada", PASSWORD)?;
     person.finds("annual+leave", "Employee Handbook", WELL)
@@ -235,6 +279,11 @@ fn sealed(machine: &mut Machine, reached: &AtomicUsize) -> Result<()> {
     println!("   the service's own network leads nowhere even then");
     machine
         .done("systemctl restart nftables && systemctl start carrel-egress && cat /run/carrel-egress/counters.json")?;
+    let heard = machine.done(&format!(
+        "for i in $(seq 60); do rm -f /tmp/log.jsonl; {AS_CARREL} audit export --output /tmp/log.jsonl >/dev/null && \
+         grep -q '\"egress.dropped\"' /tmp/log.jsonl && break; sleep 5; done; grep -c '\"egress.dropped\"' /tmp/log.jsonl"
+    ))?;
+    println!("   the audit log heard of it ({} events)", heard.trim());
     let exposure = machine.done("systemd-analyze security --no-pager carrel.service | tail -1")?;
     println!("   {}", exposure.trim_start_matches(|letter: char| !letter.is_ascii_alphabetic()).trim_end());
     Ok(())

@@ -1,5 +1,5 @@
-//! Vocabulary and lists of revoked certificates: files that the configuration names, checked as the server would, the one
-//! before kept.
+//! Vocabulary, lists of revoked certificates and of refused passwords: files in the places where the server looks for them,
+//! checked as it would, the one before kept.
 
 use super::{Done, as_the_service, described, record};
 use crate::config::Configuration;
@@ -21,8 +21,12 @@ struct Placed {
 /// Where a member belongs.
 fn place(configuration: &Configuration, kind: Kind, name: &str) -> Result<PathBuf, Refusal> {
     let (setting, configured) = match (kind, name) {
+        (Kind::Lists, "glossary.csv") if configuration.search.glossary.is_none() => {
+            return Ok(configuration.usual_glossary());
+        }
         (Kind::Lists, "glossary.csv" | "glossary.toml") => ("search.glossary", &configuration.search.glossary),
         (Kind::Crl, "people.crl") => ("tls.client_crl", &configuration.tls.client_crl),
+        (Kind::Passwords, "passwords.txt") => return Ok(configuration.refused_passwords()),
         _ => return Err(Refusal::Kind(format!("a bundle of the kind '{kind}' does not hold '{name}'"))),
     };
     let unset = || {
@@ -41,6 +45,9 @@ fn place(configuration: &Configuration, kind: Kind, name: &str) -> Result<PathBu
 /// As the server would read it.
 fn sound(kind: Kind, file: &Path) -> Result<(), Refusal> {
     let unsound = |error: &dyn std::fmt::Display| Refusal::Unsound(error.to_string());
+    if kind == Kind::Passwords {
+        return crate::sign_in::refused_passwords(file).map(|_| ()).map_err(|error| unsound(&error));
+    }
     if kind == Kind::Lists {
         return crate::glossary::read(file).map(|_| ()).map_err(|error| unsound(&error));
     }
@@ -86,11 +93,19 @@ pub(super) async fn apply(site: &Site, configuration: &Configuration, package: &
     Ok(Done { value: described(package), sentence })
 }
 
-pub(super) async fn rollback(site: &Site, kind: Kind, entry: &InForce) -> Result<Done, Failure> {
+pub(super) async fn rollback(
+    site: &Site,
+    configuration: &Configuration,
+    kind: Kind,
+    entry: &InForce,
+) -> Result<Done, Failure> {
     let placed: Vec<Placed> = serde_json::from_value(entry.before.clone())?;
+    // What the configuration does not name is not missed.
+    let unnamed = kind == Kind::Passwords || (kind == Kind::Lists && configuration.search.glossary.is_none());
     for Placed { at, kept } in &placed {
         match kept {
             Some(kept) => put(kept, at)?,
+            None if unnamed => fs::remove_file(at)?,
             None => {
                 return Err(
                     format!("there was no {} before; take it out of the configuration instead", at.display()).into()

@@ -40,7 +40,7 @@ pub(crate) enum Command {
     },
     /// Put back what the last bundle of a kind has replaced
     Rollback {
-        /// program, system, models, lists or crl
+        /// program, system, models, lists, crl or passwords
         kind: String,
         /// Give up what was written since a release was taken; it is put aside, not thrown away
         #[arg(long)]
@@ -103,8 +103,9 @@ pub(crate) async fn run(command: Command, configuration: &Configuration) -> Outc
         }
         Command::Rollback { kind, discard_since, second_person, json } => {
             finish_switch(configuration)?;
-            let kind: Kind = serde_json::from_value(kind.clone().into())
-                .map_err(|_| format!("'{kind}' is no kind of bundle; program, system, models, lists or crl"))?;
+            let kind: Kind = serde_json::from_value(kind.clone().into()).map_err(|_| {
+                format!("'{kind}' is no kind of bundle; program, system, models, lists, crl or passwords")
+            })?;
             tell(&rollback(configuration, kind, discard_since, &second_person).await?, json)
         }
         Command::List(Told { json }) => list(configuration, json).await,
@@ -197,7 +198,7 @@ async fn apply(
         Kind::Program => program::apply(configuration, site.clone(), package).await,
         Kind::System => system::apply(&site, configuration, package, file).await,
         Kind::Models => models::apply(&site, package).await,
-        Kind::Lists | Kind::Crl => files::apply(&site, configuration, package).await,
+        Kind::Lists | Kind::Crl | Kind::Passwords => files::apply(&site, configuration, package).await,
         Kind::Keys => keys_alone(&site, package).await,
     };
     match applied {
@@ -245,7 +246,9 @@ async fn rollback(
         Kind::Program => program::rollback(configuration, &entry, discard_since).await,
         Kind::System => system::rollback(&Site::open(configuration).await?, &entry).await,
         Kind::Models => models::rollback(&Site::open(configuration).await?, &entry).await,
-        Kind::Lists | Kind::Crl => files::rollback(&Site::open(configuration).await?, kind, &entry).await,
+        Kind::Lists | Kind::Crl | Kind::Passwords => {
+            files::rollback(&Site::open(configuration).await?, configuration, kind, &entry).await
+        }
         Kind::Keys => Err("keys are not rolled back; a bundle signed by a trusted key brings others".into()),
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn looked_at(configuration: &Configuration) -> Finding {
     note(configuration.audit.collector().map(|_| ()).map_err(Into::into));
     note(configuration.generate.remote().map(|_| ()).map_err(Into::into));
     note(configuration.settings().map(|_| ()).map_err(Into::into));
-    note(configuration.search.glossary.as_deref().map_or(Ok(()), |file| crate::glossary::read(file).map(|_| ())));
+    note(configuration.glossary().map(|_| ()));
     let seal = SealingKey::random(&Environment::system());
     note(configuration.policy(&configuration.organisation, seal).map(|_| ()));
     if let Some(folder) = configuration.backup.to.as_ref().filter(|folder| !folder.is_dir()) {
