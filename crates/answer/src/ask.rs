@@ -292,13 +292,14 @@ impl Answering {
         let refuses = reads.then_some(|state| self.refuses_by_state(hash, state, judgement));
         let reader = (&question.owner, &question.scope);
         let asked = (&*self.settings, &question.wishes);
-        let generated = generate(named, messages, self.quoted(&answer.sources), asked, reader, stop, refuses, |event| {
-            if matches!(event, Event::Text(_)) {
-                first_word.get_or_insert_with(|| begin.elapsed());
-            }
-            report(event);
-        })
-        .await?;
+        let generated =
+            generate(named, messages, self.quoted(&answer.sources), asked, reader, stop, refuses, |event| {
+                if matches!(event, Event::Text(_)) {
+                    first_word.get_or_insert_with(|| begin.elapsed());
+                }
+                report(event);
+            })
+            .await?;
         if generated.refused {
             // Nothing was written, so there is nothing to write again.
             answer.messages.clear();

@@ -23,6 +23,7 @@ pub(crate) const SAMPLING: Sampling = Sampling::GREEDY;
 /// Generates until the model ends or `stop` is cancelled; `refuses` is shown the hidden state before anything is written. `reader` is who asks and what that person may read: people take
 /// turns, and what the engine may reuse of an earlier prompt is keyed by the scope, never shared across different rights. A
 /// scope names the person as well, for a document may be narrowed to single people: so far no two people have an equal one.
+#[allow(clippy::too_many_arguments, reason = "the line's own state, passed on once")]
 pub(crate) async fn generate(
     named: &NamedGenerator,
     messages: Vec<Message>,

@@ -40,7 +40,9 @@ pub fn messages(question: &str, sources: &[Source], wishes: &Wishes) -> Vec<Mess
 /// Whether the prompt of a question is Carrel's own from beginning to end: no instructions, schema, functions or results of
 /// a program in it.
 pub(crate) fn is_plain(wishes: &Wishes) -> bool {
-    common(wishes) == 1 && wishes.tools.is_empty() && wishes.messages.last().is_none_or(|last| last.role == MessageRole::User)
+    common(wishes) == 1
+        && wishes.tools.is_empty()
+        && wishes.messages.last().is_none_or(|last| last.role == MessageRole::User)
 }
 
 /// How many of [`messages`] are the same for everybody: the instructions, unless a program added its own.

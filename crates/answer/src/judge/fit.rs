@@ -209,8 +209,7 @@ mod tests {
 
     #[test]
     fn the_first_stage_refuses_only_what_is_certain() {
-        let (before, after) =
-            (fit(&questions(), false, 1.0).unwrap(), fit(&questions(), true, 1.0).unwrap());
+        let (before, after) = (fit(&questions(), false, 1.0).unwrap(), fit(&questions(), true, 1.0).unwrap());
         let refused = |fitted: &Logistic| {
             questions()
                 .into_iter()

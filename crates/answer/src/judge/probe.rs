@@ -66,7 +66,11 @@ impl Probe {
     }
 }
 
-#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "hundreds of questions; weights are f32")]
+#[allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "hundreds of questions; weights are f32"
+)]
 fn regression(readings: &[&Reading], penalty: f64) -> Option<Probe> {
     let count = readings.len();
     let yes = readings.iter().filter(|one| one.answerable).count();
@@ -184,7 +188,7 @@ mod tests {
             // It spreads four times as far as the noise does, so its weight times four is what it counts.
             let most = probe.weights[2..].iter().map(|weight| weight.abs()).fold(0.0, f32::max);
             prop_assert!(probe.weights[1] * 4.0 > most, "{:?}", probe.weights);
-            let right = all.iter().filter(|one| (probe.probability(&one.state) >= Some(probe.threshold)) == one.answerable);
+            let right = all.iter().filter(|one| (probe.probability(&one.state) >= Some(0.5)) == one.answerable);
             prop_assert!(right.count() >= 38);
         }
 

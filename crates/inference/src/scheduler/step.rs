@@ -360,7 +360,8 @@ impl Scheduler {
             .unwrap_or_else(|_| Err(panicked()))?;
         let (logits, found) = (self.computed.logits.len(), self.computed.states.len());
         if done && (logits, found) != (wanted, states) {
-            let reason = format!("{logits} logits and {found} numbers of states where {wanted} and {states} were wanted");
+            let reason =
+                format!("{logits} logits and {found} numbers of states where {wanted} and {states} were wanted");
             return Err(ModelError::Compute { reason });
         }
         Ok(done)
@@ -384,8 +385,9 @@ impl Scheduler {
                 rest = others;
                 let state = states.next().unwrap_or_default();
                 let before = sequence.tokens.len();
-                let advanced =
-                    catch_unwind(AssertUnwindSafe(|| sequence.advance(drafts, state, own.chunks_exact_mut(vocabulary))));
+                let advanced = catch_unwind(AssertUnwindSafe(|| {
+                    sequence.advance(drafts, state, own.chunks_exact_mut(vocabulary))
+                }));
                 self.state.new_tokens += (sequence.tokens.len() - before) as u64;
                 match advanced {
                     Ok(Ok(None)) => {}

@@ -72,10 +72,10 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     }
     let with_probe = calibration.probe.as_ref().map(|probe| {
         let fold = |known: &[&Line]| Probe::fit(&readings(known), state_penalty).map(by_probe);
-        told(&sets, by_probe(probe.clone()), fold)
+        told(&sets, &by_probe(probe.clone()), fold)
     });
     let fold = |known: &[&Line]| stages(known, penalty).map(by_stages);
-    let without = calibration.plain.clone().map(|plain| told(&sets, by_stages(plain), fold));
+    let without = calibration.plain.map(|plain| told(&sets, &by_stages(plain), fold));
     print_json(&json!({ "with_probe": with_probe, "without_probe": without }));
     Ok(())
 }
@@ -108,7 +108,7 @@ fn by_stages(stages: Stages) -> Judge {
 }
 
 /// The figures of all files together, and of each: what holds for one set need not hold for another.
-fn told(sets: &[Vec<Line>], judge: Judge, fold: impl Fn(&[&Line]) -> Option<Judge>) -> Value {
+fn told(sets: &[Vec<Line>], judge: &Judge, fold: impl Fn(&[&Line]) -> Option<Judge>) -> Value {
     let all: Vec<&Line> = sets.iter().flatten().collect();
     let unseen = unseen(&all, fold);
     let of = |lines: &[&Line], offset: usize| {
@@ -150,7 +150,8 @@ fn unseen(lines: &[&Line], fold: impl Fn(&[&Line]) -> Option<Judge>) -> Vec<(f32
 
 /// How refusals stand to the truth. What the check of the sentences alone refuses comes on top of it.
 fn judged(questions: impl Iterator<Item = (bool, (f32, bool))>) -> Value {
-    let questions: Vec<(bool, f32, bool)> = questions.map(|(answerable, (p, refused))| (answerable, p, refused)).collect();
+    let questions: Vec<(bool, f32, bool)> =
+        questions.map(|(answerable, (p, refused))| (answerable, p, refused)).collect();
     let count = |of: &dyn Fn(&(bool, f32, bool)) -> bool| questions.iter().filter(|one| of(one)).count();
     let (unanswerable, refused) = (count(&|one| !one.0), count(&|one| one.2));
     let right = count(&|one| one.2 && !one.0);

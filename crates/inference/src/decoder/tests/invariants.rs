@@ -23,7 +23,11 @@ fn reading_in_pieces_changes_no_bit() {
         let whole = computed(&mut decoder, &prompt, prompt.len());
         for chunk in [1, 7, 64, 299] {
             let pieces = computed(&mut decoder, &prompt, chunk);
-            assert_eq!((pieces.logits, pieces.states), (whole.logits.clone(), whole.states.clone()), "pieces of {chunk}");
+            assert_eq!(
+                (pieces.logits, pieces.states),
+                (whole.logits.clone(), whole.states.clone()),
+                "pieces of {chunk}"
+            );
         }
     }
 }
