@@ -260,6 +260,8 @@ fn sealed(machine: &mut Machine, reached: &AtomicUsize) -> Result<()> {
         return Err(Failure::new(format!("attempts were not counted ({before}, {after}) or got out")));
     }
     println!("   nothing left the machine; {} packets were dropped and counted", after - before);
+    // Written down now: what comes below starts the firewall, and its counters, anew.
+    machine.done("systemctl start carrel-egress")?;
 
     let inside = format!("nsenter --net=/proc/$(systemctl show -P MainPID carrel.service)/ns/net -- {test}");
     machine.done(&inside)?;
