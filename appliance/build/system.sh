@@ -36,6 +36,8 @@ echo 'carrel:x:900:' >>"$root/etc/group"
 echo 'carrel:!*:1::::::' >>"$root/etc/shadow"
 # No password fits; not locked either, for then sshd would refuse keys as well.
 sed -i 's/^root:[^:]*:/root:*:/' "$root/etc/shadow"
+# Packages note the day of their installation as that of an account's last password: it would differ from build to build.
+sed -i -E 's/^([^:]*:[^:]*:)[0-9]+:/\11:/' "$root/etc/shadow"
 mkdir -p "$root/data" "$root/media/usb" "$root/mnt/backup"
 echo carrel >"$root/etc/hostname"
 printf '127.0.0.1 localhost carrel\n::1 localhost\n' >"$root/etc/hosts"
