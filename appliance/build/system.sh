@@ -34,6 +34,12 @@ chmod -R u=rwX,go=rX "$share"
 echo 'carrel:x:900:900:Carrel:/nonexistent:/usr/sbin/nologin' >>"$root/etc/passwd"
 echo 'carrel:x:900:' >>"$root/etc/group"
 echo 'carrel:!*:1::::::' >>"$root/etc/shadow"
+# Accounts of their own for what counts packets and asks disks: a dynamic one's folder could be read by root alone.
+for account in egress:901 disks:902; do
+	echo "carrel-${account%:*}:x:${account#*:}:${account#*:}:Carrel:/nonexistent:/usr/sbin/nologin" >>"$root/etc/passwd"
+	echo "carrel-${account%:*}:x:${account#*:}:" >>"$root/etc/group"
+	echo "carrel-${account%:*}:!*:1::::::" >>"$root/etc/shadow"
+done
 # No password fits; not locked either, for then sshd would refuse keys as well.
 sed -i 's/^root:[^:]*:/root:*:/' "$root/etc/shadow"
 # Packages note the day of their installation as that of an account's last password: it would differ from build to build.
