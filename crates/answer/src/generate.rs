@@ -20,9 +20,10 @@ pub(crate) struct Generated {
 /// Sampling of every answer that does not ask otherwise: greedy, so that the same record gives the same text again.
 pub(crate) const SAMPLING: Sampling = Sampling::GREEDY;
 
-/// Generates until the model ends or `stop` is cancelled; `refuses` is shown the hidden state before anything is written. `reader` is who asks and what that person may read: people take
-/// turns, and what the engine may reuse of an earlier prompt is keyed by the scope, never shared across different rights. A
-/// scope names the person as well, for a document may be narrowed to single people: so far no two people have an equal one.
+/// Generates until the model ends or `stop` is cancelled; `refuses` is shown the hidden state before anything is written, if
+/// there is one to show. `reader` is who asks and what that person may read: people take turns, and what the engine may
+/// reuse of an earlier prompt is keyed by the scope, never shared across different rights. A scope names the person as
+/// well, for a document may be narrowed to single people: so far no two people have an equal one.
 #[allow(clippy::too_many_arguments, reason = "the line's own state, passed on once")]
 pub(crate) async fn generate(
     named: &NamedGenerator,
