@@ -36,6 +36,7 @@ mod oidc;
 mod openai;
 mod openai_client;
 mod passwords;
+mod refusal;
 mod remote;
 mod rerank;
 mod retrieval;
