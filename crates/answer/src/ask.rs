@@ -245,7 +245,7 @@ impl Answering {
         let known = match self.settings.probing {
             Probing::Never => false,
             Probing::Calibrated => self.settings.calibration.probe_of(&named.generator.info().sha256).is_some(),
-            Probing::Always => true,
+            Probing::Always | Probing::Alone => true,
         };
         known && named.generator.remote_address().is_none() && prompt::is_plain(&question.wishes)
     }
@@ -261,9 +261,9 @@ impl Answering {
 
     /// Whether the model, having read question and passages, has no answer in mind.
     fn refuses_by_state(&self, model_sha256: &str, state: Vec<f32>, judgement: &mut Judgement) -> bool {
-        if self.settings.probing == Probing::Always {
+        if matches!(self.settings.probing, Probing::Always | Probing::Alone) {
             judgement.state = state;
-            return false;
+            return self.settings.probing == Probing::Alone;
         }
         let Some(probe) = self.settings.calibration.probe_of(model_sha256) else { return false };
         let probability = probe.probability(&state);

@@ -36,6 +36,8 @@ pub enum Probing {
     Calibrated,
     /// In any case, to calibrate; it decides nothing.
     Always,
+    /// The same, and nothing is written: half the time for those who fit nothing but a probe.
+    Alone,
 }
 
 /// What was decided about a question, and from what.

@@ -96,6 +96,8 @@ pub async fn make(
         // Bytes before the list that names them.
         sync(vault.directory())?;
         let snapshot = vault.commit(&manifest, &recipient, made_at)?;
+        // The list itself, before it is said to be there and older ones go: FAT keeps new names in memory until then.
+        sync(vault.directory())?;
         let pruned = vault.prune(keep)?;
         let (files, bytes, new_files) = (manifest.files.len(), manifest.bytes(), fresh.len());
         Ok(Made { snapshot, files, bytes, new_files, written_bytes, pruned, missing: manifest.missing })

@@ -20,6 +20,8 @@ use std::time::Duration;
 pub const DISK_BYTES: u64 = 10 << 30;
 
 const VAULT_BYTES: u64 = 2 << 30;
+/// Where the service makes backups by itself: on the disk that key b uses, and beside its backups.
+const BY_ITSELF: &str = "/mnt/backup/by-itself";
 /// The label of the disk that backups go to.
 const VAULT: &str = "CARREL-BAK";
 
@@ -108,6 +110,7 @@ fn first_machine(workspace: &Workspace, place: &Place<'_>, image: &Path, reached
     let audit =
         machine.done("setpriv --reuid=carrel --regid=carrel --clear-groups carrel --data /data/carrel selftest")?;
     println!("after the power cut:\n{audit}");
+    backed_up_by_itself(&mut machine)?;
 
     updates(&mut machine)?;
     switch_off(machine)?;
@@ -235,6 +238,16 @@ fn people_and_documents(place: &Place<'_>, machine: &mut Machine, workspace: &Wo
 fn back_up(machine: &mut Machine) -> Result<()> {
     let said = machine.done("/usr/lib/carrel/backup make")?;
     println!("   {}", said.trim().lines().last().unwrap_or_default());
+    machine.done(&format!("sed -i 's|^# to = .*|to = \"{BY_ITSELF}\"|' /data/config/carrel.toml"))?;
+    Ok(())
+}
+
+/// From the next start on the service makes backups on its own, from within its unit.
+fn backed_up_by_itself(machine: &mut Machine) -> Result<()> {
+    let made = format!("{BY_ITSELF}/snapshots/*.age");
+    let said =
+        machine.done(&format!("for _ in {{1..90}}; do ls {made} 2>/dev/null && break; sleep 2; done; ls {made}"))?;
+    println!("   the service made a backup by itself: {}", said.trim().lines().last().unwrap_or_default());
     Ok(())
 }
 
@@ -329,7 +342,6 @@ fn updates(machine: &mut Machine) -> Result<()> {
     if !told.contains(GOOD) {
         return Err(Failure::new(format!("the update should be in the list of bundles: {told}")));
     }
-    machine.done("sync")?;
     Ok(())
 }
 

@@ -43,6 +43,9 @@ pub(crate) struct Arguments {
     /// Write what each question and its answer are judged by as JSONL, for 'carrel eval calibrate'; nothing is refused
     #[arg(long, value_name = "FILE")]
     features: Option<PathBuf>,
+    /// Write no answers: half the time, and 'carrel eval calibrate' fits hidden states on it, and nothing else
+    #[arg(long, requires = "features", conflicts_with = "retrieval_only")]
+    states_only: bool,
     /// Print the differences from the figures in this file
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
@@ -103,7 +106,8 @@ async fn measure(
     let mut answering = site.answering(&retrieval, generator).await?;
     let mut features = match &arguments.features {
         Some(file) => {
-            answering = answering.judged_by(Calibration::default(), Probing::Always);
+            let probing = if arguments.states_only { Probing::Alone } else { Probing::Always };
+            answering = answering.judged_by(Calibration::default(), probing);
             // What a calibration is fitted on is one model's own answers.
             answering.engines().escalate_to(None);
             Some(create(file)?)
@@ -129,6 +133,7 @@ async fn measure(
                 let line = json!({
                     "id": item.id, "answerable": item.answerable, "held_out": item.held_out, "model_sha256": model,
                     "features": answer.judgement.features, "state": answer.judgement.state, "text": answer.text,
+                    "written": !arguments.states_only,
                 });
                 writeln!(file, "{line}")?;
             }

@@ -39,6 +39,13 @@ struct Line {
     /// Empty if the engine tells none.
     #[serde(default)]
     state: Vec<f32>,
+    /// Whether an answer was written: without one the features say nothing of it.
+    #[serde(default = "yes")]
+    written: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
@@ -58,24 +65,30 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     }
     let known: Vec<&Line> = all.iter().filter(|line| !line.held_out).copied().collect();
     let (penalty, state_penalty) = (arguments.penalty, arguments.state_penalty);
-    let lack = "there must be questions with and without an answer among those that are not held out";
-    let plain = stages(&known, penalty).ok_or(lack)?;
+    if known.iter().all(|line| line.answerable) || !known.iter().any(|line| line.answerable) {
+        return Err("there must be questions with and without an answer among those that are not held out".into());
+    }
+    let plain = stages(&known, penalty);
     let probe = if known.iter().any(|line| line.state.is_empty()) {
         None
     } else {
         Some(Probe::fit(&readings(&known), state_penalty).ok_or("the hidden states are not all of one length")?)
     };
-    let calibration = Calibration { model_sha256, probe, plain: Some(plain) };
+    if probe.is_none() && plain.is_none() {
+        return Err("no answers were written and no hidden states were told, so there is nothing to fit".into());
+    }
+    let calibration = Calibration { model_sha256, probe, plain };
     if let Some(file) = &arguments.output {
         std::fs::write(file, serde_json::to_string_pretty(&calibration)? + "\n")
             .map_err(|error| format!("{}: {error}", file.display()))?;
     }
     let with_probe = calibration.probe.as_ref().map(|probe| {
         let fold = |known: &[&Line]| Probe::fit(&readings(known), state_penalty).map(by_probe);
-        told(&sets, &by_probe(probe.clone()), fold)
+        told(&all_of(&sets, |_| true), &by_probe(probe.clone()), fold)
     });
     let fold = |known: &[&Line]| stages(known, penalty).map(by_stages);
-    let without = calibration.plain.map(|plain| told(&sets, &by_stages(plain), fold));
+    let written = all_of(&sets, |line| line.written);
+    let without = calibration.plain.map(|plain| told(&written, &by_stages(plain), fold));
     print_json(&json!({ "with_probe": with_probe, "without_probe": without }));
     Ok(())
 }
@@ -84,9 +97,14 @@ fn readings(lines: &[&Line]) -> Vec<Reading> {
     lines.iter().map(|line| Reading { state: line.state.clone(), answerable: line.answerable }).collect()
 }
 
+fn all_of(sets: &[Vec<Line>], of: impl Fn(&Line) -> bool) -> Vec<Vec<&Line>> {
+    sets.iter().map(|set| set.iter().filter(|line| of(line)).collect()).collect()
+}
+
 fn stages(lines: &[&Line], penalty: f64) -> Option<Stages> {
+    let written = lines.iter().filter(|line| line.written);
     let known = |line: &&Line| Observation { features: line.features.clone(), answerable: line.answerable };
-    let known: Vec<Observation> = lines.iter().map(known).collect();
+    let known: Vec<Observation> = written.map(known).collect();
     Some(Stages { before: fit(&known, false, penalty)?, after: fit(&known, true, penalty)? })
 }
 
@@ -108,8 +126,8 @@ fn by_stages(stages: Stages) -> Judge {
 }
 
 /// The figures of all files together, and of each: what holds for one set need not hold for another.
-fn told(sets: &[Vec<Line>], judge: &Judge, fold: impl Fn(&[&Line]) -> Option<Judge>) -> Value {
-    let all: Vec<&Line> = sets.iter().flatten().collect();
+fn told(sets: &[Vec<&Line>], judge: &Judge, fold: impl Fn(&[&Line]) -> Option<Judge>) -> Value {
+    let all: Vec<&Line> = sets.iter().flatten().copied().collect();
     let unseen = unseen(&all, fold);
     let of = |lines: &[&Line], offset: usize| {
         let part = |held_out: bool| lines.iter().filter(move |line| line.held_out == held_out);
@@ -123,7 +141,7 @@ fn told(sets: &[Vec<Line>], judge: &Judge, fold: impl Fn(&[&Line]) -> Option<Jud
     if sets.len() > 1 {
         let mut offset = 0;
         let each = sets.iter().map(|set| {
-            let figures = of(&set.iter().collect::<Vec<_>>(), offset);
+            let figures = of(set, offset);
             offset += set.len();
             figures
         });
