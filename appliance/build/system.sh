@@ -34,8 +34,9 @@ chmod -R u=rwX,go=rX "$share"
 echo 'carrel:x:900:900:Carrel:/nonexistent:/usr/sbin/nologin' >>"$root/etc/passwd"
 echo 'carrel:x:900:' >>"$root/etc/group"
 echo 'carrel:!*:1::::::' >>"$root/etc/shadow"
-# Accounts of their own for what counts packets and asks disks: a dynamic one's folder could be read by root alone.
-for account in egress:901 disks:902; do
+# Accounts of their own for what counts packets and asks disks (a dynamic one's folder could be read by root alone), and for
+# what the firewall lets reach servers inside.
+for account in egress:901 disks:902 reach:903; do
 	echo "carrel-${account%:*}:x:${account#*:}:${account#*:}:Carrel:/nonexistent:/usr/sbin/nologin" >>"$root/etc/passwd"
 	echo "carrel-${account%:*}:x:${account#*:}:" >>"$root/etc/group"
 	echo "carrel-${account%:*}:!*:1::::::" >>"$root/etc/shadow"

@@ -9,14 +9,14 @@ fn carrel(data: &Path, arguments: &[&str]) -> Output {
     command.arg("--data").arg(data).args(arguments).output().unwrap()
 }
 
-fn done(data: &Path, arguments: &[&str]) -> String {
+pub(crate) fn done(data: &Path, arguments: &[&str]) -> String {
     let output = carrel(data, arguments);
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "carrel {arguments:?}: {out}{err}");
     out.into_owned()
 }
 
-fn refused(data: &Path, arguments: &[&str]) -> String {
+pub(crate) fn refused(data: &Path, arguments: &[&str]) -> String {
     let output = carrel(data, arguments);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     String::from_utf8_lossy(&output.stderr).into_owned()

@@ -14,6 +14,7 @@ mod browser;
 mod browser_keys;
 mod bundles;
 mod bundles_protect;
+mod calibration;
 mod cli;
 mod console_approvals;
 mod diagnostics;

@@ -188,6 +188,8 @@ actions! {
     DiagnosticsMade = "diagnostics.made",
     /// Packets tried to leave the appliance and were dropped; the detail says how many since the log last heard of any.
     EgressDropped = "egress.dropped",
+    /// The appliance's firewall lets the service reach other servers inside than before; the detail names them all.
+    EgressReach = "egress.reach",
     /// A signed bundle was checked, and is what it says; the detail has kind, version, sequence and key.
     BundleVerified = "bundle.verified",
     /// A signed bundle was put into force; the detail says what it replaced.

@@ -1,14 +1,16 @@
 //! The machine below: what its firewall counted, what its kernel has, which of its units failed.
 
 use super::Finding;
-use crate::egress::dropped;
+use crate::egress::{dropped, reach};
 use std::path::Path;
 use std::process::Command;
 
 /// What the appliance's firewall counted; `None` where nobody counts.
 pub(super) fn egress(file: &Path) -> Option<Finding> {
     let packets = dropped(file)?;
-    let detail = format!("{packets} packets were dropped since the start");
+    let reach = reach(file);
+    let allowed = if reach.is_empty() { String::new() } else { format!("; it may reach {}", reach.join(", ")) };
+    let detail = format!("{packets} packets were dropped since the start{allowed}");
     let finding = match packets {
         0 => Finding::ok("attempts_to_leave", detail),
         _ => {
@@ -87,6 +89,8 @@ mod tests {
         assert_eq!(egress(&file), None);
         std::fs::write(&file, r#"{"egress":{"packets":0,"bytes":0}}"#).unwrap();
         assert_eq!(egress(&file).unwrap().state, State::Ok);
+        std::fs::write(&file, r#"{"egress":{"packets":0,"bytes":0},"reach":["10.0.0.7:636"]}"#).unwrap();
+        assert!(egress(&file).unwrap().detail.ends_with("; it may reach 10.0.0.7:636"));
         std::fs::write(&file, r#"{"egress":{"packets":7,"bytes":420}}"#).unwrap();
         let found = egress(&file).unwrap();
         assert!(found.state == State::Warning && found.detail.starts_with("7 packets"), "{found:?}");

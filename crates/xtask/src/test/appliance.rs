@@ -9,10 +9,14 @@ use std::process::Command;
 /// Every unit of ours that runs something, and the exposure that `systemd-analyze security` may find, in tenths. Only the first
 /// one meets what comes from outside.
 const EXPOSURE: &[(&str, u32)] = &[
-    ("carrel.service", 6),
+    ("carrel.service", 7),
+    // Runs nothing: it holds the network that the service and what it may reach join.
+    ("carrel-network.service", 7),
     // Each without root and with one thing that costs: the host's network, to read its counters; the disks.
     ("carrel-egress.service", 11),
     ("carrel-disks.service", 11),
+    // Passes bytes on to servers inside, if a site has any.
+    ("carrel-reach@.service", 9),
     // Root for some seconds of a start: to own files, to mount a partition.
     ("carrel-prepare.service", 17),
     ("carrel-site.service", 28),

@@ -19,13 +19,20 @@ pub struct Network {
 /// UEFI that starts nothing but what Microsoft's keys vouch for, and the variables that it begins with.
 pub const SECURE_BOOT: [&str; 2] = ["/usr/share/OVMF/OVMF_CODE_4M.secboot.fd", "/usr/share/OVMF/OVMF_VARS_4M.ms.fd"];
 
+/// What the installer's image was written to.
+#[derive(Clone, Copy)]
+pub enum Medium<'a> {
+    Dvd(&'a Path),
+    Stick(&'a Path),
+}
+
 /// Drives, network, TPM.
 #[derive(Clone, Copy)]
 pub struct Hardware<'a> {
     /// What the system is on.
     pub disk: &'a Path,
-    /// A stick that it starts from; without it from the disk. Such a machine ends where another would restart.
-    pub installer: Option<&'a Path>,
+    /// What it starts from; without it from the disk. Such a machine ends where another would restart.
+    pub installer: Option<Medium<'a>>,
     /// A second disk.
     pub spare: Option<&'a Path>,
     /// What lies in the DVD drive.
@@ -65,8 +72,12 @@ impl<'a> Hardware<'a> {
             qemu.args(["-device", "ide-cd,drive=dvd"]);
         }
         if let Some(installer) = self.installer {
-            qemu.arg("-drive").arg(format!("if=none,id=installer,format=raw,file={}", installer.display()));
-            qemu.args(["-device", "usb-storage,drive=installer,removable=on,bootindex=0", "-no-reboot"]);
+            let (image, drive, device) = match installer {
+                Medium::Dvd(image) => (image, "media=cdrom,readonly=on", "ide-cd"),
+                Medium::Stick(image) => (image, "format=raw", "usb-storage,removable=on"),
+            };
+            qemu.arg("-drive").arg(format!("if=none,id=installer,{drive},file={}", image.display()));
+            qemu.args(["-device", &format!("{device},drive=installer,bootindex=0"), "-no-reboot"]);
         }
         if let Some(stick) = self.stick {
             qemu.arg("-drive").arg(format!("if=none,id=stick,format=raw,file={}", stick.display()));

@@ -2,7 +2,7 @@
 //! passphrase, given the backup of the first.
 
 use super::INSTALLER_STICK_BYTES;
-use super::hardware::{Hardware, Network, SECURE_BOOT};
+use super::hardware::{Hardware, Medium, Network, SECURE_BOOT};
 use super::machine::{Machine, free_port};
 use super::story::{AS_CARREL, BOOT, DISK_BYTES, Place, WELL, empty_disk, still_there, well};
 use crate::failure::{Context, Failure, Result};
@@ -57,7 +57,7 @@ fn by_hand(place: &Place<'_>, image: &Path) -> Result<()> {
     let file = fs::OpenOptions::new().write(true).open(&installer).context(|| "cannot open the copy".to_owned())?;
     file.set_len(INSTALLER_STICK_BYTES).context(|| "cannot make the stick larger".to_owned())?;
     let hardware = Hardware {
-        installer: Some(&installer),
+        installer: Some(Medium::Stick(&installer)),
         stick: place.stick.as_deref(),
         uefi: place.uefi.as_deref(),
         ..Hardware::with(&place.disk)

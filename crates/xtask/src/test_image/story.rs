@@ -1,6 +1,6 @@
 //! The story of an appliance, step by step. Each step says what it saw.
 
-use super::hardware::{Hardware, Network, OUTSIDE};
+use super::hardware::{Hardware, Medium, Network, OUTSIDE};
 use super::machine::{Machine, free_port};
 use super::person::Person;
 use super::second::second_machine;
@@ -101,6 +101,7 @@ fn first_machine(workspace: &Workspace, place: &Place<'_>, image: &Path, reached
     people_and_documents(place, &mut machine, workspace)?;
     back_up(&mut machine)?;
     sealed(&mut machine, reached)?;
+    reaches_inside(&mut machine, reached)?;
     println!("power cut");
     drop(machine);
 
@@ -143,10 +144,10 @@ fn switch_off(mut machine: Machine) -> Result<()> {
 
 /// The answers come on a stick of their own; the key of the data goes into the TPM.
 fn install(place: &Place<'_>, image: &Path) -> Result<()> {
-    println!("installing to an empty disk, by preseed");
+    println!("installing from a DVD to an empty disk, by preseed");
     let (log, preseed) = (place.folder.join("install.log"), place.folder.join("preseed.img"));
     let hardware = Hardware {
-        installer: Some(image),
+        installer: Some(Medium::Dvd(image)),
         stick: Some(&preseed),
         tpm: place.tpm.as_deref(),
         ..Hardware::with(&place.disk)
@@ -273,8 +274,8 @@ fn sealed(machine: &mut Machine, reached: &AtomicUsize) -> Result<()> {
         return Err(Failure::new(format!("attempts were not counted ({before}, {after}) or got out")));
     }
     println!("   nothing left the machine; {} packets were dropped and counted", after - before);
-    // Written down now: what comes below starts the firewall, and its counters, anew.
-    machine.done("systemctl start carrel-egress")?;
+    // Before what comes below starts the firewall, and its counters, anew.
+    heard_of(machine, "egress.dropped")?;
 
     let inside = format!("nsenter --net=/proc/$(systemctl show -P MainPID carrel.service)/ns/net -- {test}");
     machine.done(&inside)?;
@@ -292,15 +293,72 @@ fn sealed(machine: &mut Machine, reached: &AtomicUsize) -> Result<()> {
         return Err(Failure::new("the service's network leads outside when the firewall is gone"));
     }
     println!("   the service's own network leads nowhere even then");
-    machine
-        .done("systemctl restart nftables && systemctl start carrel-egress && cat /run/carrel-egress/counters.json")?;
-    let heard = machine.done(&format!(
-        "for i in $(seq 60); do rm -f /tmp/log.jsonl; {AS_CARREL} audit export --output /tmp/log.jsonl >/dev/null && \
-         grep -q '\"egress.dropped\"' /tmp/log.jsonl && break; sleep 5; done; grep -c '\"egress.dropped\"' /tmp/log.jsonl"
-    ))?;
-    println!("   the audit log heard of it ({} events)", heard.trim());
+    machine.done("systemctl restart nftables")?;
     let exposure = machine.done("systemd-analyze security --no-pager carrel.service | tail -1")?;
     println!("   {}", exposure.trim_start_matches(|letter: char| !letter.is_ascii_alphabetic()).trim_end());
+    Ok(())
+}
+
+/// The service looks at what the firewall says once a minute.
+fn heard_of(machine: &mut Machine, action: &str) -> Result<()> {
+    machine.done("systemctl start carrel-egress")?;
+    let heard = machine.done(&format!(
+        "for i in $(seq 60); do rm -f /tmp/log.jsonl; {AS_CARREL} audit export --output /tmp/log.jsonl >/dev/null && \
+         grep -q '\"{action}\"' /tmp/log.jsonl && break; sleep 5; done; grep -c '\"{action}\"' /tmp/log.jsonl"
+    ))?;
+    println!("   the audit log heard of it ({action}: {})", heard.trim());
+    Ok(())
+}
+
+/// One server inside, as the console's key w lets the service reach it: the service does, by its name, and nobody else does.
+fn reaches_inside(machine: &mut Machine, reached: &AtomicUsize) -> Result<()> {
+    let service = "$(systemctl show -P MainPID carrel.service)";
+    // In the service's network, under its account and under the filter of its unit.
+    let connect = format!(
+        "(echo $BASHPID >/sys/fs/cgroup/system.slice/carrel.service/cgroup.procs; exec nsenter --net=/proc/{service}/ns/net -- \
+         setpriv --reuid=carrel --regid=carrel --clear-groups timeout 30 bash -c 'exec 3<>/dev/tcp/127.77.0.1/80; cat <&3')"
+    );
+    let tries = |machine: &mut Machine| -> Result<usize> {
+        let before = reached.load(Ordering::SeqCst);
+        machine.run(&connect)?;
+        Ok(reached.load(Ordering::SeqCst) - before)
+    };
+    if tries(machine)? > 0 {
+        return Err(Failure::new("nothing inside may be reached before somebody allows it"));
+    }
+    machine.done(&format!("/usr/lib/carrel/site-set reach=logs.inside.example@{OUTSIDE}:80"))?;
+    machine
+        .done("for i in $(seq 60); do systemctl is-active carrel-reach@127.77.0.1:80.socket && break; sleep 1; done")?;
+    machine.done(&format!("grep -x '127.77.0.1 logs.inside.example' /proc/{service}/root/etc/hosts"))?;
+    if tries(machine)? != 1 {
+        let why = machine.done("systemctl --no-pager status 'carrel-reach@*'; nft list table inet carrel")?;
+        return Err(Failure::new(format!("the service should reach what it may reach: {why}")));
+    }
+    // It is no directory, so the check fails; but it is asked, by its name.
+    let count = reached.load(Ordering::SeqCst);
+    machine.done(
+        "cd /tmp && openssl req -x509 -newkey ed25519 -nodes -subj /CN=x -keyout /dev/null -out ca.pem 2>/dev/null && \
+         chmod 644 ca.pem && echo x | install -m 600 -o carrel /dev/stdin password && cd /",
+    )?;
+    let (said, _) = machine.run(
+        "CARREL_DIRECTORY__CA_FILE=/tmp/ca.pem CARREL_DIRECTORY__BIND_PASSWORD_FILE=/tmp/password \
+         CARREL_DIRECTORY__BIND_DN=cn=x CARREL_DIRECTORY__ADDRESS=ldap://logs.inside.example:80 CARREL_DIRECTORY__START_TLS=true \
+         CARREL_DIRECTORY__BASE=dc=example /usr/lib/carrel/bin/carrel directory check 2>&1",
+    )?;
+    if reached.load(Ordering::SeqCst) == count {
+        return Err(Failure::new(format!("'carrel directory check' should reach what the service does: {said}")));
+    }
+    let count = reached.load(Ordering::SeqCst);
+    machine.done(&format!("carrel selftest --egress --to {OUTSIDE}"))?;
+    if reached.load(Ordering::SeqCst) > count {
+        return Err(Failure::new("what the service may reach was open to others as well"));
+    }
+    heard_of(machine, "egress.reach")?;
+    machine.done("/usr/lib/carrel/site-set reach=")?;
+    if tries(machine)? > 0 {
+        return Err(Failure::new("a way that was closed is still open"));
+    }
+    println!("   one server inside was reached, by the service alone, for as long as it was allowed");
     Ok(())
 }
 
