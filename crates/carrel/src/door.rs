@@ -122,7 +122,7 @@ impl Door {
 }
 
 /// The listening socket that standard input is (systemd's `StandardInput=socket`).
-fn stdin() -> Result<TcpListener, Failure> {
+pub(crate) fn stdin() -> Result<TcpListener, Failure> {
     let listener = std::net::TcpListener::from(std::io::stdin().as_fd().try_clone_to_owned()?);
     let unfit = |error| format!("standard input is no listening socket: {error}");
     listener.set_nonblocking(true).and_then(|()| listener.local_addr()).map_err(unfit)?;

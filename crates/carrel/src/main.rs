@@ -103,6 +103,12 @@ enum Command {
     Bench(commands::bench::Command),
     /// The manual, page by page
     Manual(commands::manual::Arguments),
+    /// Pass bytes on between the socket on standard input and one address
+    #[command(hide = true)]
+    Relay(commands::relay::Arguments),
+    /// Write down what the firewall says by now
+    #[command(hide = true)]
+    ConsoleEgress,
     /// Write down that somebody at the console opens a root shell
     #[command(hide = true)]
     ConsoleShell,
@@ -124,6 +130,10 @@ fn main() -> ExitCode {
     // Who reads it may be looking for what is wrong with the configuration.
     if let Command::Manual(arguments) = &arguments.command {
         return ended(commands::manual::run(arguments));
+    }
+    // It has nothing of this machine's.
+    if let Command::Relay(arguments) = &arguments.command {
+        return ended(commands::relay::run(arguments));
     }
     let configuration = match Configuration::load(arguments.config.as_deref(), arguments.data) {
         Ok(configuration) => configuration,
@@ -195,6 +205,8 @@ async fn run(command: Command, configuration: &Configuration) -> Outcome {
         Command::Eval(command) => commands::eval::run(command, configuration).await,
         Command::Bench(command) => commands::bench::run(command, configuration).await,
         Command::Manual(arguments) => commands::manual::run(&arguments),
+        Command::Relay(arguments) => commands::relay::run(&arguments),
+        Command::ConsoleEgress => commands::console_egress::run(configuration).await,
         Command::ConsoleShell => commands::console_shell::run(configuration).await,
         Command::Demo(arguments) => commands::demo::run(arguments, configuration).await,
     }

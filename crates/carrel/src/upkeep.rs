@@ -56,7 +56,7 @@ impl Keep {
         purges.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut egress = interval(EGRESS);
         egress.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        let boot = operations::egress::boot();
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -66,7 +66,7 @@ impl Keep {
                     }
                 }
                 _ = egress.tick() => {
-                    let recorded = operations::egress::record(&self.store, Path::new(COUNTERS), boot.trim()).await;
+                    let recorded = operations::egress::record(&self.store, Path::new(COUNTERS), &boot).await;
                     if let Err(error) = recorded {
                         tracing::error!(%error, "what tried to leave could not be recorded");
                     }

@@ -1,4 +1,4 @@
-//! The connection to the collector: one of the two places in the product that open any.
+//! The connection to the collector, the only one that this crate opens.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -29,6 +29,12 @@ pub fn dropped(counters: &Path) -> Option<u64> {
     read(counters)?.get("egress")?.get("packets")?.as_u64()
 }
 
+/// Names this start of the machine.
+#[must_use]
+pub fn boot() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
+}
+
 /// Servers inside, as ADDRESS:PORT, that the firewall lets the service reach.
 #[must_use]
 pub fn reach(counters: &Path) -> Vec<String> {

@@ -17,13 +17,14 @@ const UNSAFE_MODULES: &[&str] = &[
     "crates/index/src/vectors/kernel.rs",
 ];
 
-/// The modules that may open a connection: to the engine, the directory, the provider and the log collector that a site may configure, and
-/// one that tries whether a way out exists, which nothing but its command reaches.
+/// The modules that may open a connection: to the engine, the directory, the provider and the log collector that a site may configure;
+/// one that passes bytes on to a server inside, and one that tries whether a way out exists, which nothing but their commands reach.
 const CONNECTING_MODULES: &[&str] = &[
     "crates/inference/src/remote/",
     "crates/identity/src/directory/connection.rs",
     "crates/identity/src/oidc/exchange.rs",
     "crates/forward/src/connection.rs",
+    "crates/carrel/src/commands/relay.rs",
     "crates/carrel/src/commands/selftest/egress.rs",
 ];
 
