@@ -38,6 +38,7 @@ mod openai;
 mod openai_client;
 mod passwords;
 mod refusal;
+mod relay;
 mod remote;
 mod rerank;
 mod retrieval;

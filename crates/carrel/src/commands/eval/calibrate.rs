@@ -6,6 +6,7 @@ use crate::commands::print_json;
 use answer::{Calibration, Features, Observation, Probe, Reading, Stages, fit};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 #[derive(clap::Args)]
@@ -32,6 +33,8 @@ pub(crate) struct Arguments {
 
 #[derive(Deserialize)]
 struct Line {
+    /// The same for a question in two languages.
+    id: String,
     answerable: bool,
     held_out: bool,
     model_sha256: String,
@@ -150,16 +153,24 @@ fn told(sets: &[Vec<&Line>], judge: &Judge, fold: impl Fn(&[&Line]) -> Option<Ju
     figures
 }
 
-/// What fits on nine tenths of all questions, threshold and all, make of the tenth they have not seen: a third held out is
-/// too few questions to tell two calibrations apart.
+/// What fits on nine tenths of all questions, threshold and all, make of the tenth they have not seen, in no language: a third
+/// held out is too few questions to tell two calibrations apart.
 fn unseen(lines: &[&Line], fold: impl Fn(&[&Line]) -> Option<Judge>) -> Vec<(f32, bool)> {
     const FOLDS: usize = 10;
     let mut told = vec![(1.0, false); lines.len()];
+    let mut questions: HashMap<&str, usize> = HashMap::new();
+    let parts: Vec<usize> = lines
+        .iter()
+        .map(|line| {
+            let next = questions.len();
+            *questions.entry(&line.id).or_insert(next) % FOLDS
+        })
+        .collect();
     for part in 0..FOLDS {
         let known: Vec<&Line> =
-            lines.iter().enumerate().filter(|(at, _)| at % FOLDS != part).map(|(_, line)| *line).collect();
+            lines.iter().zip(&parts).filter(|(_, of)| **of != part).map(|(line, _)| *line).collect();
         let Some(judge) = fold(&known) else { continue };
-        for at in (part..lines.len()).step_by(FOLDS) {
+        for (at, _) in parts.iter().enumerate().filter(|(_, of)| **of == part) {
             told[at] = judge(lines[at]);
         }
     }
