@@ -53,7 +53,12 @@ fn a_site_fits_a_probe_for_its_own_model_without_an_answer_being_written() {
 
     let features = path("features.jsonl");
     let answers = ["eval", "answers", "--dataset", &path("questions.jsonl"), "--user", "ada", "--json"];
-    done(&data, &[&answers[..], &["--features", &features, "--states-only"]].concat());
+    let said = done(&data, &[&answers[..], &["--features", &features, "--states-only"]].concat());
+    assert_eq!(
+        serde_json::from_str::<Value>(&said).unwrap(),
+        json!({ "questions": 12 }),
+        "no answer, no figures of answers"
+    );
     let told = lines(Path::new(&features));
     assert_eq!(told.len(), 12);
     for line in &told {

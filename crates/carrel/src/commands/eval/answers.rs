@@ -142,7 +142,11 @@ async fn measure(
         progress.inc(1);
     }
     progress.finish_and_clear();
-    Ok(tally.figures(arguments.retrieval_only))
+    // Nothing was answered, so no figure of answers means anything.
+    Ok(match arguments.states_only {
+        true => json!({ "questions": set.questions.len() }),
+        false => tally.figures(arguments.retrieval_only),
+    })
 }
 
 fn create(file: &Path) -> Result<std::fs::File, Failure> {
