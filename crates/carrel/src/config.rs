@@ -213,6 +213,8 @@ pub(crate) enum Engine {
 pub(crate) struct GenerateLimits {
     /// Which engine writes answers.
     pub(crate) engine: Engine,
+    /// Where a model of this machine computes.
+    pub(crate) device: inference::Device,
     /// Threads; `None` means all cores.
     pub(crate) threads: Option<usize>,
     /// Questions that may wait before further ones are refused.
@@ -329,6 +331,7 @@ impl Default for GenerateLimits {
     fn default() -> Self {
         Self {
             engine: Engine::Local,
+            device: inference::Device::default(),
             threads: None,
             max_waiting: 32,
             context_tokens: 4096,

@@ -226,6 +226,7 @@ impl Site {
     fn generator_options(&self) -> GeneratorOptions {
         let limits = &self.configuration.generate;
         GeneratorOptions {
+            device: limits.device,
             threads: limits.threads,
             max_waiting: limits.max_waiting,
             context_tokens: limits.context_tokens,

@@ -8,11 +8,10 @@
 
 mod card;
 mod chat_template;
-// Chosen by configuration once the scheduler drives decoders; until then only its tests use it.
 #[cfg(any(test, feature = "cuda"))]
-#[cfg_attr(not(test), allow(dead_code))]
 mod cuda;
 mod decoder;
+mod device;
 mod embedder;
 mod error;
 mod generator;
@@ -30,6 +29,7 @@ mod thinking;
 mod tokenizer;
 
 pub use card::{ModelCard, memory_need};
+pub use device::Device;
 pub use embedder::{Embedder, EmbedderOptions, Precision};
 pub use error::ModelError;
 pub use generator::{

@@ -4,7 +4,7 @@
 mod support;
 
 use inference::pack::{inspect, kv_bytes_per_token};
-use inference::{Embedder, Generator, GeneratorOptions, ModelCard, ModelError, ModelKind, memory_need};
+use inference::{Device, Embedder, Generator, GeneratorOptions, ModelCard, ModelError, ModelKind, memory_need};
 use proptest::prelude::*;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -197,4 +197,14 @@ proptest! {
         }
         prop_assert!(inspect(&file(&directory, "edited.gguf", &bytes)).is_err());
     }
+}
+
+#[test]
+#[cfg(not(feature = "cuda"))]
+fn a_gpu_is_refused_by_a_program_that_knows_none() {
+    let options = GeneratorOptions { device: Device::Gpu, ..GeneratorOptions::default() };
+    let refused = Generator::load(&test_model(GENERATE), options).unwrap_err().to_string();
+    assert!(refused.contains("without support for GPUs") && refused.contains("generate.device"), "{refused}");
+    let options = GeneratorOptions { device: Device::Auto, ..GeneratorOptions::default() };
+    assert!(!Generator::load(&test_model(GENERATE), options).unwrap().on_gpu());
 }

@@ -2,16 +2,16 @@
 
 use super::Place;
 use super::attention::attend;
+use super::feed_forward::FeedForward;
 use super::memory::Memory;
 use super::plan::Plan;
 use super::rope::PlacedRope;
-use super::weight::Weight;
+use super::weight::{Weight, split};
 use crate::ModelError;
-use crate::decoder::architecture::Activation;
 use crate::decoder::shape::Shape;
 use crate::gguf::GgufFile;
-use candle_core::{D, Result, Tensor};
-use candle_nn::ops::{rms_norm, silu};
+use candle_core::{Result, Tensor};
+use candle_nn::ops::rms_norm;
 
 /// The weights of a layer.
 pub(super) struct Layer {
@@ -24,9 +24,7 @@ pub(super) struct Layer {
     output: Weight,
     post_attention_norm: Option<Tensor>,
     feed_forward_norm: Tensor,
-    /// Gate and up, or one matrix.
-    gate_up: Vec<Weight>,
-    down: Weight,
+    feed_forward: FeedForward,
     post_feed_forward_norm: Option<Tensor>,
 }
 
@@ -40,7 +38,7 @@ impl Layer {
     ) -> std::result::Result<Self, ModelError> {
         let family = shape.architecture;
         let name = |part: &str| format!("blk.{index}.{part}");
-        let (hidden, inner) = (shape.hidden, shape.feed_forward);
+        let hidden = shape.hidden;
         let queries = shape.heads * shape.head_dimension;
         let keys = shape.kv_heads * shape.head_dimension;
         let mut weight =
@@ -54,13 +52,8 @@ impl Layer {
                 weight("attn_v.weight", keys, hidden)?,
             ]
         };
-        let gate_up = if family.fused {
-            vec![weight("ffn_up.weight", 2 * inner, hidden)?]
-        } else {
-            vec![weight("ffn_gate.weight", inner, hidden)?, weight("ffn_up.weight", inner, hidden)?]
-        };
         let output = weight("attn_output.weight", hidden, queries)?;
-        let down = weight("ffn_down.weight", hidden, inner)?;
+        let feed_forward = FeedForward::read(gguf, shape, index, place)?;
         let mut vector = |part: &str, length: usize| -> std::result::Result<Tensor, ModelError> {
             Ok(gguf.dense(&name(part), &[length])?.to_device(&place.device)?)
         };
@@ -88,8 +81,7 @@ impl Layer {
             output,
             post_attention_norm,
             feed_forward_norm: vector("ffn_norm.weight", hidden)?,
-            gate_up,
-            down,
+            feed_forward,
             post_feed_forward_norm,
         })
     }
@@ -110,17 +102,8 @@ impl Layer {
         };
         let attended = self.attend(&rms_norm(x, &self.attention_norm, epsilon)?, shape, plan, angles, memory)?;
         let x = (x + after(attended, &self.post_attention_norm)?)?;
-        let fed = self.feed_forward(&rms_norm(&x, &self.feed_forward_norm, epsilon)?, shape)?;
+        let fed = self.feed_forward.forward(&rms_norm(&x, &self.feed_forward_norm, epsilon)?, shape)?;
         &x + after(fed, &self.post_feed_forward_norm)?
-    }
-
-    fn feed_forward(&self, x: &Tensor, shape: &Shape) -> Result<Tensor> {
-        let [gate, up] = split(&self.gate_up, x, [shape.feed_forward; 2])?;
-        let gate = match shape.architecture.activation {
-            Activation::Silu => silu(&gate)?,
-            Activation::GeluTanh => gate.gelu()?,
-        };
-        self.down.forward(&(gate * up)?)
     }
 
     fn attend(&self, x: &Tensor, shape: &Shape, plan: &Plan, angles: &PlacedRope, memory: &Memory) -> Result<Tensor> {
@@ -151,22 +134,4 @@ impl Layer {
         let mixed = if mixed.len() == 1 { mixed.swap_remove(0) } else { Tensor::cat(&mixed, 0)? };
         self.output.forward(&mixed)
     }
-}
-
-/// The products of `x` with `weights`, or, of a single fused matrix, its parts of these `lengths`.
-fn split<const N: usize>(weights: &[Weight], x: &Tensor, lengths: [usize; N]) -> Result<[Tensor; N]> {
-    let parts: Vec<Tensor> = match weights {
-        [fused] => {
-            let all = fused.forward(x)?;
-            let mut start = 0;
-            let part = |length| {
-                let part = all.narrow(D::Minus1, start, length)?.contiguous();
-                start += length;
-                part
-            };
-            lengths.into_iter().map(part).collect::<Result<_>>()?
-        }
-        weights => weights.iter().map(|weight| weight.forward(x)).collect::<Result<_>>()?,
-    };
-    <[Tensor; N]>::try_from(parts).map_err(|_| candle_core::Error::msg("one product a part"))
 }

@@ -6,6 +6,7 @@
 //! kernels depend on the number of rows.
 
 mod attention;
+mod feed_forward;
 mod layer;
 mod memory;
 mod plan;

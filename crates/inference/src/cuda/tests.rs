@@ -4,7 +4,7 @@ use super::{BLOCK_TOKENS, CudaDecoder, Place};
 use crate::decoder::Decoder;
 use crate::decoder::model::{BlockId, Chunk, Computed, DecoderModel};
 use crate::decoder::tests::difference;
-use crate::decoder::tests::tiny::{TinyModel, VOCABULARY, tokens};
+use crate::decoder::tests::tiny::{Experts, TinyModel, VOCABULARY, tokens};
 use crate::gguf::GgufFile;
 use candle_core::quantized::GgmlDType;
 use candle_core::{DType, Device};
@@ -83,6 +83,8 @@ fn every_family_agrees_with_the_decoder_of_the_cpu() {
     check(TinyModel::llama(), NEAR);
     check(TinyModel::qwen2(), NEAR);
     check(TinyModel::qwen3(), NEAR);
+    check(TinyModel::qwen3_moe(Experts::Together), NEAR);
+    check(TinyModel::mixtral(Experts::Apart), NEAR);
     check(TinyModel::phi3(), NEAR);
     check(TinyModel::gemma2(), NEAR);
     check(TinyModel::gemma3(), NEAR);
@@ -92,6 +94,7 @@ fn every_family_agrees_with_the_decoder_of_the_cpu() {
 fn quantised_weights_and_stretched_angles_agree() {
     check(TinyModel::llama().with_weights(GgmlDType::Q4K), ROUNDED);
     check(TinyModel::qwen2().with_weights(GgmlDType::Q8_0), ROUNDED);
+    check(TinyModel::mixtral(Experts::Together).with_weights(GgmlDType::Q4K), 2.0 * ROUNDED);
     check(TinyModel::qwen2().with_weights(GgmlDType::Q6K), ROUNDED);
     check(TinyModel::llama().with_vector("rope_freqs.weight", vec![8.0; 32]), NEAR);
     check(TinyModel::llama().with_text("rope.scaling.type", "linear").with_float("rope.scaling.factor", 4.0), NEAR);

@@ -3,8 +3,8 @@
 use super::Place;
 use crate::ModelError;
 use crate::gguf::GgufFile;
-use candle_core::quantized::{GgmlDType, QMatMul, QTensor};
-use candle_core::{DType, Module, Result, Tensor};
+use candle_core::quantized::{GgmlDType, QMatMul, QStorage, QTensor};
+use candle_core::{D, DType, Module, Result, Tensor};
 use std::sync::Arc;
 
 /// A matrix of shape (outputs, inputs).
@@ -26,6 +26,22 @@ impl Weight {
         Ok(Self::new(Arc::new(gguf.tensor_on(name, &dimensions, &place.device)?), place)?)
     }
 
+    /// As [`Self::read`], for a tensor of several matrices, shape (count, outputs, inputs).
+    pub(super) fn read_several(
+        gguf: &mut GgufFile,
+        name: &str,
+        [count, outputs, inputs]: [usize; 3],
+        place: &Place,
+    ) -> std::result::Result<Vec<Self>, ModelError> {
+        let mut bytes = Vec::new();
+        let dtype = gguf.bytes(name, &[count, outputs, inputs], &mut bytes)?;
+        let one = |bytes: &[u8]| {
+            let storage = QStorage::from_data(bytes.into(), &place.device, dtype)?;
+            Self::new(Arc::new(QTensor::new(storage, (outputs, inputs))?), place)
+        };
+        Ok(bytes.chunks_exact(bytes.len() / count).map(one).collect::<Result<_>>()?)
+    }
+
     /// Wraps a tensor that others may share.
     pub(super) fn new(tensor: Arc<QTensor>, place: &Place) -> Result<Self> {
         match tensor.dtype() {
@@ -44,4 +60,22 @@ impl Weight {
             Self::Dense(matrix) => x.to_dtype(matrix.dtype())?.matmul(matrix)?.to_dtype(DType::F32),
         }
     }
+}
+
+/// The products of `x` with `weights`, or, of a single fused matrix, its parts of these `lengths`.
+pub(super) fn split<const N: usize>(weights: &[Weight], x: &Tensor, lengths: [usize; N]) -> Result<[Tensor; N]> {
+    let parts: Vec<Tensor> = match weights {
+        [fused] => {
+            let all = fused.forward(x)?;
+            let mut start = 0;
+            let part = |length| {
+                let part = all.narrow(D::Minus1, start, length)?.contiguous();
+                start += length;
+                part
+            };
+            lengths.into_iter().map(part).collect::<Result<_>>()?
+        }
+        weights => weights.iter().map(|weight| weight.forward(x)).collect::<Result<_>>()?,
+    };
+    <[Tensor; N]>::try_from(parts).map_err(|_| candle_core::Error::msg("one product a part"))
 }

@@ -44,6 +44,8 @@ pub(crate) struct Architecture {
     pub(crate) local_rope_base: Option<f32>,
     /// At this number of layers attention is scaled by the embedding length over the heads, not by the head's length.
     pub(crate) wide_scale_at: Option<usize>,
+    /// Files may have experts in the place of one feed-forward part.
+    pub(crate) experts: bool,
 }
 
 const LLAMA: Architecture = Architecture {
@@ -58,13 +60,19 @@ const LLAMA: Architecture = Architecture {
     global_every: 1,
     local_rope_base: None,
     wide_scale_at: None,
+    // Mixtral.
+    experts: true,
 };
 
-const QWEN2: Architecture = Architecture { name: "qwen2", rope: RopeStyle::Halves, attention_bias: true, ..LLAMA };
+const DENSE: Architecture = Architecture { experts: false, ..LLAMA };
 
-const QWEN3: Architecture = Architecture { name: "qwen3", rope: RopeStyle::Halves, qk_norm: true, ..LLAMA };
+const QWEN2: Architecture = Architecture { name: "qwen2", rope: RopeStyle::Halves, attention_bias: true, ..DENSE };
 
-const PHI3: Architecture = Architecture { name: "phi3", rope: RopeStyle::Halves, fused: true, ..LLAMA };
+const QWEN3: Architecture = Architecture { name: "qwen3", rope: RopeStyle::Halves, qk_norm: true, ..DENSE };
+
+const QWEN3_MOE: Architecture = Architecture { name: "qwen3moe", experts: true, ..QWEN3 };
+
+const PHI3: Architecture = Architecture { name: "phi3", rope: RopeStyle::Halves, fused: true, ..DENSE };
 
 const GEMMA2: Architecture = Architecture {
     name: "gemma2",
@@ -74,7 +82,7 @@ const GEMMA2: Architecture = Architecture {
     embedding_scale: true,
     global_every: 2,
     wide_scale_at: Some(46),
-    ..LLAMA
+    ..DENSE
 };
 
 pub(crate) const GEMMA3: Architecture = Architecture {
@@ -87,7 +95,7 @@ pub(crate) const GEMMA3: Architecture = Architecture {
 };
 
 /// Every family that is implemented.
-pub(crate) const ARCHITECTURES: &[Architecture] = &[LLAMA, QWEN2, QWEN3, PHI3, GEMMA2, GEMMA3];
+pub(crate) const ARCHITECTURES: &[Architecture] = &[LLAMA, QWEN2, QWEN3, QWEN3_MOE, PHI3, GEMMA2, GEMMA3];
 
 /// The family of that name.
 pub(crate) fn find(name: &str) -> Option<&'static Architecture> {

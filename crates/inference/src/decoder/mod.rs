@@ -3,6 +3,7 @@
 pub(crate) mod architecture;
 pub(crate) mod model;
 mod processor;
+pub(crate) mod routes;
 pub(crate) mod shape;
 
 pub(crate) use processor::Decoder;

@@ -15,6 +15,16 @@ pub(crate) enum RopeScaling {
     PerFrequency { factors: Vec<f32>, attention: f32 },
 }
 
+/// Experts in the place of one feed-forward part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ExpertShape {
+    pub(crate) count: usize,
+    /// How many of them a token takes.
+    pub(crate) used: usize,
+    /// The inner length of each.
+    pub(crate) feed_forward: usize,
+}
+
 /// The sizes of a decoder.
 #[derive(Debug, Clone)]
 pub(crate) struct Shape {
@@ -22,6 +32,7 @@ pub(crate) struct Shape {
     pub(crate) layers: usize,
     pub(crate) hidden: usize,
     pub(crate) feed_forward: usize,
+    pub(crate) experts: Option<ExpertShape>,
     pub(crate) heads: usize,
     pub(crate) kv_heads: usize,
     pub(crate) head_dimension: usize,
@@ -57,15 +68,6 @@ impl Shape {
         if heads % kv_heads != 0 || head_dimension == 0 || !head_dimension.is_multiple_of(2) {
             return Err(damaged(format!("{heads} heads of {head_dimension} do not fit {kv_heads} key heads")));
         }
-        for experts in ["expert_count", "leading_dense_block_count"] {
-            if gguf.integer(&key(experts)).is_some_and(|count| count > 0) {
-                return Err(ModelError::Unsupported {
-                    what: "architecture",
-                    found: format!("{name} with experts"),
-                    supported: architecture::supported(),
-                });
-            }
-        }
         let vocabulary = gguf
             .dimensions("token_embd.weight")
             .and_then(|dimensions| dimensions.first().copied())
@@ -81,6 +83,7 @@ impl Shape {
             layers,
             hidden,
             feed_forward: gguf.require_integer(&key("feed_forward_length"))?,
+            experts: experts(gguf, architecture)?,
             heads,
             kv_heads,
             head_dimension,
@@ -155,6 +158,37 @@ pub(crate) fn family(gguf: &GgufFile) -> Result<&'static Architecture, ModelErro
         found: name.to_owned(),
         supported: architecture::supported(),
     })
+}
+
+/// The experts of a file, if it has any.
+fn experts(gguf: &GgufFile, family: &Architecture) -> Result<Option<ExpertShape>, ModelError> {
+    let key = |suffix: &str| format!("{}.{suffix}", family.name);
+    let positive = |suffix: &str| gguf.integer(&key(suffix)).filter(|number| *number > 0);
+    let unsupported = |what: &str| ModelError::Unsupported {
+        what: "architecture",
+        found: format!("{} with {what}", family.name),
+        supported: architecture::supported(),
+    };
+    let Some(count) = positive("expert_count") else { return Ok(None) };
+    if !family.experts {
+        return Err(unsupported("experts"));
+    }
+    // Layers without experts, and an expert that every token takes: other families' ways.
+    if positive("leading_dense_block_count").is_some() {
+        return Err(unsupported("experts in some layers only"));
+    }
+    if positive("expert_shared_feed_forward_length").is_some() || positive("expert_shared_count").is_some() {
+        return Err(unsupported("shared experts"));
+    }
+    let used = gguf.require_integer(&key("expert_used_count"))?;
+    if used > count {
+        return Err(ModelError::damaged(gguf.path(), format!("{used} experts a token of {count}")));
+    }
+    let feed_forward = match positive("expert_feed_forward_length") {
+        Some(length) => length,
+        None => gguf.require_integer(&key("feed_forward_length"))?,
+    };
+    Ok(Some(ExpertShape { count, used, feed_forward }))
 }
 
 fn rope_scaling(gguf: &mut GgufFile, name: &str, pairs: usize, context: usize) -> Result<RopeScaling, ModelError> {

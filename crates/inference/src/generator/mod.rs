@@ -14,8 +14,9 @@ pub use state::GeneratorState;
 pub use stream::{FinishReason, Progress, TokenStream, Usage};
 
 use crate::chat_template::ChatTemplate;
+use crate::decoder;
 use crate::decoder::model::DecoderModel;
-use crate::decoder::{self, Decoder};
+use crate::device::{Device, read_decoder};
 use crate::gguf::GgufFile;
 use crate::grammar::Grammars;
 use crate::message::Message;
@@ -36,6 +37,8 @@ use worker::Worker;
 /// How a model is loaded.
 #[derive(Debug, Clone, Copy)]
 pub struct GeneratorOptions {
+    /// Where it computes.
+    pub device: Device,
     /// Threads for arithmetic; `None`: one a core. They are the process's, so the first model loaded decides.
     pub threads: Option<usize>,
     /// Requests that may wait behind the running ones; one more is refused as overloaded.
@@ -57,6 +60,7 @@ pub struct GeneratorOptions {
 impl Default for GeneratorOptions {
     fn default() -> Self {
         Self {
+            device: Device::default(),
             threads: None,
             max_waiting: 16,
             context_tokens: 8192,
@@ -113,6 +117,7 @@ pub struct Generator {
     engine: Engine,
     info: Arc<ModelInfo>,
     context: usize,
+    on_gpu: bool,
 }
 
 /// Where the model runs.
@@ -139,17 +144,8 @@ impl Generator {
         if let Some(threads) = options.threads {
             kernels::set_threads(threads);
         }
-        let (text, decoder, info) = catch_unwind(|| read(file, options.context_tokens.max(1)))
-            .map_err(|_| ModelError::damaged(file, "it contradicts itself"))??;
-        Self::start(text, Box::new(decoder), info, options)
-    }
-
-    fn start(
-        text: PromptText,
-        model: Box<dyn DecoderModel>,
-        info: ModelInfo,
-        options: GeneratorOptions,
-    ) -> Result<Self, ModelError> {
+        let Parts { text, decoder: (model, on_gpu), info } =
+            catch_unwind(|| read(file, &options)).map_err(|_| ModelError::damaged(file, "it contradicts itself"))??;
         let context = model.context();
         let limits = Limits {
             kv_memory_bytes: options.kv_memory_bytes,
@@ -158,7 +154,7 @@ impl Generator {
             speculate: options.speculate,
         };
         let worker = Arc::new(Worker::start(Scheduler::new(model, limits)?, options.max_waiting)?);
-        Ok(Self { engine: Engine::Local { worker, text: Arc::new(text) }, info: Arc::new(info), context })
+        Ok(Self { engine: Engine::Local { worker, text: Arc::new(text) }, info: Arc::new(info), context, on_gpu })
     }
 
     /// A model of another engine in the enclave. Nothing is sent before the first request.
@@ -167,7 +163,7 @@ impl Generator {
     /// [`ModelError::RemoteOptions`] for options that can't be used, [`ModelError::Unreadable`] for the key's file.
     pub fn remote(options: RemoteOptions) -> Result<Self, ModelError> {
         let (info, context) = (Arc::new(options.info()), options.context_tokens);
-        Ok(Self { engine: Engine::Remote(Arc::new(Remote::start(options)?)), info, context })
+        Ok(Self { engine: Engine::Remote(Arc::new(Remote::start(options)?)), info, context, on_gpu: false })
     }
 
     /// What was loaded.
@@ -180,6 +176,12 @@ impl Generator {
     #[must_use]
     pub fn context_tokens(&self) -> usize {
         self.context
+    }
+
+    /// Whether it computes on this machine's GPU.
+    #[must_use]
+    pub fn on_gpu(&self) -> bool {
+        self.on_gpu
     }
 
     /// Address of the engine elsewhere that writes; `None` for a model of this machine.
@@ -308,13 +310,21 @@ impl PromptText {
     }
 }
 
-fn read(file: &Path, context: usize) -> Result<(PromptText, Decoder, ModelInfo), ModelError> {
+/// What a file becomes.
+struct Parts {
+    text: PromptText,
+    /// And whether it computes on a GPU.
+    decoder: (Box<dyn DecoderModel>, bool),
+    info: ModelInfo,
+}
+
+fn read(file: &Path, options: &GeneratorOptions) -> Result<Parts, ModelError> {
     let mut gguf = GgufFile::open(file)?;
     decoder::family(&gguf)?;
     let tokenizer = TextTokenizer::read(&gguf)?;
     let template = ChatTemplate::read(&gguf, &tokenizer)?;
-    let decoder = Decoder::read(&mut gguf, context)?;
+    let decoder = read_decoder(&mut gguf, options.context_tokens.max(1), options.device)?;
     let info = pack::describe_gguf(&gguf)?;
     let thinking = ThinkingTags::find(&tokenizer);
-    Ok((PromptText { tokenizer, template, thinking, grammars: Grammars::default() }, decoder, info))
+    Ok(Parts { text: PromptText { tokenizer, template, thinking, grammars: Grammars::default() }, decoder, info })
 }

@@ -57,6 +57,22 @@ impl Activations {
         });
     }
 
+    /// Forgets all rows.
+    pub(crate) fn clear(&mut self) {
+        (self.rows, self.columns) = (0, 0);
+    }
+
+    /// Takes these rows of `other`, in this order; a row may come several times.
+    pub(crate) fn gather(&mut self, other: &Self, rows: &[usize]) {
+        (self.rows, self.columns) = (rows.len(), other.columns);
+        let blocks = other.columns.div_ceil(BLOCK);
+        let places = || (0..blocks).flat_map(|block| rows.iter().map(move |row| block * other.rows + row));
+        pick(&mut self.quants, &other.quants, BLOCK, places());
+        pick(&mut self.scales, &other.scales, 1, places());
+        pick(&mut self.sums16, &other.sums16, SUMS, places());
+        pick(&mut self.sums32, &other.sums32, SUMS / 2, places());
+    }
+
     fn prepare(&mut self, rows: usize, columns: usize, write: impl FnOnce(&mut Self)) {
         let blocks = columns.div_ceil(BLOCK);
         (self.rows, self.columns) = (rows, columns);
@@ -77,6 +93,12 @@ impl Activations {
             sums32: Shared::new(&mut self.sums32),
         }
     }
+}
+
+/// Pieces of `width` numbers, by their places.
+fn pick<T: Copy>(into: &mut Vec<T>, from: &[T], width: usize, places: impl Iterator<Item = usize>) {
+    into.clear();
+    places.for_each(|place| into.extend_from_slice(&from[place * width..(place + 1) * width]));
 }
 
 #[derive(Clone, Copy)]
@@ -105,7 +127,7 @@ impl Writer {
             *scale = match self.isa {
                 #[cfg(target_arch = "x86_64")]
                 // SAFETY: `Isa::detect` found the instructions.
-                Isa::Avx512 => unsafe { quantise_avx512(x, quants, sums16) },
+                Isa::Amx | Isa::Avx512 => unsafe { quantise_avx512(x, quants, sums16) },
                 #[cfg(target_arch = "x86_64")]
                 // SAFETY: as above.
                 Isa::Avx2 => unsafe { quantise_avx2(x, quants, sums16) },

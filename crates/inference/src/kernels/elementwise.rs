@@ -24,7 +24,7 @@ macro_rules! compiled_for_each {
             match Isa::detect() {
                 #[cfg(target_arch = "x86_64")]
                 // SAFETY: the instructions were found.
-                Isa::Avx512 => unsafe { avx512($($argument),*) },
+                Isa::Amx | Isa::Avx512 => unsafe { avx512($($argument),*) },
                 #[cfg(target_arch = "x86_64")]
                 // SAFETY: as above.
                 Isa::Avx2 => unsafe { avx2($($argument),*) },
@@ -53,6 +53,11 @@ compiled_for_each! {
 compiled_for_each! {
     /// `x += y`.
     pub(crate) fn add(x: &mut [f32], y: &[f32]) = add_body;
+}
+
+compiled_for_each! {
+    /// `x += scale · y`.
+    pub(crate) fn add_scaled(x: &mut [f32], y: &[f32], scale: f32) = add_scaled_body;
 }
 
 compiled_for_each! {
@@ -91,6 +96,13 @@ fn gelu_body(gate: &[f32], up: &[f32], out: &mut [f32]) {
 fn add_body(x: &mut [f32], y: &[f32]) {
     for (x, y) in x.iter_mut().zip(y) {
         *x += y;
+    }
+}
+
+#[inline(always)]
+fn add_scaled_body(x: &mut [f32], y: &[f32], scale: f32) {
+    for (x, y) in x.iter_mut().zip(y) {
+        *x += scale * y;
     }
 }
 

@@ -40,6 +40,10 @@ impl FloatMatrix {
         self.rows
     }
 
+    pub(crate) fn columns(&self) -> usize {
+        self.columns
+    }
+
     fn panel(&self, panel: usize) -> *const u8 {
         let length = self.columns * WIDTH * self.element.bytes() / 2;
         self.numbers[panel * length..(panel + 1) * length].as_ptr().cast()

@@ -7,6 +7,9 @@ const AVX2: [&str; 3] = ["avx2", "fma", "f16c"];
 /// What [`Isa::Avx512`] needs beside.
 const AVX512: [&str; 5] = ["avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512vnni"];
 
+/// What [`Isa::Amx`] needs beside.
+const AMX: &str = "amx-int8";
+
 /// The instruction sets that kernels are written for, from plain to wide. All give the same bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Isa {
@@ -16,6 +19,8 @@ pub(crate) enum Isa {
     Avx2,
     /// AVX-512 F, BW, DQ, VL and VNNI.
     Avx512,
+    /// AVX-512, and tiles of bytes for products of many rows.
+    Amx,
 }
 
 impl Isa {
@@ -29,6 +34,7 @@ impl Isa {
     fn of(features: &[&str]) -> Self {
         let has = |wanted: &[&str]| wanted.iter().all(|name| features.contains(name));
         match (has(&AVX2), has(&AVX512)) {
+            (true, true) if features.contains(&AMX) => Self::Amx,
             (true, true) => Self::Avx512,
             (true, false) => Self::Avx2,
             _ => Self::Scalar,
@@ -38,7 +44,7 @@ impl Isa {
     /// Every set that this processor can run.
     #[cfg(test)]
     pub(crate) fn available() -> Vec<Self> {
-        [Self::Scalar, Self::Avx2, Self::Avx512].into_iter().filter(|isa| *isa <= Self::detect()).collect()
+        [Self::Scalar, Self::Avx2, Self::Avx512, Self::Amx].into_iter().filter(|isa| *isa <= Self::detect()).collect()
     }
 }
 
@@ -49,7 +55,8 @@ fn features() -> Vec<&'static str> {
         ($($name:tt)*) => { [$(is_x86_feature_detected!($name).then_some($name)),*] };
     }
     let found = found!("avx2" "fma" "f16c" "avx512f" "avx512bw" "avx512dq" "avx512vl" "avx512vnni");
-    found.into_iter().flatten().collect()
+    let tiles = super::amx::usable().then_some(AMX);
+    found.into_iter().flatten().chain(tiles).collect()
 }
 
 #[cfg(not(target_arch = "x86_64"))]
@@ -78,13 +85,14 @@ impl Arithmetic {
         Self { isa: Isa::of(features), missing }
     }
 
-    /// The instruction set in use: `AVX-512 with VNNI`, `AVX2` or `plain`.
+    /// The instruction set in use: `AMX and AVX-512`, `AVX-512 with VNNI`, `AVX2` or `plain`.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self.isa {
             Isa::Scalar => "plain",
             Isa::Avx2 => "AVX2",
             Isa::Avx512 => "AVX-512 with VNNI",
+            Isa::Amx => "AMX and AVX-512",
         }
     }
 
@@ -121,6 +129,9 @@ mod tests {
         assert_eq!(without_vnni.isa, Isa::Avx2);
         let v4 = Arithmetic::of(&[&AVX2[..], &AVX512].concat());
         assert_eq!((v4.isa, v4.name(), v4.warning()), (Isa::Avx512, "AVX-512 with VNNI", None));
+        let tiles = Arithmetic::of(&[&AVX2[..], &AVX512, &[AMX]].concat());
+        assert_eq!((tiles.isa, tiles.name(), tiles.warning()), (Isa::Amx, "AMX and AVX-512", None));
+        assert_eq!(Arithmetic::of(&[&AVX2[..], &[AMX]].concat()).isa, Isa::Avx2);
         // Without AVX2 the wider set is not used either: its kernels use both.
         assert_eq!(Arithmetic::of(&AVX512).isa, Isa::Scalar);
     }

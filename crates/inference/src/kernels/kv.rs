@@ -102,7 +102,7 @@ fn shorten(x: &[f32], out: &mut [u16]) {
     match Isa::detect() {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the instructions were found.
-        Isa::Avx512 | Isa::Avx2 => unsafe { shorten_f16c(x, out) },
+        Isa::Amx | Isa::Avx512 | Isa::Avx2 => unsafe { shorten_f16c(x, out) },
         _ => shorten_plain(x, out),
     }
 }

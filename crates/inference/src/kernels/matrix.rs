@@ -5,9 +5,8 @@ use super::form::{BLOCK, Form, GROUP, PANEL, QUAD, Tile};
 use super::isa::Isa;
 use super::pack;
 use super::pool::{Shared, parallel, threads};
-use super::tile::{self, MOST_ROWS, Operand};
-#[cfg(target_arch = "x86_64")]
-use super::{tile_avx2, tile_avx512};
+use super::step::{Step, unpack};
+use super::tile::{MOST_ROWS, Operand};
 use candle_core::quantized::GgmlDType;
 use half::f16;
 use std::ops::Range;
@@ -123,10 +122,12 @@ impl Matrix {
         }
     }
 
-    /// The products of panels `panels` with all rows of `x`.
-    fn multiply_panels(&self, isa: Isa, panels: Range<usize>, x: &Activations, out: Shared<f32>) {
+    /// The products of panels `panels` with rows `rows` of `x`.
+    fn multiply_panels(&self, isa: Isa, panels: Range<usize>, x: &Activations, rows: Range<usize>, out: Shared<f32>) {
+        let (begin, count) = (rows.start, rows.len());
         // A few rows are soon done with a panel: then one stream of weights, read ahead, is what counts.
-        let together = if x.rows <= MOST_ROWS { 1 } else { TOGETHER };
+        let together = if count <= MOST_ROWS { 1 } else { TOGETHER };
+        let step = Step::new(isa, self.form, count);
         let mut tiles = [const { Tile::new() }; TOGETHER];
         let mut sums = [0f32; TOGETHER * SPAN * PANEL];
         let (form, panel_bytes, bytes) = (self.form, self.panel_bytes(), self.bytes());
@@ -135,40 +136,42 @@ impl Matrix {
             _ => (&x.sums32, SUMS / 2),
         };
         for first in panels.clone().step_by(together) {
-            let count = together.min(panels.end - first);
-            for span in (0..x.rows).step_by(SPAN) {
-                let rows = SPAN.min(x.rows - span);
-                sums[..count * SPAN * PANEL].fill(0.0);
+            let beside = together.min(panels.end - first);
+            for span in (0..count).step_by(SPAN) {
+                let rows = SPAN.min(count - span);
+                sums[..beside * SPAN * PANEL].fill(0.0);
                 for block in 0..self.columns.div_ceil(BLOCK) {
                     let groups = groups(self.columns, block);
                     let at = block * form.block_bytes(BLOCK / GROUP);
-                    for (index, tile) in tiles[..count].iter_mut().enumerate() {
+                    for (index, tile) in tiles[..beside].iter_mut().enumerate() {
                         let ahead = ((first + index) * panel_bytes + at + AHEAD).min(bytes.len());
                         prefetch(&bytes[ahead..], form.block_bytes(groups));
                         unpack(isa, form, groups, &bytes[(first + index) * panel_bytes + at..], tile);
                     }
-                    for row in (0..rows).step_by(MOST_ROWS) {
-                        let some = MOST_ROWS.min(rows - row);
-                        let at = block * x.rows + span + row;
+                    let mut row = 0;
+                    while row < rows {
+                        let some = step.rows(rows - row);
+                        let at = block * x.rows + begin + span + row;
                         let operand = Operand {
                             quants: x.quants[at * BLOCK..(at + some) * BLOCK].as_ptr(),
                             scales: x.scales[at..at + some].as_ptr(),
                             sums: all_sums[at * per_row..(at + some) * per_row].as_ptr(),
                         };
-                        for (index, tile) in tiles[..count].iter().enumerate() {
+                        for (index, tile) in tiles[..beside].iter().enumerate() {
                             let sums = &mut sums[(index * SPAN + row) * PANEL..][..some * PANEL];
                             // SAFETY: operand and sums were cut to `some` rows just now.
-                            unsafe { multiply(isa, form, groups, tile, operand, some, sums.as_mut_ptr()) };
+                            unsafe { step.multiply(groups, tile, operand, some, sums.as_mut_ptr()) };
                         }
+                        row += some;
                     }
                 }
-                for index in 0..count {
-                    let begin = (first + index) * PANEL;
-                    let lanes = PANEL.min(self.rows - begin);
+                for index in 0..beside {
+                    let output = (first + index) * PANEL;
+                    let lanes = PANEL.min(self.rows - output);
                     for row in 0..rows {
                         let sums = &sums[(index * SPAN + row) * PANEL..][..lanes];
-                        // SAFETY: `out` has x.rows rows; a panel's columns belong to one task.
-                        unsafe { out.part((span + row) * self.rows + begin, lanes) }.copy_from_slice(sums);
+                        // SAFETY: `out` has `count` rows; a panel's columns belong to one task.
+                        unsafe { out.part((span + row) * self.rows + output, lanes) }.copy_from_slice(sums);
                     }
                 }
             }
@@ -182,14 +185,22 @@ impl std::fmt::Debug for Matrix {
     }
 }
 
-/// Products of several matrices with the same activations, as one parallel piece: `outᵢ = x · Wᵢᵀ`.
-pub(crate) fn multiply_all(products: &mut [(&Matrix, &mut [f32])], x: &Activations) {
+/// A matrix, the rows of the activations that it is multiplied by, and where (rows, outputs) go.
+pub(crate) struct Product<'a> {
+    pub(crate) matrix: &'a Matrix,
+    pub(crate) rows: Range<usize>,
+    pub(crate) out: &'a mut [f32],
+}
+
+/// Products of several matrices with rows of `x`, as one parallel piece: `outᵢ = x[rowsᵢ] · Wᵢᵀ`.
+pub(crate) fn multiply_all(products: &mut [Product<'_>], x: &Activations) {
     multiply_all_with(Isa::detect(), products, x);
 }
 
-fn multiply_all_with(isa: Isa, products: &mut [(&Matrix, &mut [f32])], x: &Activations) {
+fn multiply_all_with(isa: Isa, products: &mut [Product<'_>], x: &Activations) {
     struct Part<'m> {
         matrix: &'m Matrix,
+        rows: Range<usize>,
         out: Shared<f32>,
         /// Panels of a task, and the number of the first task.
         by: usize,
@@ -198,12 +209,14 @@ fn multiply_all_with(isa: Isa, products: &mut [(&Matrix, &mut [f32])], x: &Activ
     let mut tasks = 0;
     let parts: Vec<Part<'_>> = products
         .iter_mut()
-        .map(|(matrix, out)| {
-            assert!(matrix.columns == x.columns && out.len() >= x.rows * matrix.rows, "shapes of a product");
+        .map(|Product { matrix, rows, out }| {
+            let fits = rows.end <= x.rows && out.len() >= rows.len() * matrix.rows;
+            assert!(matrix.columns == x.columns && fits, "shapes of a product");
             let panels = matrix.rows.div_ceil(PANEL);
             // Every thread gets some, and tasks stay large enough to be worth their handing out.
             let by = (TASK_BYTES / matrix.panel_bytes()).min(panels / (threads() * 2)).max(1);
-            let part = Part { matrix, out: Shared::new(out), by: by.next_multiple_of(TOGETHER), first: tasks };
+            let by = by.next_multiple_of(TOGETHER);
+            let part = Part { matrix, rows: rows.clone(), out: Shared::new(out), by, first: tasks };
             tasks += panels.div_ceil(part.by);
             part
         })
@@ -212,7 +225,7 @@ fn multiply_all_with(isa: Isa, products: &mut [(&Matrix, &mut [f32])], x: &Activ
         let Some(part) = parts.iter().rev().find(|part| part.first <= task) else { return };
         let begin = (task - part.first) * part.by;
         let end = part.matrix.rows.div_ceil(PANEL).min(begin + part.by);
-        part.matrix.multiply_panels(isa, begin..end, x, part.out);
+        part.matrix.multiply_panels(isa, begin..end, x, part.rows.clone(), part.out);
     });
 }
 
@@ -232,34 +245,6 @@ fn prefetch(bytes: &[u8], length: usize) {
 /// Groups of 32 columns in a block.
 fn groups(columns: usize, block: usize) -> usize {
     (columns - block * BLOCK).min(BLOCK) / GROUP
-}
-
-fn unpack(isa: Isa, form: Form, groups: usize, block: &[u8], tile: &mut Tile) {
-    let block = &block[..form.block_bytes(groups)];
-    match isa {
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: `Isa::detect` found the instructions, and the block was cut to its size.
-        Isa::Avx512 => unsafe { tile_avx512::unpack(form, groups, block.as_ptr(), tile) },
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: as above.
-        Isa::Avx2 => unsafe { tile_avx2::unpack(form, groups, block, tile) },
-        _ => tile::unpack(form, groups, block, tile),
-    }
-}
-
-/// # Safety
-/// As [`tile::multiply`].
-unsafe fn multiply(isa: Isa, form: Form, groups: usize, tile: &Tile, x: Operand, rows: usize, sums: *mut f32) {
-    // SAFETY: the caller's promise; `Isa::detect` found the instructions.
-    unsafe {
-        match isa {
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => tile_avx512::multiply(form, groups, tile, x, rows, sums),
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => tile_avx2::multiply(form, groups, tile, x, rows, sums),
-            _ => tile::multiply(form, groups, tile, x, rows, sums),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ fn quantised(dtype: GgmlDType, rows: usize, columns: usize, seed: u32) -> (Matri
 
 fn product(isa: Isa, matrix: &Matrix, x: &Activations) -> Vec<f32> {
     let mut out = vec![f32::NAN; x.rows * matrix.rows];
-    multiply_all_with(isa, &mut [(matrix, &mut out)], x);
+    multiply_all_with(isa, &mut [Product { matrix, rows: 0..x.rows, out: &mut out }], x);
     out
 }
 
@@ -97,6 +97,31 @@ proptest! {
         for (row, input) in input.chunks(columns).enumerate() {
             let alone = product(Isa::detect(), &matrix, &Activations::quantise(input, columns));
             prop_assert_eq!(&alone[..], &expected[row * outputs..(row + 1) * outputs]);
+        }
+    }
+}
+
+#[test]
+fn rows_of_their_own_for_each_matrix_are_those_of_all() {
+    let columns = 768;
+    let matrices: Vec<Matrix> = (0..3).map(|seed| quantised(GgmlDType::Q4K, 50, columns, seed).0).collect();
+    let x = Activations::quantise(&noise(21 * columns, 9), columns);
+    let mut picked = Activations::default();
+    let order: Vec<usize> = (0..21).rev().chain([4, 4]).collect();
+    picked.gather(&x, &order);
+    let ranges = [0..1, 1..15, 15..23];
+    let mut outs: Vec<Vec<f32>> = ranges.iter().map(|rows| vec![f32::NAN; rows.len() * 50]).collect();
+    let mut products: Vec<Product<'_>> = matrices
+        .iter()
+        .zip(&ranges)
+        .zip(&mut outs)
+        .map(|((matrix, rows), out)| Product { matrix, rows: rows.clone(), out })
+        .collect();
+    multiply_all(&mut products, &picked);
+    for ((matrix, rows), out) in matrices.iter().zip(ranges).zip(&outs) {
+        let all = product(Isa::Scalar, matrix, &x);
+        for (row, out) in rows.zip(out.chunks(50)) {
+            assert_eq!(out, &all[order[row] * 50..(order[row] + 1) * 50]);
         }
     }
 }

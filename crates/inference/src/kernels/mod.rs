@@ -6,6 +6,8 @@
 #![allow(unsafe_code)]
 
 mod activations;
+#[cfg(target_arch = "x86_64")]
+mod amx;
 mod attention;
 pub(crate) mod dense;
 mod elementwise;
@@ -18,7 +20,10 @@ mod pack;
 mod pool;
 mod product;
 mod rows;
+mod step;
 mod tile;
+#[cfg(target_arch = "x86_64")]
+mod tile_amx;
 #[cfg(target_arch = "x86_64")]
 mod tile_avx2;
 #[cfg(target_arch = "x86_64")]
@@ -26,11 +31,11 @@ mod tile_avx512;
 
 pub(crate) use activations::Activations;
 pub(crate) use attention::{Scores, Span, attend};
-pub(crate) use elementwise::{add, gelu_gate, rms_norm, rotate_halves, rotate_neighbours, silu_gate};
+pub(crate) use elementwise::{add, add_scaled, gelu_gate, rms_norm, rotate_halves, rotate_neighbours, silu_gate};
 pub(crate) use float_matrix::FloatMatrix;
 pub use isa::Arithmetic;
 pub(crate) use kv::{BLOCK_TOKENS, KvLayer};
-pub(crate) use matrix::{Matrix, multiply_all};
+pub(crate) use matrix::{Matrix, Product, multiply_all};
 pub(crate) use pool::{set_threads, threads};
 pub(crate) use product::Element;
 pub(crate) use rows::for_rows;

@@ -54,7 +54,7 @@ pub(crate) unsafe fn multiply(isa: Isa, element: Element, rows: usize, operands:
     unsafe {
         match isa {
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => avx512::multiply(element, rows, operands),
+            Isa::Amx | Isa::Avx512 => avx512::multiply(element, rows, operands),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => avx2::multiply(element, rows, operands),
             _ => scalar(element, rows, operands),

@@ -227,7 +227,7 @@ fn engines(app: &App) -> Vec<EngineRow> {
     let rows = places.into_iter().filter_map(|(place, named)| {
         let named = named?;
         Some(EngineRow {
-            place: place.to_owned(),
+            place: if named.generator.on_gpu() { format!("{place}, on the GPU") } else { place.to_owned() },
             state: match named.generator.remote_address() {
                 Some(_) => None,
                 None => Some(engine_state(&named.generator.state())),

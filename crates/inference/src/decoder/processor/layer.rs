@@ -1,24 +1,20 @@
 //! One layer: attention and the gated feed-forward part.
 
+use super::experts;
+use super::feed_forward::FeedForward;
 use super::rope::Rope;
 use super::weight::{Input, Weight};
 use crate::ModelError;
-use crate::decoder::architecture::Activation;
 use crate::decoder::model::{BlockId, Chunk};
 use crate::decoder::shape::Shape;
 use crate::gguf::GgufFile;
-use crate::kernels::{BLOCK_TOKENS, KvLayer, Scores, Span, add, attend, for_rows, gelu_gate, rms_norm, silu_gate};
+use crate::kernels::{BLOCK_TOKENS, KvLayer, Scores, Span, add, attend, for_rows, rms_norm};
 use half::f16;
 use std::ops::Range;
 use std::sync::Arc;
 
 enum QueryKeyValue {
     Separate { query: Weight, key: Weight, value: Weight },
-    Fused(Weight),
-}
-
-enum GateUp {
-    Separate { gate: Weight, up: Weight },
     Fused(Weight),
 }
 
@@ -31,8 +27,7 @@ pub(super) struct Layer {
     output: Weight,
     post_attention_norm: Option<Vec<f32>>,
     feed_forward_norm: Vec<f32>,
-    gate_up: GateUp,
-    down: Weight,
+    feed_forward: FeedForward,
     post_feed_forward_norm: Option<Vec<f32>>,
     rope: Arc<Rope>,
     scores: Scores,
@@ -42,14 +37,15 @@ pub(super) struct Layer {
 /// Buffers that all layers share.
 #[derive(Default)]
 pub(super) struct Workspace {
-    input: Input,
+    pub(super) input: Input,
     query: Vec<f32>,
     key: Vec<f32>,
     value: Vec<f32>,
     mixed: Vec<f32>,
-    gate: Vec<f32>,
-    up: Vec<f32>,
-    out: Vec<f32>,
+    pub(super) gate: Vec<f32>,
+    pub(super) up: Vec<f32>,
+    pub(super) out: Vec<f32>,
+    pub(super) experts: experts::Buffers,
 }
 
 impl Layer {
@@ -63,26 +59,19 @@ impl Layer {
     ) -> Result<Self, ModelError> {
         let family = shape.architecture;
         let name = |part: &str| format!("blk.{index}.{part}");
-        let (hidden, inner) = (shape.hidden, shape.feed_forward);
+        let hidden = shape.hidden;
         let queries = shape.heads * shape.head_dimension;
         let keys = shape.kv_heads * shape.head_dimension;
-        let mut weight =
-            |gguf: &mut GgufFile, part: &str, outputs, inputs| Weight::read(gguf, &name(part), outputs, inputs, bytes);
+        let weight = |gguf: &mut GgufFile, bytes: &mut Vec<u8>, part: &str, outputs, inputs| {
+            Weight::read(gguf, &name(part), outputs, inputs, bytes)
+        };
         let attention = if family.fused {
-            QueryKeyValue::Fused(weight(gguf, "attn_qkv.weight", queries + 2 * keys, hidden)?)
+            QueryKeyValue::Fused(weight(gguf, bytes, "attn_qkv.weight", queries + 2 * keys, hidden)?)
         } else {
             QueryKeyValue::Separate {
-                query: weight(gguf, "attn_q.weight", queries, hidden)?,
-                key: weight(gguf, "attn_k.weight", keys, hidden)?,
-                value: weight(gguf, "attn_v.weight", keys, hidden)?,
-            }
-        };
-        let gate_up = if family.fused {
-            GateUp::Fused(weight(gguf, "ffn_up.weight", 2 * inner, hidden)?)
-        } else {
-            GateUp::Separate {
-                gate: weight(gguf, "ffn_gate.weight", inner, hidden)?,
-                up: weight(gguf, "ffn_up.weight", inner, hidden)?,
+                query: weight(gguf, bytes, "attn_q.weight", queries, hidden)?,
+                key: weight(gguf, bytes, "attn_k.weight", keys, hidden)?,
+                value: weight(gguf, bytes, "attn_v.weight", keys, hidden)?,
             }
         };
         let biases = match family.attention_bias {
@@ -116,11 +105,10 @@ impl Layer {
             attention,
             biases,
             query_key_norms,
-            output: weight(gguf, "attn_output.weight", hidden, queries)?,
+            output: weight(gguf, bytes, "attn_output.weight", hidden, queries)?,
             post_attention_norm,
             feed_forward_norm: gguf.vector(&name("ffn_norm.weight"), hidden)?,
-            gate_up,
-            down: weight(gguf, "ffn_down.weight", hidden, inner)?,
+            feed_forward: FeedForward::read(gguf, shape, index, bytes)?,
             post_feed_forward_norm,
             rope,
             scores,
@@ -167,7 +155,12 @@ impl Layer {
     pub(super) fn forward(&mut self, x: &mut [f32], chunks: &[Chunk<'_>], shape: &Shape, work: &mut Workspace) {
         self.attend(x, chunks, shape, work);
         add_normed(x, &mut work.out, self.post_attention_norm.as_deref(), shape);
-        self.feed_forward(x, shape, work);
+        let (normed, hidden) = (&*x, shape.hidden);
+        let fill = |row: usize, out: &mut [f32]| {
+            let row = &normed[row * hidden..(row + 1) * hidden];
+            rms_norm(row, &self.feed_forward_norm, shape.norm_epsilon, out);
+        };
+        self.feed_forward.forward(normed.len() / hidden, &fill, shape, work);
         add_normed(x, &mut work.out, self.post_feed_forward_norm.as_deref(), shape);
     }
 
@@ -247,40 +240,6 @@ impl Layer {
                 row += 1;
             }
         }
-    }
-
-    /// The gated feed-forward part of `x`, into `work.out`.
-    fn feed_forward(&self, x: &[f32], shape: &Shape, work: &mut Workspace) {
-        let (hidden, inner) = (shape.hidden, shape.feed_forward);
-        let rows = x.len() / hidden;
-        let fill = |row: usize, out: &mut [f32]| {
-            rms_norm(&x[row * hidden..(row + 1) * hidden], &self.feed_forward_norm, shape.norm_epsilon, out);
-        };
-        let gated = |gate: &[f32], up: &[f32], out: &mut [f32]| match shape.architecture.activation {
-            Activation::Silu => silu_gate(gate, up, out),
-            Activation::GeluTanh => gelu_gate(gate, up, out),
-        };
-        match &self.gate_up {
-            GateUp::Separate { gate, up } => {
-                work.input.set(rows, hidden, &[gate, up], &fill);
-                work.input.multiply(&mut [(gate, &mut work.gate), (up, &mut work.up)]);
-                let (gate, up) = (&work.gate, &work.up);
-                work.input.set(rows, inner, &[&self.down], &|row, out| {
-                    let part = row * inner..(row + 1) * inner;
-                    gated(&gate[part.clone()], &up[part], out);
-                });
-            }
-            GateUp::Fused(both) => {
-                work.input.set(rows, hidden, &[both], &fill);
-                work.input.multiply(&mut [(both, &mut work.gate)]);
-                let both = &work.gate;
-                work.input.set(rows, inner, &[&self.down], &|row, out| {
-                    let (gate, up) = both[2 * row * inner..2 * (row + 1) * inner].split_at(inner);
-                    gated(gate, up, out);
-                });
-            }
-        }
-        work.input.multiply(&mut [(&self.down, &mut work.out)]);
     }
 }
 

@@ -1,5 +1,7 @@
 //! The decoder on this machine's processor: our kernels, packed weights, keys and values in blocks.
 
+mod experts;
+mod feed_forward;
 mod layer;
 mod rope;
 mod weight;

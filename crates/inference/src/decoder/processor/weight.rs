@@ -2,9 +2,10 @@
 
 use crate::ModelError;
 use crate::gguf::GgufFile;
-use crate::kernels::{Activations, Element, FloatMatrix, Matrix, multiply_all};
+use crate::kernels::{Activations, Element, FloatMatrix, Matrix, Product, multiply_all};
 use candle_core::Device;
-use candle_core::quantized::GgmlDType;
+use candle_core::quantized::{GgmlDType, QStorage, QTensor};
+use std::ops::Range;
 
 /// A matrix of shape (outputs, inputs).
 #[derive(Debug)]
@@ -23,6 +24,29 @@ impl Weight {
         bytes: &mut Vec<u8>,
     ) -> Result<Self, ModelError> {
         let dtype = gguf.bytes(name, &[outputs, inputs], bytes)?;
+        Self::pack(gguf, name, dtype, bytes, outputs, inputs)
+    }
+
+    /// As [`Self::read`], for a tensor of several matrices, shape (count, outputs, inputs).
+    pub(super) fn read_several(
+        gguf: &mut GgufFile,
+        name: &str,
+        [count, outputs, inputs]: [usize; 3],
+        bytes: &mut Vec<u8>,
+    ) -> Result<Vec<Self>, ModelError> {
+        let dtype = gguf.bytes(name, &[count, outputs, inputs], bytes)?;
+        let each = bytes.len() / count;
+        bytes.chunks_exact(each).map(|bytes| Self::pack(gguf, name, dtype, bytes, outputs, inputs)).collect()
+    }
+
+    fn pack(
+        gguf: &GgufFile,
+        name: &str,
+        dtype: GgmlDType,
+        bytes: &[u8],
+        outputs: usize,
+        inputs: usize,
+    ) -> Result<Self, ModelError> {
         let element = match dtype {
             GgmlDType::F32 => Some(Element::F32),
             GgmlDType::F16 => Some(Element::F16),
@@ -37,13 +61,11 @@ impl Weight {
             return Ok(weight);
         }
         // The types without a packed form (Q2_K, Q3_K): in 8 bits, at an error far below that of their own rounding.
-        let values: Vec<f32> =
-            gguf.tensor(name, &[outputs, inputs])?.dequantize(&Device::Cpu)?.flatten_all()?.to_vec1()?;
+        let tensor = QTensor::new(QStorage::from_data(bytes.into(), &Device::Cpu, dtype)?, (outputs, inputs))?;
+        let values: Vec<f32> = tensor.dequantize(&Device::Cpu)?.flatten_all()?.to_vec1()?;
         Matrix::quantise8(&values, outputs, inputs).map(Self::Packed).ok_or_else(|| {
-            ModelError::damaged(
-                gguf.path(),
-                format!("tensor {name} has rows of {inputs} numbers, not a multiple of 32"),
-            )
+            let reason = format!("tensor {name} has rows of {inputs} numbers, not a multiple of 32");
+            ModelError::damaged(gguf.path(), reason)
         })
     }
 
@@ -83,21 +105,45 @@ impl Input {
         self.rows = rows;
         if weights.iter().any(|weight| matches!(weight, Weight::Packed(_))) {
             self.rounded.set_with(rows, columns, fill);
+        } else {
+            self.rounded.clear();
         }
+        self.plain.clear();
         if weights.iter().any(|weight| matches!(weight, Weight::Float(_))) {
             self.plain.resize(rows * columns, 0.0);
             self.plain.chunks_exact_mut(columns).enumerate().for_each(|(row, buffer)| fill(row, buffer));
         }
     }
 
+    /// Takes these rows of `other`, in this order; a row may come several times.
+    pub(super) fn gather(&mut self, other: &Self, rows: &[usize]) {
+        self.rows = rows.len();
+        self.rounded.gather(&other.rounded, rows);
+        self.plain.clear();
+        if let Some(columns) = other.plain.len().checked_div(other.rows) {
+            rows.iter().for_each(|row| self.plain.extend_from_slice(&other.plain[row * columns..(row + 1) * columns]));
+        }
+    }
+
     /// `outᵢ = input · Wᵢᵀ`, each resized to (rows, outputs).
     pub(super) fn multiply(&self, products: &mut [(&Weight, &mut Vec<f32>)]) {
-        let mut packed: Vec<(&Matrix, &mut [f32])> = Vec::with_capacity(products.len());
-        for (weight, out) in products {
+        let products = products.iter_mut().map(|(weight, out)| {
             out.resize(self.rows * weight.outputs(), 0.0);
+            (*weight, 0..self.rows, &mut out[..])
+        });
+        self.multiply_rows(products);
+    }
+
+    /// `outᵢ = input[rowsᵢ] · Wᵢᵀ`, each of shape (rows, outputs).
+    pub(super) fn multiply_rows<'a>(&self, products: impl Iterator<Item = (&'a Weight, Range<usize>, &'a mut [f32])>) {
+        let mut packed = Vec::new();
+        for (weight, rows, out) in products {
             match weight {
-                Weight::Packed(matrix) => packed.push((matrix, out)),
-                Weight::Float(matrix) => matrix.multiply(&self.plain, out),
+                Weight::Packed(matrix) => packed.push(Product { matrix, rows, out }),
+                Weight::Float(matrix) => {
+                    let columns = matrix.columns();
+                    matrix.multiply(&self.plain[rows.start * columns..rows.end * columns], out);
+                }
             }
         }
         if !packed.is_empty() {

@@ -1,10 +1,11 @@
 //! Parts of families that the references lack or count differently, against arithmetic written out plainly.
 
-use super::tiny::{TinyModel, VOCABULARY, tokens};
+use super::tiny::{Experts, TinyModel, VOCABULARY, tokens};
 use super::{decoder, difference, logits};
 use crate::ModelError;
 use crate::decoder::Decoder;
 use crate::gguf::GgufFile;
+use candle_core::quantized::GgmlDType;
 
 fn output(model: TinyModel, prompt: &[u32]) -> Vec<f32> {
     let file = model.write();
@@ -61,6 +62,43 @@ fn factors_of_one_do_not_stretch_and_others_do() {
     let stretched = output(linear, &prompt);
     assert!(difference(&stretched, &with(8.0)) < 1e-5);
     assert!(difference(&plain, &stretched) > 1e-3);
+}
+
+#[test]
+fn experts_in_one_tensor_are_those_of_many() {
+    for dtype in [GgmlDType::F32, GgmlDType::Q4K, GgmlDType::Q2K] {
+        let with = |experts| output(TinyModel::mixtral(experts).with_weights(dtype), &tokens(40));
+        assert_eq!(with(Experts::Together), with(Experts::Apart), "{dtype:?}");
+    }
+}
+
+#[test]
+fn experts_that_are_all_alike_are_one_feed_forward_part() {
+    let prompt = tokens(40);
+    let dense = output(TinyModel::qwen3(), &prompt);
+    // Sums over equal experts round differently, which 16-bit keys and values show.
+    let alike = difference(&dense, &output(TinyModel::qwen3_moe(Experts::Alike), &prompt));
+    assert!(alike < 1e-3, "{alike}");
+    assert!(difference(&dense, &output(TinyModel::qwen3_moe(Experts::Together), &prompt)) > 1e-2);
+}
+
+#[test]
+fn experts_that_cannot_be_computed_are_refused() {
+    let refused = |model: TinyModel| {
+        let file = model.write();
+        Decoder::read(&mut GgufFile::open(file.path()).unwrap(), 4096).err().expect("refused").to_string()
+    };
+    let mixtral = || TinyModel::mixtral(Experts::Together);
+    let many = refused(mixtral().with_number("expert_used_count", 5));
+    assert!(many.contains("5 experts a token of 4"), "{many}");
+    let few = refused(mixtral().with_number("expert_count", 3));
+    assert!(few.contains("blk.0.ffn_gate_inp.weight has the shape [4, 256]"), "{few}");
+    let shared = refused(TinyModel::qwen3_moe(Experts::Together).with_number("expert_shared_feed_forward_length", 64));
+    assert!(shared.contains("shared experts"), "{shared}");
+    let partly = refused(TinyModel::qwen3_moe(Experts::Together).with_number("leading_dense_block_count", 1));
+    assert!(partly.contains("some layers"), "{partly}");
+    let family = refused(TinyModel::gemma3().with_number("expert_count", 4));
+    assert!(family.contains("gemma3 with experts"), "{family}");
 }
 
 #[test]

@@ -1,16 +1,17 @@
 //! What must hold for every sequence, however it is read and whatever is read beside it.
 
-use super::tiny::{TinyModel, tokens};
+use super::tiny::{Experts, TinyModel, tokens};
 use super::{Sequence, computed, decoder, logits};
 use crate::decoder::model::{BlockId, Chunk, Computed, DecoderModel};
 use candle_core::quantized::GgmlDType;
 
-fn models() -> [TinyModel; 4] {
+fn models() -> [TinyModel; 5] {
     [
         TinyModel::llama(),
         TinyModel::gemma2(),
         TinyModel::qwen2().with_weights(GgmlDType::Q4K),
         TinyModel::qwen3().with_weights(GgmlDType::Q8_0),
+        TinyModel::mixtral(Experts::Together).with_weights(GgmlDType::Q4K),
     ]
 }
 

@@ -1,7 +1,7 @@
 //! Tiny random models of each family, written as GGUF files.
 
 use candle_core::quantized::gguf_file::{self, Value};
-use candle_core::quantized::{GgmlDType, QTensor};
+use candle_core::quantized::{GgmlDType, QStorage, QTensor};
 use candle_core::{Device, Tensor};
 use tempfile::NamedTempFile;
 
@@ -20,7 +20,22 @@ pub(crate) struct TinyModel {
     metadata: Vec<(String, Value)>,
     extra: Vec<(String, Vec<f32>)>,
     tied: bool,
+    experts: Experts,
 }
+
+/// How the experts of a model lie in its file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Experts {
+    None,
+    /// A tensor for all.
+    Together,
+    /// A tensor for each.
+    Apart,
+    /// A tensor for all, and all the same.
+    Alike,
+}
+
+const EXPERTS: usize = 4;
 
 impl TinyModel {
     fn new(family: &'static str) -> Self {
@@ -33,6 +48,7 @@ impl TinyModel {
             metadata: vec![("general.architecture".to_owned(), Value::String(family.to_owned()))],
             extra: Vec::new(),
             tied: false,
+            experts: Experts::None,
         };
         model.number("embedding_length", HIDDEN);
         model.number("context_length", 4096);
@@ -64,6 +80,35 @@ impl TinyModel {
         // The reference computes rotary angles in half precision unless the file says otherwise.
         model.metadata.push(("general.dtype".to_owned(), Value::U32(0)));
         model
+    }
+
+    /// Mixtral, whose family is Llama's, each token with 2 of 4 experts.
+    pub(crate) fn mixtral(experts: Experts) -> Self {
+        Self::new("llama").with_experts(experts, 2)
+    }
+
+    /// Qwen3 with 3 of 4 experts a token.
+    pub(crate) fn qwen3_moe(experts: Experts) -> Self {
+        let mut model = Self { family: "qwen3moe", ..Self::qwen3() };
+        model.metadata = model
+            .metadata
+            .into_iter()
+            .map(|(key, value)| match key.strip_prefix("qwen3.") {
+                Some(rest) => (format!("qwen3moe.{rest}"), value),
+                None if key == "general.architecture" => (key, Value::String("qwen3moe".to_owned())),
+                None => (key, value),
+            })
+            .collect();
+        model.number("feed_forward_length", 3 * INNER);
+        model.number("expert_feed_forward_length", INNER);
+        model.with_experts(experts, 3)
+    }
+
+    fn with_experts(mut self, experts: Experts, used: usize) -> Self {
+        self.experts = experts;
+        self.number("expert_count", EXPERTS);
+        self.number("expert_used_count", used);
+        self
     }
 
     pub(crate) fn phi3() -> Self {
@@ -158,11 +203,28 @@ impl TinyModel {
                 add("attn_q", queries, HIDDEN);
                 add("attn_k", keys, HIDDEN);
                 add("attn_v", keys, HIDDEN);
-                add("ffn_gate", INNER, HIDDEN);
-                add("ffn_up", INNER, HIDDEN);
             }
             add("attn_output", HIDDEN, queries);
-            add("ffn_down", HIDDEN, INNER);
+            let parts = [("ffn_gate", INNER, HIDDEN), ("ffn_up", INNER, HIDDEN), ("ffn_down", HIDDEN, INNER)];
+            let parts = if fused { &parts[2..] } else { &parts };
+            for &(part, rows, columns) in parts {
+                if self.experts == Experts::None {
+                    tensors.push(matrix(format!("blk.{layer}.{part}.weight"), rows, columns, self.weights));
+                    continue;
+                }
+                let made = if self.experts == Experts::Alike { 1 } else { EXPERTS };
+                let each: Vec<(String, QTensor)> = (0..made)
+                    .map(|expert| matrix(format!("blk.{layer}.{part}.{expert}.weight"), rows, columns, self.weights))
+                    .collect();
+                if self.experts == Experts::Apart {
+                    tensors.extend(each);
+                    continue;
+                }
+                let bytes: Vec<u8> = each.iter().flat_map(|(_, tensor)| tensor.data().unwrap().to_vec()).collect();
+                let storage = QStorage::from_data(bytes.repeat(EXPERTS / made).into(), &Device::Cpu, self.weights);
+                let all = QTensor::new(storage.unwrap(), (EXPERTS, rows, columns)).unwrap();
+                tensors.push((format!("blk.{layer}.{part}_exps.weight"), all));
+            }
         }
         let mut random = Random(7);
         let mut vector = |name: String, values: usize, around: f32| {
@@ -179,7 +241,7 @@ impl TinyModel {
                 vector(name("attn_k.bias"), keys, 0.0);
                 vector(name("attn_v.bias"), keys, 0.0);
             }
-            if matches!(self.family, "qwen3" | "gemma3") {
+            if matches!(self.family, "qwen3" | "qwen3moe" | "gemma3") {
                 vector(name("attn_q_norm.weight"), self.head_dimension, 1.0);
                 vector(name("attn_k_norm.weight"), self.head_dimension, 1.0);
             }
@@ -187,6 +249,14 @@ impl TinyModel {
                 vector(name("post_attention_norm.weight"), HIDDEN, 1.0);
                 vector(name("post_ffw_norm.weight"), HIDDEN, 1.0);
             }
+        }
+        // Routers from numbers of their own: with and without them the rest is the same.
+        let mut random = Random(11);
+        for layer in (0..self.layers).filter(|_| self.experts != Experts::None) {
+            let values: Vec<f32> = (0..EXPERTS * HIDDEN).map(|_| random.unit() * 0.1).collect();
+            let tensor = Tensor::from_vec(values, (EXPERTS, HIDDEN), &Device::Cpu).unwrap();
+            let name = format!("blk.{layer}.ffn_gate_inp.weight");
+            tensors.push((name, QTensor::quantize(&tensor, GgmlDType::F32).unwrap()));
         }
         tensors.extend(self.extra.drain(..).map(|(name, values)| (name, dense(values))));
         let mut file = NamedTempFile::new().unwrap();

@@ -2,13 +2,14 @@
 
 use super::lines::Lines;
 use super::product::PANEL;
+use super::step::Step;
 use super::vector::Vector;
 use super::{After, FEW_ROWS, ROWS, WEIGHT_BYTES, dispatch, finish};
 use crate::kernels::isa::Isa;
 use crate::kernels::pool::{Shared, parallel, threads};
 
 /// Columns that share a scale. Sums of so many products of bytes are exact in f32.
-const GROUP: usize = 128;
+pub(super) const GROUP: usize = 128;
 
 /// 8-bit weights of `y = x · Wᵀ`.
 #[derive(Debug)]
@@ -91,21 +92,21 @@ pub(super) unsafe fn round<V: Vector>(row: &[f32], bytes: &mut [u8], scales: &mu
 /// Bytes of `a` (rows, depth) times a panel of weights.
 #[derive(Clone, Copy)]
 pub(super) struct ByteProduct {
-    a: *const u8,
-    a_stride: usize,
+    pub(super) a: *const u8,
+    pub(super) a_stride: usize,
     /// (rows, groups)
-    a_scales: *const f32,
+    pub(super) a_scales: *const f32,
     /// (depth / 4, PANEL, 4)
-    b: *const i8,
+    pub(super) b: *const i8,
     /// (groups, PANEL), scales and sums.
-    b_scales: *const f32,
-    b_sums: *const f32,
-    c: *mut f32,
-    c_stride: usize,
-    rows: usize,
+    pub(super) b_scales: *const f32,
+    pub(super) b_sums: *const f32,
+    pub(super) c: *mut f32,
+    pub(super) c_stride: usize,
+    pub(super) rows: usize,
     /// A multiple of 4.
-    depth: usize,
-    columns: usize,
+    pub(super) depth: usize,
+    pub(super) columns: usize,
 }
 
 /// As [`super::product::product`], for bytes.
@@ -256,6 +257,7 @@ impl DenseBytes {
         parallel(panels.div_ceil(group) * tiles, &|task| {
             let (first_panel, first_row) = (task / tiles * group, task % tiles * ROWS);
             let rows = ROWS.min(tokens - first_row);
+            let step = Step::new(isa, width, rows);
             for panel in first_panel..(first_panel + group).min(panels) {
                 let (column, scales) = (panel * PANEL, panel * groups * PANEL);
                 let product = ByteProduct {
@@ -275,7 +277,7 @@ impl DenseBytes {
                 // SAFETY: rows and columns of `x`, weights and `out` are within them, panels are filled up, and no
                 // other task has these rows and columns of `out`.
                 unsafe {
-                    dispatch::byte_product(isa, product);
+                    step.product(product);
                     finish(isa, product.c, (product.c_stride, rows, product.columns), column, after);
                 }
             }

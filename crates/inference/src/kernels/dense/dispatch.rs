@@ -31,7 +31,7 @@ macro_rules! dispatched {
                     }
                     match isa.min(Isa::detect()) {
                         // SAFETY: `Isa::detect` found the features; the rest is the caller's promise.
-                        Isa::Avx512 => return unsafe { avx512($($argument),*) },
+                        Isa::Amx | Isa::Avx512 => return unsafe { avx512($($argument),*) },
                         // SAFETY: as above.
                         Isa::Avx2 => return unsafe { avx2($($argument),*) },
                         Isa::Scalar => {}

@@ -5,10 +5,13 @@
 
 mod attention;
 mod bytes;
+#[cfg(target_arch = "x86_64")]
+mod bytes_amx;
 mod dispatch;
 mod lines;
 mod product;
 mod rows;
+mod step;
 #[cfg(test)]
 mod tests;
 mod vector;

@@ -75,7 +75,16 @@ fn products_agree_with_double_precision() {
 
 #[test]
 fn products_of_bytes_are_near_and_the_same_alone() {
-    for (tokens, rows, columns) in [(1, 1, 1), (3, 50, 16), (5, 47, 33), (7, 96, 128), (12, 13, 384), (97, 145, 259)] {
+    for (tokens, rows, columns) in [
+        (1, 1, 1),
+        (3, 50, 16),
+        (5, 47, 33),
+        (7, 96, 128),
+        (12, 13, 384),
+        (40, 100, 384),
+        (97, 49, 256),
+        (97, 145, 259),
+    ] {
         let (x, weights) = (numbers(tokens * columns, 1), numbers(rows * columns, 2));
         let dense = DenseBytes::pack(&weights, rows, columns);
         let expected = plain_product(&x, &weights, columns);

@@ -1,0 +1,77 @@
+//! The inner steps of a product with packed weights, for whichever instruction set: unpacking a block, and multiplying
+//! some rows of activations by it.
+
+use super::form::{Form, Tile};
+use super::isa::Isa;
+use super::tile::{self, MOST_ROWS, Operand};
+#[cfg(target_arch = "x86_64")]
+use super::{amx, tile_amx, tile_avx2, tile_avx512};
+
+/// How this thread multiplies blocks of one form.
+pub(super) struct Step {
+    isa: Isa,
+    form: Form,
+    #[cfg(target_arch = "x86_64")]
+    tiles: Option<amx::Tiles>,
+}
+
+impl Step {
+    /// For products with `rows` rows. One at a time on a thread.
+    pub(super) fn new(isa: Isa, form: Form, rows: usize) -> Self {
+        #[cfg(target_arch = "x86_64")]
+        {
+            let many = isa == Isa::Amx && rows >= amx::ROWS;
+            // SAFETY: `Isa::detect` found the matrix unit, and one step at a time is the caller's promise.
+            Self { isa, form, tiles: many.then(|| unsafe { tile_amx::tiles(form) }) }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        {
+            let _ = rows;
+            Self { isa, form }
+        }
+    }
+
+    /// How many of `left` rows the next step takes.
+    pub(super) fn rows(&self, left: usize) -> usize {
+        #[cfg(target_arch = "x86_64")]
+        if self.tiles.is_some() && left >= amx::ROWS {
+            return amx::ROWS;
+        }
+        MOST_ROWS.min(left)
+    }
+
+    /// Adds the products of `rows` rows, as many as [`Self::rows`] said, to `sums`, [row][16].
+    ///
+    /// # Safety
+    /// As [`tile::multiply`].
+    pub(super) unsafe fn multiply(&self, groups: usize, tile: &Tile, x: Operand, rows: usize, sums: *mut f32) {
+        let form = self.form;
+        // SAFETY: the caller's promise; `Isa::detect` found the instructions.
+        unsafe {
+            match self.isa {
+                #[cfg(target_arch = "x86_64")]
+                Isa::Amx | Isa::Avx512 => match &self.tiles {
+                    Some(tiles) if rows == amx::ROWS => tile_amx::multiply(tiles, form, groups, tile, x, sums),
+                    _ => tile_avx512::multiply(form, groups, tile, x, rows, sums),
+                },
+                #[cfg(target_arch = "x86_64")]
+                Isa::Avx2 => tile_avx2::multiply(form, groups, tile, x, rows, sums),
+                _ => tile::multiply(form, groups, tile, x, rows, sums),
+            }
+        }
+    }
+}
+
+/// Unpacks `groups` groups of 32 columns from `block`.
+pub(super) fn unpack(isa: Isa, form: Form, groups: usize, block: &[u8], tile: &mut Tile) {
+    let block = &block[..form.block_bytes(groups)];
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: `Isa::detect` found the instructions, and the block was cut to its size.
+        Isa::Amx | Isa::Avx512 => unsafe { tile_avx512::unpack(form, groups, block.as_ptr(), tile) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Isa::Avx2 => unsafe { tile_avx2::unpack(form, groups, block, tile) },
+        _ => tile::unpack(form, groups, block, tile),
+    }
+}
