@@ -9,7 +9,7 @@ use crate::pack::Source;
 use crate::{Answering, Settings, Wishes};
 use audit::{Action, Actor, Event, Outcome};
 use domain::{AccessScope, AnswerId, ConversationId, Label, OperationId, UserId};
-use inference::{Message, TokenLogprob, ToolCall, Usage};
+use inference::{Generator, Message, TokenLogprob, ToolCall, Usage};
 use serde_json::{Value, json};
 use std::time::Duration;
 use storage::{AnswerRecord, AnswerState, Conversation};
@@ -254,7 +254,10 @@ impl Answering {
         record.label = answer.label;
         record.model.clone_from(&answer.model);
         record.model_hash.clone_from(&answer.model_hash);
-        record.prompt = prompt_record(answer, &question.wishes, &self.settings).to_string();
+        let engines = [self.engines.stable(), self.engines.experimental(), self.engines.larger()];
+        let wrote = |generator: &Generator| generator.info().sha256 == answer.model_hash;
+        let on_gpu = engines.iter().flatten().any(|named| named.generator.on_gpu() && wrote(&named.generator));
+        record.prompt = prompt_record(answer, &question.wishes, &self.settings, on_gpu).to_string();
         record.timings = timings(answer);
         record.finished_at = Some(now);
         let (action, outcome) = match answer.state {
@@ -339,13 +342,13 @@ fn asked_detail(text: &str, conversation: ConversationId, wishes: &Wishes) -> Va
 }
 
 /// All that is needed to write the same text again.
-fn prompt_record(answer: &Answer, wishes: &Wishes, settings: &Settings) -> Value {
+fn prompt_record(answer: &Answer, wishes: &Wishes, settings: &Settings, on_gpu: bool) -> Value {
     let mut record = json!({
         "messages": answer.messages,
         "sampling": wishes.sampling.unwrap_or(SAMPLING),
         "max_new_tokens": wishes.max_new_tokens.unwrap_or(settings.answer_tokens),
         "query": answer.query,
-        "build": crate::replay::build(),
+        "build": crate::replay::build(on_gpu),
     });
     if settings.reuse_passages && !answer.sources.is_empty() {
         record["reuse_passages"] = json!(true);

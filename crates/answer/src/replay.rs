@@ -140,8 +140,9 @@ impl Replay {
 
 /// This build and what it computes with, as records name it.
 #[must_use]
-pub fn build() -> String {
-    format!("carrel {} ({})", env!("CARGO_PKG_VERSION"), inference::Arithmetic::of_this_machine().name())
+pub fn build(on_gpu: bool) -> String {
+    let arithmetic = if on_gpu { "GPU" } else { inference::Arithmetic::of_this_machine().name() };
+    format!("carrel {} ({arithmetic})", env!("CARGO_PKG_VERSION"))
 }
 
 /// Compares the sources of an answer with what is stored today.
@@ -175,7 +176,7 @@ pub async fn replay(record: &AnswerRecord, generator: Option<&Generator>) -> Res
     let Some(prompt) = prompt else {
         return Ok(Replay { text: None, differences: vec![Difference::NoPrompt] });
     };
-    let now = build();
+    let now = build(generator.is_some_and(Generator::on_gpu));
     if let Some(then) = prompt.build.clone().filter(|then| *then != now) {
         differences.push(Difference::OtherBuild { then, now });
     }

@@ -20,24 +20,41 @@ pub enum Device {
     Gpu,
 }
 
-/// Reads all weights of a model to where it is to compute, and tells whether that is a GPU. `context` caps the tokens of
-/// a sequence.
+/// Where one attempt at loading a model puts it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    Processors,
+    Gpu,
+}
+
+impl Device {
+    /// Loads by `attempt` where this says.
+    pub(crate) fn load<T>(self, attempt: impl Fn(Place) -> Result<T, ModelError>) -> Result<T, ModelError> {
+        match self {
+            Self::Gpu => attempt(Place::Gpu),
+            Self::Auto if cfg!(feature = "cuda") => match attempt(Place::Gpu) {
+                // The file's own faults would be the same on the processors.
+                Err(error @ (ModelError::NoGpu { .. } | ModelError::Compute { .. })) => {
+                    tracing::warn!("the model computes on the processors: {error}");
+                    attempt(Place::Processors)
+                }
+                done => done,
+            },
+            Self::Auto | Self::Cpu => attempt(Place::Processors),
+        }
+    }
+}
+
+/// Reads all weights of a model to `place`. `context` caps the tokens of a sequence.
 pub(crate) fn read_decoder(
     gguf: &mut GgufFile,
     context: usize,
-    device: Device,
-) -> Result<(Box<dyn DecoderModel>, bool), ModelError> {
-    match device {
-        Device::Gpu => return Ok((on_gpu(gguf, context)?, true)),
-        Device::Auto if cfg!(feature = "cuda") => match on_gpu(gguf, context) {
-            Ok(decoder) => return Ok((decoder, true)),
-            // The file's own faults would be the same on the processors.
-            Err(ModelError::Compute { reason }) => tracing::warn!("the model computes on the processors: {reason}"),
-            Err(other) => return Err(other),
-        },
-        Device::Auto | Device::Cpu => {}
+    place: Place,
+) -> Result<Box<dyn DecoderModel>, ModelError> {
+    match place {
+        Place::Processors => Ok(Box::new(Decoder::read(gguf, context)?)),
+        Place::Gpu => on_gpu(gguf, context),
     }
-    Ok((Box::new(Decoder::read(gguf, context)?), false))
 }
 
 #[cfg(feature = "cuda")]
@@ -49,5 +66,5 @@ fn on_gpu(gguf: &mut GgufFile, context: usize) -> Result<Box<dyn DecoderModel>, 
 fn on_gpu(_: &mut GgufFile, _: usize) -> Result<Box<dyn DecoderModel>, ModelError> {
     let reason = "this program was built without support for GPUs; set generate.device to \"cpu\" or \"auto\", or use \
                   the program that was built for them (docs/cuda.md)";
-    Err(ModelError::Compute { reason: reason.to_owned() })
+    Err(ModelError::NoGpu { reason: reason.to_owned() })
 }

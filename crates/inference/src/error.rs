@@ -121,6 +121,12 @@ pub enum ModelError {
     /// The model's thread is gone: the process is shutting down.
     #[error("the model is not running any more; start it again")]
     Stopped,
+    /// A GPU was asked for, and there is none that can be used.
+    #[error("no GPU can be used: {reason}")]
+    NoGpu {
+        /// What is missing, and what to do.
+        reason: String,
+    },
     /// A fault of ours while computing; the model goes on with the next request.
     #[error("computing failed: {reason}; report it with the model's name")]
     Compute {

@@ -174,9 +174,11 @@ impl GgufFile {
         device: &Device,
     ) -> Result<QTensor, ModelError> {
         self.require_dimensions(name, dimensions)?;
-        self.content
-            .tensor(&mut self.reader, name, device)
-            .map_err(|error| ModelError::damaged(&self.path, format!("tensor {name}: {error}")))
+        self.content.tensor(&mut self.reader, name, device).map_err(|error| match device {
+            Device::Cpu => ModelError::damaged(&self.path, format!("tensor {name}: {error}")),
+            // It may be too large for the device.
+            _ => error.into(),
+        })
     }
 
     /// Reads a tensor's bytes, which must have exactly `dimensions`, into `bytes`, whose memory is used again: a buffer
@@ -207,6 +209,16 @@ impl GgufFile {
             return Err(ModelError::damaged(&self.path, reason));
         }
         Ok(())
+    }
+
+    /// Refuses a tensor whose rows, of `inputs` numbers, are not whole blocks of its type.
+    pub(crate) fn require_whole_rows(&self, name: &str, dtype: GgmlDType, inputs: usize) -> Result<(), ModelError> {
+        if inputs.is_multiple_of(dtype.block_size()) {
+            return Ok(());
+        }
+        let (kind, block) = (spelling(dtype), dtype.block_size());
+        let reason = format!("tensor {name} of type {kind} has rows of {inputs} numbers, not a multiple of {block}");
+        Err(ModelError::damaged(&self.path, reason))
     }
 
     /// Reads a tensor of one dimension as f32.

@@ -54,7 +54,7 @@ impl CudaDecoder {
     /// Reads all weights onto the first GPU. `context` caps the tokens of a sequence.
     #[cfg(feature = "cuda")]
     pub(crate) fn load(gguf: &mut GgufFile, context: usize) -> Result<Self, ModelError> {
-        let absent = |error: candle_core::Error| ModelError::Compute { reason: format!("no GPU can be used: {error}") };
+        let absent = |error: candle_core::Error| ModelError::NoGpu { reason: error.to_string() };
         let device = Device::new_cuda(0).map_err(absent)?;
         Self::read(gguf, context, Place { device, compact: DType::BF16 })
     }

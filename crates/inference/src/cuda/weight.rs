@@ -35,6 +35,7 @@ impl Weight {
     ) -> std::result::Result<Vec<Self>, ModelError> {
         let mut bytes = Vec::new();
         let dtype = gguf.bytes(name, &[count, outputs, inputs], &mut bytes)?;
+        gguf.require_whole_rows(name, dtype, inputs)?;
         let one = |bytes: &[u8]| {
             let storage = QStorage::from_data(bytes.into(), &place.device, dtype)?;
             Self::new(Arc::new(QTensor::new(storage, (outputs, inputs))?), place)

@@ -25,7 +25,9 @@ impl Routes {
         for (row, scores) in scores.chunks_exact(experts).enumerate() {
             order.clear();
             order.extend(0..experts);
-            order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]).then(a.cmp(&b)));
+            // What is no number comes first, whatever its sign, and shows in the sum.
+            let key = |expert: usize| if scores[expert].is_nan() { f32::NAN.abs() } else { scores[expert] };
+            order.sort_by(|&a, &b| key(b).total_cmp(&key(a)).then(a.cmp(&b)));
             let best = &order[..used];
             let powers = best.iter().map(|&expert| math::exp(scores[expert] - scores[best[0]]));
             let sum: f32 = powers.clone().sum();
@@ -80,7 +82,9 @@ mod tests {
     #[test]
     fn faults_stay_visible() {
         let mut routes = Routes::default();
-        routes.set(&[f32::NAN, 0.0, 1.0], 3, 2);
-        assert!(routes.weights.iter().any(|weight| weight.is_nan()));
+        for fault in [f32::NAN, -f32::NAN, f32::INFINITY - f32::INFINITY] {
+            routes.set(&[0.0, fault, 1.0], 3, 2);
+            assert!(routes.weights.iter().any(|weight| weight.is_nan()));
+        }
     }
 }

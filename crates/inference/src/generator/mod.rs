@@ -16,7 +16,7 @@ pub use stream::{FinishReason, Progress, TokenStream, Usage};
 use crate::chat_template::ChatTemplate;
 use crate::decoder;
 use crate::decoder::model::DecoderModel;
-use crate::device::{Device, read_decoder};
+use crate::device::{Device, Place, read_decoder};
 use crate::gguf::GgufFile;
 use crate::grammar::Grammars;
 use crate::message::Message;
@@ -144,8 +144,12 @@ impl Generator {
         if let Some(threads) = options.threads {
             kernels::set_threads(threads);
         }
-        let Parts { text, decoder: (model, on_gpu), info } =
-            catch_unwind(|| read(file, &options)).map_err(|_| ModelError::damaged(file, "it contradicts itself"))??;
+        options.device.load(|place| Self::load_to(place, file, options))
+    }
+
+    fn load_to(place: Place, file: &Path, options: GeneratorOptions) -> Result<Self, ModelError> {
+        let (text, model, info) = catch_unwind(|| read(place, file, options.context_tokens.max(1)))
+            .map_err(|_| ModelError::damaged(file, "it contradicts itself"))??;
         let context = model.context();
         let limits = Limits {
             kv_memory_bytes: options.kv_memory_bytes,
@@ -154,6 +158,7 @@ impl Generator {
             speculate: options.speculate,
         };
         let worker = Arc::new(Worker::start(Scheduler::new(model, limits)?, options.max_waiting)?);
+        let on_gpu = place == Place::Gpu;
         Ok(Self { engine: Engine::Local { worker, text: Arc::new(text) }, info: Arc::new(info), context, on_gpu })
     }
 
@@ -310,21 +315,17 @@ impl PromptText {
     }
 }
 
-/// What a file becomes.
-struct Parts {
-    text: PromptText,
-    /// And whether it computes on a GPU.
-    decoder: (Box<dyn DecoderModel>, bool),
-    info: ModelInfo,
-}
-
-fn read(file: &Path, options: &GeneratorOptions) -> Result<Parts, ModelError> {
+fn read(
+    place: Place,
+    file: &Path,
+    context: usize,
+) -> Result<(PromptText, Box<dyn DecoderModel>, ModelInfo), ModelError> {
     let mut gguf = GgufFile::open(file)?;
     decoder::family(&gguf)?;
     let tokenizer = TextTokenizer::read(&gguf)?;
     let template = ChatTemplate::read(&gguf, &tokenizer)?;
-    let decoder = read_decoder(&mut gguf, options.context_tokens.max(1), options.device)?;
+    let decoder = read_decoder(&mut gguf, context, place)?;
     let info = pack::describe_gguf(&gguf)?;
     let thinking = ThinkingTags::find(&tokenizer);
-    Ok(Parts { text: PromptText { tokenizer, template, thinking, grammars: Grammars::default() }, decoder, info })
+    Ok((PromptText { tokenizer, template, thinking, grammars: Grammars::default() }, decoder, info))
 }

@@ -57,11 +57,6 @@ impl Activations {
         });
     }
 
-    /// Forgets all rows.
-    pub(crate) fn clear(&mut self) {
-        (self.rows, self.columns) = (0, 0);
-    }
-
     /// Takes these rows of `other`, in this order; a row may come several times.
     pub(crate) fn gather(&mut self, other: &Self, rows: &[usize]) {
         (self.rows, self.columns) = (rows.len(), other.columns);

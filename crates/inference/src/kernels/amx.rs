@@ -59,8 +59,8 @@ impl Configuration {
 /// The tile registers of this thread, set up: 0 to 2 for sums of 16 rows and 16 columns, 3 for 16 rows of `depth` bytes
 /// of the left side, 4 for 16 columns of the right side.
 ///
-/// Dropped, the registers are as they were: mostly free, which keeps changes of threads short, but another library's code
-/// may have set them up on this thread and count on it.
+/// Dropped, the configuration is as it was: mostly none, which keeps changes of threads short, but another library's code
+/// may have set the registers up on this thread and count on it.
 pub(super) struct Tiles {
     before: Configuration,
     /// They belong to the thread.

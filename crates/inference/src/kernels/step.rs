@@ -20,7 +20,7 @@ impl Step {
     pub(super) fn new(isa: Isa, form: Form, rows: usize) -> Self {
         #[cfg(target_arch = "x86_64")]
         {
-            let many = isa == Isa::Amx && rows >= amx::ROWS;
+            let many = isa == Isa::Amx && Isa::detect() == isa && rows >= amx::ROWS;
             // SAFETY: `Isa::detect` found the matrix unit, and one step at a time is the caller's promise.
             Self { isa, form, tiles: many.then(|| unsafe { tile_amx::tiles(form) }) }
         }

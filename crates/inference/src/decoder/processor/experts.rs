@@ -72,7 +72,7 @@ impl Experts {
         input.multiply(&mut [(&self.router, &mut *scores)]);
         routes.set(scores, self.gate.len(), used);
 
-        picked.gather(input, &routes.rows);
+        picked.gather(input, &routes.rows, &readers[1..]);
         gate.resize(routes.rows.len() * inner, 0.0);
         up.resize(routes.rows.len() * inner, 0.0);
         let (gates, ups) = (parts(&self.gate, &routes.spans, gate, inner), parts(&self.up, &routes.spans, up, inner));

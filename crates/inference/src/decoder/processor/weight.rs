@@ -35,6 +35,7 @@ impl Weight {
         bytes: &mut Vec<u8>,
     ) -> Result<Vec<Self>, ModelError> {
         let dtype = gguf.bytes(name, &[count, outputs, inputs], bytes)?;
+        gguf.require_whole_rows(name, dtype, inputs)?;
         let each = bytes.len() / count;
         bytes.chunks_exact(each).map(|bytes| Self::pack(gguf, name, dtype, bytes, outputs, inputs)).collect()
     }
@@ -60,6 +61,7 @@ impl Weight {
         if let Some(weight) = weight {
             return Ok(weight);
         }
+        gguf.require_whole_rows(name, dtype, inputs)?;
         // The types without a packed form (Q2_K, Q3_K): in 8 bits, at an error far below that of their own rounding.
         let tensor = QTensor::new(QStorage::from_data(bytes.into(), &Device::Cpu, dtype)?, (outputs, inputs))?;
         let values: Vec<f32> = tensor.dequantize(&Device::Cpu)?.flatten_all()?.to_vec1()?;
@@ -105,22 +107,22 @@ impl Input {
         self.rows = rows;
         if weights.iter().any(|weight| matches!(weight, Weight::Packed(_))) {
             self.rounded.set_with(rows, columns, fill);
-        } else {
-            self.rounded.clear();
         }
-        self.plain.clear();
         if weights.iter().any(|weight| matches!(weight, Weight::Float(_))) {
             self.plain.resize(rows * columns, 0.0);
             self.plain.chunks_exact_mut(columns).enumerate().for_each(|(row, buffer)| fill(row, buffer));
         }
     }
 
-    /// Takes these rows of `other`, in this order; a row may come several times.
-    pub(super) fn gather(&mut self, other: &Self, rows: &[usize]) {
+    /// Takes these rows of `other`, in this order, for products with `weights`; a row may come several times.
+    pub(super) fn gather(&mut self, other: &Self, rows: &[usize], weights: &[&Weight]) {
         self.rows = rows.len();
-        self.rounded.gather(&other.rounded, rows);
+        if weights.iter().any(|weight| matches!(weight, Weight::Packed(_))) {
+            self.rounded.gather(&other.rounded, rows);
+        }
         self.plain.clear();
-        if let Some(columns) = other.plain.len().checked_div(other.rows) {
+        if let Some(Weight::Float(matrix)) = weights.iter().find(|weight| matches!(weight, Weight::Float(_))) {
+            let columns = matrix.columns();
             rows.iter().for_each(|row| self.plain.extend_from_slice(&other.plain[row * columns..(row + 1) * columns]));
         }
     }

@@ -19,7 +19,7 @@ impl Step {
     pub(super) fn new(isa: Isa, depth: usize, rows: usize) -> Self {
         #[cfg(target_arch = "x86_64")]
         {
-            let whole = isa == Isa::Amx && depth.is_multiple_of(GROUP) && rows >= amx::ROWS;
+            let whole = isa == Isa::Amx && Isa::detect() == isa && depth.is_multiple_of(GROUP) && rows >= amx::ROWS;
             // SAFETY: `Isa::detect` found the matrix unit, and one step at a time is the caller's promise.
             Self { isa, tiles: whole.then(|| unsafe { amx::Tiles::new(64) }) }
         }
@@ -38,6 +38,9 @@ impl Step {
             #[cfg(target_arch = "x86_64")]
             if let Some(tiles) = &self.tiles {
                 let done = bytes_amx::product(tiles, &product);
+                if product.rows == done {
+                    return;
+                }
                 product.rows -= done;
                 product.a = product.a.add(done * product.a_stride);
                 product.a_scales = product.a_scales.add(done * (product.depth / GROUP));
