@@ -28,12 +28,14 @@ pub(crate) struct Wanted {
 /// `GET /admin/models`
 pub(crate) async fn get(State(app): State<App>, reader: Reader) -> Result<Response, WebError> {
     reader.require(&app, &[Role::Admin], PAGE).await?;
+    // The task first: what ends while the page is made may then still be shown as running, but its end never beside the
+    // list as it was before.
+    let board = app.models.board();
     let engines = app.models.engines();
     let mut models = app.models.list().await?;
     models.sort_by_key(|model| model.kind != "generate");
     let rollback = models.iter().find(|model| model.kind == "generate" && model.previous);
     let evaluations = app.models.evaluations().await?;
-    let board = app.models.board();
     let now = app.store.environment().now();
     page(&ModelsPage {
         chrome: reader.chrome(&app, "Models", Nav::Models),
