@@ -60,6 +60,7 @@ pub(crate) fn softcap(x: f32, cap: f32) -> f32 {
 }
 
 /// The greatest number of `row`.
+#[inline(always)]
 pub(crate) fn maximum(row: &[f32]) -> f32 {
     let mut lanes = [f32::NEG_INFINITY; LANES];
     let chunks = row.chunks_exact(LANES);
@@ -73,6 +74,7 @@ pub(crate) fn maximum(row: &[f32]) -> f32 {
 }
 
 /// The sum of `row`.
+#[inline(always)]
 pub(crate) fn sum(row: &[f32]) -> f32 {
     let mut lanes = [0.0; LANES];
     let chunks = row.chunks_exact(LANES);

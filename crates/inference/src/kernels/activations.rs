@@ -24,10 +24,12 @@ pub(crate) struct Activations {
     pub(super) quants: Vec<i8>,
     /// [block][row]
     pub(super) scales: Vec<f32>,
-    /// [block][row][16]: sums of 16 quants each, whole numbers.
-    pub(super) sums16: Vec<f32>,
+    /// [block][row][16]: sums of 16 quants each.
+    pub(super) sums16: Vec<i16>,
     /// [block][row][8]: sums of 32 quants each.
-    pub(super) sums32: Vec<f32>,
+    pub(super) sums32: Vec<i16>,
+    /// The same as floats.
+    pub(super) floats32: Vec<f32>,
 }
 
 impl Activations {
@@ -66,6 +68,7 @@ impl Activations {
         pick(&mut self.scales, &other.scales, 1, places());
         pick(&mut self.sums16, &other.sums16, SUMS, places());
         pick(&mut self.sums32, &other.sums32, SUMS / 2, places());
+        pick(&mut self.floats32, &other.floats32, SUMS / 2, places());
     }
 
     fn prepare(&mut self, rows: usize, columns: usize, write: impl FnOnce(&mut Self)) {
@@ -73,8 +76,9 @@ impl Activations {
         (self.rows, self.columns) = (rows, columns);
         self.quants.resize(blocks * rows * BLOCK, 0);
         self.scales.resize(blocks * rows, 0.0);
-        self.sums16.resize(blocks * rows * SUMS, 0.0);
-        self.sums32.resize(blocks * rows * SUMS / 2, 0.0);
+        self.sums16.resize(blocks * rows * SUMS, 0);
+        self.sums32.resize(blocks * rows * SUMS / 2, 0);
+        self.floats32.resize(blocks * rows * SUMS / 2, 0.0);
         write(self);
     }
 
@@ -86,6 +90,7 @@ impl Activations {
             scales: Shared::new(&mut self.scales),
             sums16: Shared::new(&mut self.sums16),
             sums32: Shared::new(&mut self.sums32),
+            floats32: Shared::new(&mut self.floats32),
         }
     }
 }
@@ -102,8 +107,9 @@ struct Writer {
     isa: Isa,
     quants: Shared<i8>,
     scales: Shared<f32>,
-    sums16: Shared<f32>,
-    sums32: Shared<f32>,
+    sums16: Shared<i16>,
+    sums32: Shared<i16>,
+    floats32: Shared<f32>,
 }
 
 impl Writer {
@@ -111,12 +117,13 @@ impl Writer {
         for (block, x) in x.chunks(BLOCK).enumerate() {
             let at = block * self.rows + row;
             // SAFETY: `prepare` sized the buffers for every (block, row), and each row is written by one task.
-            let (quants, scale, sums16, sums32) = unsafe {
+            let (quants, scale, sums16, sums32, floats32) = unsafe {
                 (
                     self.quants.part(at * BLOCK, BLOCK),
                     &mut self.scales.part(at, 1)[0],
                     self.sums16.part(at * SUMS, SUMS),
                     self.sums32.part(at * SUMS / 2, SUMS / 2),
+                    self.floats32.part(at * SUMS / 2, SUMS / 2),
                 )
             };
             *scale = match self.isa {
@@ -128,8 +135,9 @@ impl Writer {
                 Isa::Avx2 => unsafe { quantise_avx2(x, quants, sums16) },
                 _ => quantise(x, quants, sums16),
             };
-            for (sum, pair) in sums32.iter_mut().zip(sums16.chunks_exact(2)) {
+            for ((sum, float), pair) in sums32.iter_mut().zip(floats32).zip(sums16.chunks_exact(2)) {
                 *sum = pair[0] + pair[1];
+                *float = f32::from(*sum);
             }
         }
     }
@@ -137,19 +145,19 @@ impl Writer {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn quantise_avx512(x: &[f32], quants: &mut [i8], sums: &mut [f32]) -> f32 {
+fn quantise_avx512(x: &[f32], quants: &mut [i8], sums: &mut [i16]) -> f32 {
     quantise(x, quants, sums)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-fn quantise_avx2(x: &[f32], quants: &mut [i8], sums: &mut [f32]) -> f32 {
+fn quantise_avx2(x: &[f32], quants: &mut [i8], sums: &mut [i16]) -> f32 {
     quantise(x, quants, sums)
 }
 
 /// Rounds up to 256 numbers, and gives their scale. What lies behind them is 0.
 #[inline(always)]
-fn quantise(x: &[f32], quants: &mut [i8], sums: &mut [f32]) -> f32 {
+fn quantise(x: &[f32], quants: &mut [i8], sums: &mut [i16]) -> f32 {
     // Adding 1.5 · 2^23 rounds to the nearest whole number and leaves it in the low bits.
     const ROUND: f32 = 12_582_912.0;
     let mut lanes = [0f32; SUMMED];
@@ -166,7 +174,7 @@ fn quantise(x: &[f32], quants: &mut [i8], sums: &mut [f32]) -> f32 {
     let greatest = lanes.iter().copied().fold(0.0, f32::max);
     if greatest == 0.0 || !greatest.is_finite() {
         quants.fill(0);
-        sums.fill(0.0);
+        sums.fill(0);
         // Not-a-number and infinity must stay visible: they are a fault of the model, not a small number.
         return if greatest.is_finite() { 0.0 } else { f32::NAN };
     }
@@ -180,13 +188,13 @@ fn quantise(x: &[f32], quants: &mut [i8], sums: &mut [f32]) -> f32 {
                 *quant = rounded as i8;
                 total += rounded;
             }
-            *sum = total as f32;
+            *sum = total as i16;
         } else {
             quants.fill(0);
             for (quant, x) in quants.iter_mut().zip(x) {
                 *quant = ((x * inverse + ROUND).to_bits() as i32 - ROUND.to_bits() as i32) as i8;
             }
-            *sum = quants.iter().map(|&quant| i32::from(quant)).sum::<i32>() as f32;
+            *sum = quants.iter().map(|&quant| i16::from(quant)).sum();
         }
     }
     greatest / 127.0
@@ -210,10 +218,10 @@ mod tests {
                     }
                     assert!(quants[x.len()..].iter().all(|&quant| quant == 0));
                     for (sum, quants) in a.sums16[at * SUMS..].iter().zip(quants.chunks(SUMMED)) {
-                        assert_eq!(*sum, quants.iter().map(|&q| f32::from(q)).sum::<f32>());
+                        assert_eq!(*sum, quants.iter().map(|&q| i16::from(q)).sum::<i16>());
                     }
                     for (sum, quants) in a.sums32[at * SUMS / 2..].iter().zip(quants.chunks(2 * SUMMED)) {
-                        assert_eq!(*sum, quants.iter().map(|&q| f32::from(q)).sum::<f32>());
+                        assert_eq!(*sum, quants.iter().map(|&q| i16::from(q)).sum::<i16>());
                     }
                 }
             }

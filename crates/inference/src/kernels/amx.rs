@@ -56,8 +56,8 @@ impl Configuration {
     const NONE: Self = Self { palette: 0, start: 0, reserved: [0; 14], row_bytes: [0; 16], rows: [0; 16] };
 }
 
-/// The tile registers of this thread, set up: 0 to 2 for sums of 16 rows and 16 columns, 3 for 16 rows of `depth` bytes
-/// of the left side, 4 for 16 columns of the right side.
+/// The tile registers of this thread, set up: 0 to 3 for sums of 16 rows and 16 columns, 4 and 5 for 16 rows of `depth`
+/// bytes of the left side, 6 and 7 for 16 columns of the right side.
 ///
 /// Dropped, the configuration is as it was: mostly none, which keeps changes of threads short, but another library's code
 /// may have set the registers up on this thread and count on it.
@@ -65,6 +65,30 @@ pub(super) struct Tiles {
     before: Configuration,
     /// They belong to the thread.
     here: PhantomData<*const ()>,
+}
+
+/// A step 64 deep of [`Tiles::parts`]; the numbers are its places in `a` (two halves of 16 rows) and `b` (two parts).
+macro_rules! step_of_parts {
+    ($a:literal $a_next:literal $b:literal $b_next:literal) => {
+        concat!(
+            "tileloadd tmm4, [{a} + {row} + ",
+            $a,
+            "]\n",
+            "tileloadd tmm6, [{b} + {line} + ",
+            $b,
+            "]\n",
+            "tdpbssd tmm0, tmm4, tmm6\n",
+            "tileloadd tmm7, [{b} + {line} + ",
+            $b_next,
+            "]\n",
+            "tdpbsud tmm1, tmm4, tmm7\n",
+            "tileloadd tmm5, [{a} + {row} + ",
+            $a_next,
+            "]\n",
+            "tdpbssd tmm2, tmm5, tmm6\n",
+            "tdpbsud tmm3, tmm5, tmm7\n",
+        )
+    };
 }
 
 impl Tiles {
@@ -78,9 +102,9 @@ impl Tiles {
         let mut set = |tile: usize, rows: usize, bytes: usize| {
             (configuration.rows[tile], configuration.row_bytes[tile]) = (rows as u8, bytes as u16);
         };
-        (0..3).for_each(|tile| set(tile, ROWS, 64));
-        set(3, ROWS, depth);
-        set(4, depth / 4, 64);
+        (0..4).for_each(|tile| set(tile, ROWS, 64));
+        (4..6).for_each(|tile| set(tile, ROWS, depth));
+        (6..8).for_each(|tile| set(tile, depth / 4, 64));
         // SAFETY: both are 64 bytes; the configuration is of palette 1's form and within its sizes.
         unsafe {
             asm!(
@@ -105,16 +129,50 @@ impl Tiles {
         unsafe {
             asm!(
                 "tilezero tmm0",
-                "tileloadd tmm3, [{a} + {a_stride}]",
-                "tileloadd tmm4, [{b} + {line}]",
-                "tdpbsud tmm0, tmm3, tmm4",
+                "tileloadd tmm4, [{a} + {a_stride}]",
+                "tileloadd tmm6, [{b} + {line}]",
+                "tdpbsud tmm0, tmm4, tmm6",
                 "tilestored [{sums} + {line}], tmm0",
                 a = in(reg) a,
                 a_stride = in(reg) a_stride,
                 b = in(reg) b,
                 line = in(reg) 64usize,
                 sums = in(reg) sums,
-                out("tmm0") _, out("tmm3") _, out("tmm4") _,
+                out("tmm0") _, out("tmm4") _, out("tmm6") _,
+                options(nostack),
+            );
+        }
+    }
+
+    /// `sums = a · b`, 256 deep, for two halves of rows and two parts of `b`: signed bytes by signed ones and by unsigned
+    /// ones. `a`: 32 rows of 256 bytes; `b`: (2, 256 / 4, 16, 4); `sums`: (2 halves, 2 parts, 16, 16).
+    ///
+    /// # Safety
+    /// All of them are there, and the tiles are 64 deep.
+    #[inline(always)]
+    pub(super) unsafe fn parts(&self, a: *const i8, b: *const u8, sums: *mut i32) {
+        // SAFETY: the caller's promise; the registers are ours and set up.
+        unsafe {
+            asm!(
+                "tilezero tmm0",
+                "tilezero tmm1",
+                "tilezero tmm2",
+                "tilezero tmm3",
+                step_of_parts!(0 4096 0 4096),
+                step_of_parts!(64 4160 1024 5120),
+                step_of_parts!(128 4224 2048 6144),
+                step_of_parts!(192 4288 3072 7168),
+                "tilestored [{sums} + {line}], tmm0",
+                "tilestored [{sums} + {line} + 1024], tmm1",
+                "tilestored [{sums} + {line} + 2048], tmm2",
+                "tilestored [{sums} + {line} + 3072], tmm3",
+                a = in(reg) a,
+                row = in(reg) 256usize,
+                b = in(reg) b,
+                line = in(reg) 64usize,
+                sums = in(reg) sums,
+                out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+                out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
                 options(nostack),
             );
         }
@@ -133,20 +191,20 @@ impl Tiles {
                 "tilezero tmm0",
                 "tilezero tmm1",
                 "tilezero tmm2",
-                "tileloadd tmm3, [{a} + {a_stride}]",
-                "tileloadd tmm4, [{b} + {b_stride}]",
-                "tdpbusd tmm0, tmm3, tmm4",
-                "tileloadd tmm4, [{b} + {b_stride} + 64]",
-                "tdpbusd tmm1, tmm3, tmm4",
-                "tileloadd tmm4, [{b} + {b_stride} + 128]",
-                "tdpbusd tmm2, tmm3, tmm4",
-                "tileloadd tmm3, [{a} + {a_stride} + 64]",
-                "tileloadd tmm4, [{b} + {b_stride} + 3072]",
-                "tdpbusd tmm0, tmm3, tmm4",
-                "tileloadd tmm4, [{b} + {b_stride} + 3136]",
-                "tdpbusd tmm1, tmm3, tmm4",
-                "tileloadd tmm4, [{b} + {b_stride} + 3200]",
-                "tdpbusd tmm2, tmm3, tmm4",
+                "tileloadd tmm4, [{a} + {a_stride}]",
+                "tileloadd tmm6, [{b} + {b_stride}]",
+                "tdpbusd tmm0, tmm4, tmm6",
+                "tileloadd tmm6, [{b} + {b_stride} + 64]",
+                "tdpbusd tmm1, tmm4, tmm6",
+                "tileloadd tmm6, [{b} + {b_stride} + 128]",
+                "tdpbusd tmm2, tmm4, tmm6",
+                "tileloadd tmm4, [{a} + {a_stride} + 64]",
+                "tileloadd tmm6, [{b} + {b_stride} + 3072]",
+                "tdpbusd tmm0, tmm4, tmm6",
+                "tileloadd tmm6, [{b} + {b_stride} + 3136]",
+                "tdpbusd tmm1, tmm4, tmm6",
+                "tileloadd tmm6, [{b} + {b_stride} + 3200]",
+                "tdpbusd tmm2, tmm4, tmm6",
                 "tilestored [{sums} + {line}], tmm0",
                 "tilestored [{sums} + {line} + 1024], tmm1",
                 "tilestored [{sums} + {line} + 2048], tmm2",
@@ -156,7 +214,7 @@ impl Tiles {
                 b_stride = in(reg) 192usize,
                 line = in(reg) 64usize,
                 sums = in(reg) sums,
-                out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _, out("tmm4") _,
+                out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm4") _, out("tmm6") _,
                 options(nostack),
             );
         }

@@ -27,12 +27,13 @@ pub(super) enum Bits {
     Eight,
 }
 
-/// How scales are stored. A weight is `scale · quant − minimum`, quants count from 0.
+/// How scales are stored. A weight is `scale · quant − minimum`, quants count from 0. In nested forms, scales and minimums
+/// are whole factors of the block's: all of a block's sums stay whole numbers then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scales {
     /// Of 32 columns: an 8-bit factor of an f16 scale, and an 8-bit factor of an f16 minimum (Q4_K, Q5_K).
     Nested32,
-    /// Of 16 columns: a signed 8-bit factor of an f16 scale; the minimum is 32 scales (Q6_K).
+    /// Of 16 columns: a signed 8-bit factor of an f16 scale; the minimum is 32 times that (Q6_K).
     Nested16,
     /// Of 32 columns: an f16 scale; the minimum is so many scales (Q4_0, Q5_0, Q8_0).
     Flat(u8),
@@ -97,6 +98,11 @@ impl Form {
         self.scale_bytes(groups) + groups * self.group_bytes()
     }
 
+    /// Whether scales are whole factors of a block's.
+    pub(super) const fn nested(self) -> bool {
+        matches!(self.scales, Scales::Nested32 | Scales::Nested16)
+    }
+
     /// Columns that share a scale.
     pub(super) const fn group(self) -> usize {
         match self.scales {
@@ -111,14 +117,39 @@ impl Form {
 pub(super) struct Tile {
     /// [quad][row][4 columns]
     pub(super) quants: [u8; PANEL * BLOCK],
-    /// [group][row]
-    pub(super) scales: [[f32; PANEL]; 16],
-    /// [group][row]
-    pub(super) minimums: [[f32; PANEL]; 16],
+    /// [group][row]; of nested forms the block's alone.
+    pub(super) scales: [[f32; PANEL]; BLOCK / GROUP],
+    /// [group][row]; of nested forms the block's alone.
+    pub(super) minimums: [[f32; PANEL]; BLOCK / GROUP],
+    /// Of nested forms, [group][row], each twice.
+    pub(super) factors: [[[i16; 2]; PANEL]; BLOCK / 16],
+    /// Of nested forms, [two groups][row][group].
+    pub(super) minimum_factors: [[[i16; 2]; PANEL]; BLOCK / 16 / 2],
+    /// Of nested forms, for the matrix unit: quants with their factors, cut in two; see `tile_amx`. [part][quad][row][4]
+    pub(super) parts: [[u8; PANEL * BLOCK]; 2],
 }
 
 impl Tile {
     pub(super) const fn new() -> Self {
-        Self { quants: [0; PANEL * BLOCK], scales: [[0.0; PANEL]; 16], minimums: [[0.0; PANEL]; 16] }
+        Self {
+            quants: [0; PANEL * BLOCK],
+            scales: [[0.0; PANEL]; BLOCK / GROUP],
+            minimums: [[0.0; PANEL]; BLOCK / GROUP],
+            factors: [[[0; 2]; PANEL]; BLOCK / 16],
+            minimum_factors: [[[0; 2]; PANEL]; BLOCK / 16 / 2],
+            parts: [[0; PANEL * BLOCK]; 2],
+        }
+    }
+
+    /// The weight in `column` of row `lane`.
+    pub(super) fn weight(&self, form: Form, column: usize, lane: usize) -> f32 {
+        let quant = self.quants[column / 4 * QUAD + lane * 4 + column % 4];
+        let group = column / form.group();
+        if !form.nested() {
+            return f32::from(quant).mul_add(self.scales[group][lane], -self.minimums[group][lane]);
+        }
+        let scaled = i32::from(self.factors[group][lane][0]) * i32::from(quant);
+        let minimum = self.minimum_factors[group / 2][lane][group % 2];
+        (scaled as f32).mul_add(self.scales[0][lane], -f32::from(minimum) * self.minimums[0][lane])
     }
 }

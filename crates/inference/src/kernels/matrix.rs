@@ -1,21 +1,22 @@
 //! A matrix of packed weights and its product with 8-bit activations.
 
 use super::activations::{Activations, SUMS};
-use super::form::{BLOCK, Form, GROUP, PANEL, QUAD, Tile};
+use super::form::{BLOCK, Form, GROUP, PANEL, Tile};
 use super::isa::Isa;
 use super::pack;
 use super::pool::{Shared, parallel, threads};
 use super::step::{Step, unpack};
-use super::tile::{MOST_ROWS, Operand};
+use super::tile::{MOST_ROWS, Operand, Sums};
 use candle_core::quantized::GgmlDType;
 use half::f16;
+use std::cell::RefCell;
 use std::ops::Range;
 
 /// Panels that are unpacked together, so that activations are read from memory once for all of them.
-const TOGETHER: usize = 2;
+const TOGETHER: usize = 4;
 
-/// Rows of activations for which sums are kept at once.
-const SPAN: usize = 128;
+/// Rows of activations for which sums are kept at once: what is unpacked is used so often.
+const SPAN: usize = 512;
 
 /// Bytes of weights that make a task worth handing out.
 const TASK_BYTES: usize = 128 * 1024;
@@ -115,68 +116,89 @@ impl Matrix {
             let at = block * self.form.block_bytes(BLOCK / GROUP);
             unpack(Isa::detect(), self.form, groups(self.columns, block), &panel[at..], &mut tile);
             for (column, x) in out.iter_mut().enumerate() {
-                let group = column / self.form.group();
-                let quant = f32::from(tile.quants[column / 4 * QUAD + lane * 4 + column % 4]);
-                *x = quant.mul_add(tile.scales[group][lane], -tile.minimums[group][lane]);
+                *x = tile.weight(self.form, column, lane);
             }
         }
     }
 
     /// The products of panels `panels` with rows `rows` of `x`.
     fn multiply_panels(&self, isa: Isa, panels: Range<usize>, x: &Activations, rows: Range<usize>, out: Shared<f32>) {
-        let (begin, count) = (rows.start, rows.len());
-        // A few rows are soon done with a panel: then one stream of weights, read ahead, is what counts.
-        let together = if count <= MOST_ROWS { 1 } else { TOGETHER };
-        let step = Step::new(isa, self.form, count);
-        let mut tiles = [const { Tile::new() }; TOGETHER];
-        let mut sums = [0f32; TOGETHER * SPAN * PANEL];
-        let (form, panel_bytes, bytes) = (self.form, self.panel_bytes(), self.bytes());
-        let (all_sums, per_row) = match form.group() {
-            16 => (&x.sums16, SUMS),
-            _ => (&x.sums32, SUMS / 2),
-        };
-        for first in panels.clone().step_by(together) {
-            let beside = together.min(panels.end - first);
-            for span in (0..count).step_by(SPAN) {
-                let rows = SPAN.min(count - span);
-                sums[..beside * SPAN * PANEL].fill(0.0);
-                for block in 0..self.columns.div_ceil(BLOCK) {
-                    let groups = groups(self.columns, block);
-                    let at = block * form.block_bytes(BLOCK / GROUP);
-                    for (index, tile) in tiles[..beside].iter_mut().enumerate() {
-                        let ahead = ((first + index) * panel_bytes + at + AHEAD).min(bytes.len());
-                        prefetch(&bytes[ahead..], form.block_bytes(groups));
-                        unpack(isa, form, groups, &bytes[(first + index) * panel_bytes + at..], tile);
-                    }
-                    let mut row = 0;
-                    while row < rows {
-                        let some = step.rows(rows - row);
-                        let at = block * x.rows + begin + span + row;
-                        let operand = Operand {
-                            quants: x.quants[at * BLOCK..(at + some) * BLOCK].as_ptr(),
-                            scales: x.scales[at..at + some].as_ptr(),
-                            sums: all_sums[at * per_row..(at + some) * per_row].as_ptr(),
-                        };
-                        for (index, tile) in tiles[..beside].iter().enumerate() {
-                            let sums = &mut sums[(index * SPAN + row) * PANEL..][..some * PANEL];
-                            // SAFETY: operand and sums were cut to `some` rows just now.
-                            unsafe { step.multiply(groups, tile, operand, some, sums.as_mut_ptr()) };
-                        }
-                        row += some;
-                    }
-                }
-                for index in 0..beside {
-                    let output = (first + index) * PANEL;
-                    let lanes = PANEL.min(self.rows - output);
-                    for row in 0..rows {
-                        let sums = &sums[(index * SPAN + row) * PANEL..][..lanes];
-                        // SAFETY: `out` has `count` rows; a panel's columns belong to one task.
-                        unsafe { out.part((span + row) * self.rows + output, lanes) }.copy_from_slice(sums);
+        SCRATCH.with_borrow_mut(|scratch| {
+            for first in panels.clone().step_by(together(rows.len())) {
+                let panels = first..panels.end.min(first + together(rows.len()));
+                for begin in (0..rows.len()).step_by(SPAN) {
+                    let span = begin..rows.len().min(begin + SPAN);
+                    self.multiply_span(isa, panels.clone(), x, rows.start, span.clone(), scratch);
+                    let outputs = self.rows.min(panels.end * PANEL) - first * PANEL;
+                    for (row, sums) in span.zip(scratch.sums.chunks_exact(TOGETHER * PANEL)) {
+                        // SAFETY: `out` has as many rows; a panel's columns belong to one task.
+                        let out = unsafe { out.part(row * self.rows + first * PANEL, outputs) };
+                        out.copy_from_slice(&sums[..outputs]);
                     }
                 }
             }
+        });
+    }
+
+    /// The sums of at most [`TOGETHER`] panels and [`SPAN`] rows, counted from `start` of `x`.
+    fn multiply_span(
+        &self,
+        isa: Isa,
+        panels: Range<usize>,
+        x: &Activations,
+        start: usize,
+        span: Range<usize>,
+        scratch: &mut Scratch,
+    ) {
+        let (form, panel_bytes, bytes, rows) = (self.form, self.panel_bytes(), self.bytes(), span.len());
+        let step = Step::new(isa, form, rows);
+        let tiles = &mut scratch.tiles[..panels.len()];
+        let sums = &mut scratch.sums[..rows * TOGETHER * PANEL];
+        sums.fill(0.0);
+        let sums = Sums { at: sums.as_mut_ptr(), stride: TOGETHER * PANEL };
+        let (whole_sums, per_row) = match form.group() {
+            16 => (&x.sums16, SUMS),
+            _ => (&x.sums32, SUMS / 2),
+        };
+        for block in 0..self.columns.div_ceil(BLOCK) {
+            let groups = groups(self.columns, block);
+            let at = block * form.block_bytes(BLOCK / GROUP);
+            for (panel, tile) in panels.clone().zip(tiles.iter_mut()) {
+                let ahead = (panel * panel_bytes + at + AHEAD).min(bytes.len());
+                prefetch(&bytes[ahead..], form.block_bytes(groups));
+                step.unpack(groups, &bytes[panel * panel_bytes + at..], tile);
+            }
+            let at = block * x.rows + start + span.start;
+            let operand = Operand {
+                quants: x.quants[at * BLOCK..(at + rows) * BLOCK].as_ptr(),
+                scales: x.scales[at..at + rows].as_ptr(),
+                sums: x.floats32[at * SUMS / 2..(at + rows) * SUMS / 2].as_ptr(),
+                whole_sums: whole_sums[at * per_row..(at + rows) * per_row].as_ptr(),
+            };
+            // SAFETY: operand and sums were cut to `rows` rows just now.
+            unsafe { step.multiply(groups, tiles, operand, rows, sums) };
         }
     }
+}
+
+/// What a thread works in.
+struct Scratch {
+    tiles: [Tile; TOGETHER],
+    /// (row, panel, 16)
+    sums: [f32; SPAN * TOGETHER * PANEL],
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Box<Scratch>> = RefCell::new(Box::new(Scratch {
+        tiles: [const { Tile::new() }; TOGETHER],
+        sums: [0.0; SPAN * TOGETHER * PANEL],
+    }));
+}
+
+/// Panels that are unpacked together for so many rows. A few rows are soon done with a panel: then one stream of weights,
+/// read ahead, is what counts.
+const fn together(rows: usize) -> usize {
+    if rows <= MOST_ROWS { 1 } else { TOGETHER }
 }
 
 impl std::fmt::Debug for Matrix {
@@ -215,7 +237,7 @@ fn multiply_all_with(isa: Isa, products: &mut [Product<'_>], x: &Activations) {
             let panels = matrix.rows.div_ceil(PANEL);
             // Every thread gets some, and tasks stay large enough to be worth their handing out.
             let by = (TASK_BYTES / matrix.panel_bytes()).min(panels / (threads() * 2)).max(1);
-            let by = by.next_multiple_of(TOGETHER);
+            let by = by.next_multiple_of(together(rows.len()));
             let part = Part { matrix, rows: rows.clone(), out: Shared::new(out), by, first: tasks };
             tasks += panels.div_ceil(part.by);
             part

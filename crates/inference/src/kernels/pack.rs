@@ -24,18 +24,30 @@ pub(super) fn block(form: Form, dtype: GgmlDType, groups: usize, rows: &[&[u8]],
         let parts = take_apart(dtype, groups, bytes);
         let (scales, quants) = packed.split_at_mut(scale_bytes);
         put_scales(form, groups, row, &parts, scales);
-        for (column, &quant) in parts.quants[..groups * GROUP].iter().enumerate() {
-            let (group, quad, byte) = (column / GROUP, column % GROUP / 4, row * 4 + column % 4);
-            let group = &mut quants[group * form.group_bytes()..];
-            match form.bits {
-                Bits::Eight => group[quad * QUAD + byte] = quant,
-                Bits::Four | Bits::Six => {
-                    group[quad / 2 * QUAD + byte] |= (quant & 0x0f) << (quad % 2 * 4);
-                    if form.bits == Bits::Six {
-                        group[(GROUP_QUADS / 2 + quad / 4) * QUAD + byte] |= (quant >> 4) << (quad % 4 * 2);
-                    }
-                }
-            }
+        for (quants, packed) in parts.quants.chunks_exact(GROUP).zip(quants.chunks_exact_mut(form.group_bytes())) {
+            put_quants(form.bits, quants, &mut packed[row * 4..]);
+        }
+    }
+}
+
+/// Writes a row's quants of a group, four to a word: the first four of its bytes in each line of `packed`.
+fn put_quants(bits: Bits, quants: &[u8], packed: &mut [u8]) {
+    let quads: [u32; GROUP_QUADS] = std::array::from_fn(|quad| {
+        let bytes = &quants[quad * 4..quad * 4 + 4];
+        u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
+    });
+    let mut put = |line: usize, word: u32| packed[line * QUAD..line * QUAD + 4].copy_from_slice(&word.to_le_bytes());
+    if bits == Bits::Eight {
+        quads.into_iter().enumerate().for_each(|(line, word)| put(line, word));
+        return;
+    }
+    for (line, pair) in quads.chunks_exact(2).enumerate() {
+        put(line, pair[0] & 0x0f0f_0f0f | (pair[1] & 0x0f0f_0f0f) << 4);
+    }
+    if bits == Bits::Six {
+        for (line, four) in quads.chunks_exact(4).enumerate() {
+            let high = |index: usize| (four[index] >> 4 & 0x0303_0303) << (2 * index);
+            put(GROUP_QUADS / 2 + line, high(0) | high(1) | high(2) | high(3));
         }
     }
 }
@@ -136,11 +148,13 @@ fn five_or_four_nested(five: bool, bytes: &[u8], parts: &mut Parts) {
         (parts.factors[group], parts.minimum_factors[group]) = (scale, minimum);
     }
     let (high, low) = if five { (&bytes[16..48], &bytes[48..176]) } else { (&bytes[..0], &bytes[16..144]) };
-    for (column, quant) in parts.quants.iter_mut().enumerate() {
-        let (group, index) = (column / GROUP, column % GROUP);
-        *quant = (low[group / 2 * GROUP + index] >> (group % 2 * 4)) & 0x0f;
-        if five {
-            *quant |= ((high[index] >> group) & 1) << 4;
+    // Two groups share bytes: the first has their low halves.
+    for (pair, (quants, low)) in parts.quants.chunks_exact_mut(2 * GROUP).zip(low.chunks_exact(GROUP)).enumerate() {
+        let (first, second) = quants.split_at_mut(GROUP);
+        first.iter_mut().zip(low).for_each(|(quant, low)| *quant = low & 0x0f);
+        second.iter_mut().zip(low).for_each(|(quant, low)| *quant = low >> 4);
+        for (group, quants) in [(2 * pair, first), (2 * pair + 1, second)] {
+            quants.iter_mut().zip(high).for_each(|(quant, high)| *quant |= (high >> group & 1) << 4);
         }
     }
 }
@@ -149,10 +163,14 @@ fn six_nested(bytes: &[u8], parts: &mut Parts) {
     let (low, high, factors) = (&bytes[..128], &bytes[128..192], &bytes[192..208]);
     parts.scales[0] = float(&bytes[208..]);
     parts.factors.copy_from_slice(factors);
-    for (column, quant) in parts.quants.iter_mut().enumerate() {
-        // Each half of the block: quarters of 32 columns, whose high bits share bytes.
-        let (half, quarter, index) = (column / 128, column % 128 / 32, column % 32);
-        let nibble = low[64 * half + quarter % 2 * 32 + index] >> (quarter / 2 * 4) & 0x0f;
-        *quant = nibble | ((high[32 * half + index] >> (2 * quarter)) & 3) << 4;
+    // Each half of the block: quarters of 32 columns, whose high bits share bytes, and of whose low bits two share bytes.
+    for (half, quants) in parts.quants.chunks_exact_mut(BLOCK / 2).enumerate() {
+        let (low, high) = (&low[64 * half..64 * half + 64], &high[32 * half..32 * half + 32]);
+        for (quarter, quants) in quants.chunks_exact_mut(GROUP).enumerate() {
+            let low = &low[quarter % 2 * GROUP..][..GROUP];
+            for (quant, (low, high)) in quants.iter_mut().zip(low.iter().zip(high)) {
+                *quant = low >> (quarter / 2 * 4) & 0x0f | (high >> (2 * quarter) & 3) << 4;
+            }
+        }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::form::{Form, Tile};
 use super::isa::Isa;
-use super::tile::{self, MOST_ROWS, Operand};
+use super::tile::{self, MOST_ROWS, Operand, Sums};
 #[cfg(target_arch = "x86_64")]
 use super::{amx, tile_amx, tile_avx2, tile_avx512};
 
@@ -20,7 +20,7 @@ impl Step {
     pub(super) fn new(isa: Isa, form: Form, rows: usize) -> Self {
         #[cfg(target_arch = "x86_64")]
         {
-            let many = isa == Isa::Amx && Isa::detect() == isa && rows >= amx::ROWS;
+            let many = isa == Isa::Amx && Isa::detect() == isa && rows >= tile_amx::least(form);
             // SAFETY: `Isa::detect` found the matrix unit, and one step at a time is the caller's promise.
             Self { isa, form, tiles: many.then(|| unsafe { tile_amx::tiles(form) }) }
         }
@@ -31,33 +31,44 @@ impl Step {
         }
     }
 
-    /// How many of `left` rows the next step takes.
-    pub(super) fn rows(&self, left: usize) -> usize {
+    /// Unpacks `groups` groups of 32 columns from `block`.
+    pub(super) fn unpack(&self, groups: usize, block: &[u8], tile: &mut Tile) {
+        unpack(self.isa, self.form, groups, block, tile);
         #[cfg(target_arch = "x86_64")]
-        if self.tiles.is_some() && left >= amx::ROWS {
-            return amx::ROWS;
+        if self.tiles.is_some() {
+            // SAFETY: who has the matrix unit has AVX-512.
+            unsafe { tile_amx::cut(self.form, tile) };
         }
-        MOST_ROWS.min(left)
     }
 
-    /// Adds the products of `rows` rows, as many as [`Self::rows`] said, to `sums`, [row][16].
+    /// Adds the products of `rows` rows with `panels` to `sums`.
     ///
     /// # Safety
-    /// As [`tile::multiply`].
-    pub(super) unsafe fn multiply(&self, groups: usize, tile: &Tile, x: Operand, rows: usize, sums: *mut f32) {
+    /// As [`tile::multiply`], and this step unpacked the panels.
+    pub(super) unsafe fn multiply(&self, groups: usize, panels: &[Tile], x: Operand, rows: usize, sums: Sums) {
         let form = self.form;
-        // SAFETY: the caller's promise; `Isa::detect` found the instructions.
-        unsafe {
-            match self.isa {
-                #[cfg(target_arch = "x86_64")]
-                Isa::Amx | Isa::Avx512 => match &self.tiles {
-                    Some(tiles) if rows == amx::ROWS => tile_amx::multiply(tiles, form, groups, tile, x, sums),
-                    _ => tile_avx512::multiply(form, groups, tile, x, rows, sums),
-                },
-                #[cfg(target_arch = "x86_64")]
-                Isa::Avx2 => tile_avx2::multiply(form, groups, tile, x, rows, sums),
-                _ => tile::multiply(form, groups, tile, x, rows, sums),
+        let mut row = 0;
+        #[cfg(target_arch = "x86_64")]
+        if let Some(tiles) = &self.tiles {
+            // SAFETY: the caller's promise; `Isa::detect` found the instructions.
+            row = unsafe { tile_amx::multiply(tiles, form, groups, panels, x, rows, sums) };
+        }
+        while row < rows {
+            let some = MOST_ROWS.min(rows - row);
+            for (panel, tile) in panels.iter().enumerate() {
+                // SAFETY: the caller's promise; `Isa::detect` found the instructions.
+                unsafe {
+                    let (x, sums) = (x.at(form, row), sums.from(row, panel));
+                    match self.isa {
+                        #[cfg(target_arch = "x86_64")]
+                        Isa::Amx | Isa::Avx512 => tile_avx512::multiply(form, groups, tile, x, some, sums),
+                        #[cfg(target_arch = "x86_64")]
+                        Isa::Avx2 => tile_avx2::multiply(form, groups, tile, x, some, sums),
+                        _ => tile::multiply(form, groups, tile, x, some, sums),
+                    }
+                }
             }
+            row += some;
         }
     }
 }

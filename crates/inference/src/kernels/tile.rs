@@ -1,6 +1,6 @@
 //! Unpacking a block and multiplying by it, in plain Rust: what the vector kernels are tested against.
 
-use super::form::{Bits, Form, GROUP, GROUP_QUADS, PANEL, QUAD, Scales, Tile};
+use super::form::{BLOCK, Bits, Form, GROUP, GROUP_QUADS, PANEL, QUAD, Scales, Tile};
 use half::f16;
 
 /// Rows of activations that a product takes at once, at most.
@@ -13,8 +13,59 @@ pub(super) struct Operand {
     pub(super) quants: *const i8,
     /// [row]
     pub(super) scales: *const f32,
-    /// [row][sums]: of 16 or 32 quants each, as the form's groups are.
+    /// [row][8]: sums of 32 quants each, for flat forms.
     pub(super) sums: *const f32,
+    /// [row][256 / group]: sums of a group's quants each, for nested forms.
+    pub(super) whole_sums: *const i16,
+}
+
+impl Operand {
+    /// What lies `row` rows on.
+    ///
+    /// # Safety
+    /// There are as many.
+    #[inline(always)]
+    pub(super) unsafe fn at(self, form: Form, row: usize) -> Self {
+        // SAFETY: the caller's promise.
+        unsafe {
+            Self {
+                quants: self.quants.add(row * BLOCK),
+                scales: self.scales.add(row),
+                sums: self.sums.add(row * (BLOCK / GROUP)),
+                whole_sums: self.whole_sums.add(row * (BLOCK / form.group())),
+            }
+        }
+    }
+}
+
+/// Where the sums of products lie: (row, panel, 16).
+#[derive(Clone, Copy)]
+pub(super) struct Sums {
+    pub(super) at: *mut f32,
+    /// From row to row.
+    pub(super) stride: usize,
+}
+
+impl Sums {
+    /// Those of the first panel in row `row`.
+    ///
+    /// # Safety
+    /// There are as many rows.
+    #[inline(always)]
+    pub(super) unsafe fn row(self, row: usize) -> *mut f32 {
+        // SAFETY: the caller's promise.
+        unsafe { self.at.add(row * self.stride) }
+    }
+
+    /// Those from row `row` and panel `panel` on.
+    ///
+    /// # Safety
+    /// There are as many of both.
+    #[inline(always)]
+    pub(super) unsafe fn from(self, row: usize, panel: usize) -> Self {
+        // SAFETY: the caller's promise.
+        unsafe { Self { at: self.row(row).add(panel * PANEL), ..self } }
+    }
 }
 
 /// Unpacks `groups` groups of 32 columns from `block`.
@@ -40,16 +91,23 @@ pub(super) fn unpack(form: Form, groups: usize, block: &[u8], tile: &mut Tile) {
 fn unpack_scales(form: Form, groups: usize, bytes: &[u8], tile: &mut Tile) {
     let float = |index: usize| f16::from_le_bytes([bytes[2 * index], bytes[2 * index + 1]]).to_f32();
     for row in 0..PANEL {
+        if form.nested() {
+            tile.scales[0][row] = float(row);
+            tile.minimums[0][row] = if form.scales == Scales::Nested32 { float(PANEL + row) } else { float(row) };
+        }
         for group in 0..groups * GROUP / form.group() {
             let (scale, minimum) = match form.scales {
                 Scales::Nested32 => {
                     let factors = 4 * PANEL + 2 * PANEL * group;
-                    let (scale, minimum) = (bytes[factors + row], bytes[factors + PANEL + row]);
-                    (float(row) * f32::from(scale), float(PANEL + row) * f32::from(minimum))
+                    tile.factors[group][row] = [i16::from(bytes[factors + row]); 2];
+                    tile.minimum_factors[group / 2][row][group % 2] = i16::from(bytes[factors + PANEL + row]);
+                    continue;
                 }
                 Scales::Nested16 => {
-                    let scale = float(row) * f32::from(bytes[2 * PANEL + PANEL * group + row] as i8);
-                    (scale, scale * 32.0)
+                    let factor = i16::from(bytes[2 * PANEL + PANEL * group + row] as i8);
+                    tile.factors[group][row] = [factor; 2];
+                    tile.minimum_factors[group / 2][row][group % 2] = 32 * factor;
+                    continue;
                 }
                 Scales::Flat(offset) => {
                     let scale = float(PANEL * group + row);
@@ -63,36 +121,55 @@ fn unpack_scales(form: Form, groups: usize, bytes: &[u8], tile: &mut Tile) {
     }
 }
 
-/// Adds the products of `rows` rows of activations with a tile's sixteen rows to `sums`, [row][16].
+/// Adds the products of `rows` rows of activations with a tile's sixteen rows to `sums`.
 ///
 /// # Safety
 /// `operand` has `rows` rows, and `sums` room for as many.
-pub(super) unsafe fn multiply(form: Form, groups: usize, tile: &Tile, operand: Operand, rows: usize, sums: *mut f32) {
-    let quads = form.group() / 4;
+pub(super) unsafe fn multiply(form: Form, groups: usize, tile: &Tile, operand: Operand, rows: usize, sums: Sums) {
     for row in 0..rows {
         // SAFETY: the caller's promise.
-        let (quants, scale, own_sums, sums) = unsafe {
+        let (quants, scale, own_sums, whole_sums, sums) = unsafe {
+            let operand = operand.at(form, row);
             (
-                std::slice::from_raw_parts(operand.quants.add(row * 256), 256),
-                *operand.scales.add(row),
-                std::slice::from_raw_parts(operand.sums.add(row * 256 / form.group()), 256 / form.group()),
-                std::slice::from_raw_parts_mut(sums.add(row * PANEL), PANEL),
+                std::slice::from_raw_parts(operand.quants, BLOCK),
+                *operand.scales,
+                std::slice::from_raw_parts(operand.sums, groups),
+                std::slice::from_raw_parts(operand.whole_sums, BLOCK / form.group()),
+                std::slice::from_raw_parts_mut(sums.row(row), PANEL),
             )
         };
         for (lane, sum) in sums.iter_mut().enumerate() {
-            let mut total = 0f32;
-            for (group, own_sum) in own_sums.iter().enumerate().take(groups * GROUP / form.group()) {
-                let mut dot = 0i32;
-                for quad in group * quads..(group + 1) * quads {
-                    for part in 0..4 {
-                        let weight = tile.quants[quad * QUAD + lane * 4 + part];
-                        dot += i32::from(weight) * i32::from(quants[quad * 4 + part]);
-                    }
+            let dot = |group: usize| -> i32 {
+                (group * form.group()..(group + 1) * form.group())
+                    .map(|column| {
+                        let weight = tile.quants[column / 4 * QUAD + lane * 4 + column % 4];
+                        i32::from(weight) * i32::from(quants[column])
+                    })
+                    .sum()
+            };
+            let total = if form.nested() {
+                let (mut total, mut minimum) = (0i32, 0i32);
+                for (group, own_sum) in whole_sums.iter().enumerate() {
+                    total += i32::from(tile.factors[group][lane][0]) * dot(group);
+                    minimum += i32::from(tile.minimum_factors[group / 2][lane][group % 2]) * i32::from(*own_sum);
                 }
-                total = (dot as f32).mul_add(tile.scales[group][lane], total);
-                total = (-tile.minimums[group][lane]).mul_add(*own_sum, total);
-            }
+                whole(form, [total, minimum], [tile.scales[0][lane], tile.minimums[0][lane]])
+            } else {
+                own_sums.iter().enumerate().fold(0f32, |total, (group, own_sum)| {
+                    let total = (dot(group) as f32).mul_add(tile.scales[group][lane], total);
+                    (-tile.minimums[group][lane]).mul_add(*own_sum, total)
+                })
+            };
             *sum = total.mul_add(scale, *sum);
         }
+    }
+}
+
+/// A block's number from its whole sums, of quants with factors and of minimums, and their scales.
+fn whole(form: Form, [total, minimum]: [i32; 2], [scale, minimum_scale]: [f32; 2]) -> f32 {
+    match form.scales {
+        // Of one scale: the difference is whole too.
+        Scales::Nested16 => (total - minimum) as f32 * scale,
+        _ => (-minimum_scale).mul_add(minimum as f32, total as f32 * scale),
     }
 }

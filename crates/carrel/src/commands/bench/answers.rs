@@ -63,8 +63,8 @@ impl Material {
         }
         let missing = "no generation model is in use here; import one with 'carrel model import'";
         let model = site.store.active_model(ModelKind::Generate.as_str()).await?.ok_or(missing)?;
-        let context = configuration.generate.context_tokens;
-        let generator = engine::load(&site.data.join(model.file), context, 1, !arguments.no_lookup).await?;
+        let (file, limits) = (site.data.join(model.file), &configuration.generate);
+        let generator = engine::load(&file, limits, limits.context_tokens, 1, !arguments.no_lookup).await?;
         Ok(Self { generator, prompts, answer_tokens: configuration.answer.answer_tokens })
     }
 }

@@ -1,13 +1,23 @@
 //! What benchmarks set and read in the engine beyond what requests can.
 
+use crate::config::GenerateLimits;
 use crate::site::{Failure, Site};
 use inference::{GenerateRequest, Generator, GeneratorOptions, Message, ModelError, ModelKind, Progress, Usage};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-/// A generator for `requests` at once in `context` tokens each; `lookup` lets it draft tokens from the prompt.
-pub(super) async fn load(file: &Path, context: usize, requests: usize, lookup: bool) -> Result<Generator, Failure> {
+/// A generator for `requests` at once in `context` tokens each, where `limits` say that it computes; `lookup` lets it draft
+/// tokens from the prompt.
+pub(super) async fn load(
+    file: &Path,
+    limits: &GenerateLimits,
+    context: usize,
+    requests: usize,
+    lookup: bool,
+) -> Result<Generator, Failure> {
     let options = GeneratorOptions {
+        device: limits.device,
+        threads: limits.threads,
         max_waiting: requests,
         max_running: requests,
         context_tokens: context,

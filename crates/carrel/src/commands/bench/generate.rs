@@ -47,7 +47,8 @@ pub(super) async fn run(arguments: Arguments, configuration: &Configuration) -> 
     let site = if Path::new(&model).is_file() { None } else { Some(Site::open(configuration).await?) };
     let file = engine::model_file(site.as_ref(), &model).await?;
     let words = Words::read(&text)?;
-    let generator = engine::load(&file, prompt_tokens + new_tokens + 64, concurrency, !no_lookup).await?;
+    let context = prompt_tokens + new_tokens + 64;
+    let generator = engine::load(&file, &configuration.generate, context, concurrency, !no_lookup).await?;
     let prompts = (0..concurrency).map(|index| prompt(&generator, &words, index * SHIFT, prompt_tokens));
     let prompts = prompts.collect::<Result<Vec<_>, _>>()?;
 

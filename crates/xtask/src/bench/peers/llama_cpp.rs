@@ -28,11 +28,21 @@ const CONFIGURATION: &[&str] = &[
     "-DLLAMA_BUILD_UI=OFF",
 ];
 
+/// GCC 12 takes a tile configuration for unused beyond its first eight bytes and drops the rest: the first product on AMX
+/// would end the program.
+const KEEP_TILES: &str = "-DCMAKE_CXX_FLAGS=-fno-tree-dse -fno-dse";
+
+/// [`CONFIGURATION`], and what this processor needs beside.
+fn configuration() -> Vec<&'static str> {
+    let tiles = std::fs::read_to_string("/proc/cpuinfo").is_ok_and(|text| text.contains(" amx_tile"));
+    CONFIGURATION.iter().copied().chain(tiles.then_some(KEEP_TILES)).collect()
+}
+
 /// The folder of the programs under `peers`, built when they are not there (minutes).
 pub(super) fn provide(peers: &Path) -> Result<PathBuf> {
     let folder = peers.join(format!("llama.cpp-{VERSION}"));
     let programs = folder.join("bin");
-    let wanted = format!("{SHA256}\n{}\n{}\n", CONFIGURATION.join(" "), PROGRAMS.join(" "));
+    let wanted = format!("{SHA256}\n{}\n{}\n", configuration().join(" "), PROGRAMS.join(" "));
     if is_stamped(&folder, &wanted) {
         return Ok(programs);
     }
@@ -85,7 +95,7 @@ fn build(python: &Python, sources: &Path, build: &Path) -> Result<()> {
     let cmake = || Command::new(python.tool("cmake"));
     let ninja = format!("-DCMAKE_MAKE_PROGRAM={}", python.tool("ninja").display());
     let mut configure = cmake();
-    configure.arg("-S").arg(sources).arg("-B").arg(build).args(["-G", "Ninja"]).arg(ninja).args(CONFIGURATION);
+    configure.arg("-S").arg(sources).arg("-B").arg(build).args(["-G", "Ninja"]).arg(ninja).args(configuration());
     quietly(&mut configure, "a C++ compiler is needed, on Debian: apt-get install g++")?;
     let mut compile = cmake();
     compile.arg("--build").arg(build).arg("--target").args(PROGRAMS);
