@@ -17,7 +17,7 @@ pub struct Results {
 pub struct Row {
     /// The benchmark's name.
     pub benchmark: String,
-    /// What was measured; unique within the benchmark.
+    /// What was measured; unique within the benchmark and machine.
     pub measure: String,
     /// The median.
     pub figure: f64,
@@ -61,10 +61,11 @@ impl Results {
         }
     }
 
-    /// Puts new figures in the places of the old ones; what was not measured again stays with its date.
+    /// Puts new figures in the places of the same machine's old ones; what was not measured again stays with its date.
     pub fn merge(&mut self, new: Vec<Row>) {
         for row in new {
-            let same = |old: &Row| old.benchmark == row.benchmark && old.measure == row.measure;
+            let key = |row: &Row| (row.benchmark.clone(), row.measure.clone(), row.machine.clone());
+            let same = |old: &Row| key(old) == key(&row);
             match self.rows.iter_mut().find(|old| same(old)) {
                 Some(old) => *old = row,
                 None => {
@@ -119,6 +120,12 @@ mod tests {
 
         let rows: Vec<_> = results.rows().iter().map(|row| (row.measure.as_str(), row.figure)).collect();
         assert_eq!(rows, [("128", 60.0), ("256", 25.0), ("512", 8.0), ("p50", 9.0)]);
+
+        // Another machine's stands beside it.
+        let other = Row { machine: "another machine".to_owned(), ..example("embed", "128", 30.0) };
+        results.merge(vec![other]);
+        let rows: Vec<_> = results.rows().iter().map(|row| (row.measure.as_str(), row.figure)).collect();
+        assert_eq!(rows, [("128", 60.0), ("256", 25.0), ("512", 8.0), ("128", 30.0), ("p50", 9.0)]);
     }
 
     #[test]
