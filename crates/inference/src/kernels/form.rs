@@ -121,8 +121,8 @@ pub(super) struct Tile {
     pub(super) scales: [[f32; PANEL]; BLOCK / GROUP],
     /// [group][row]; of nested forms the block's alone.
     pub(super) minimums: [[f32; PANEL]; BLOCK / GROUP],
-    /// Of nested forms, [group][row], each twice.
-    pub(super) factors: [[[i16; 2]; PANEL]; BLOCK / 16],
+    /// Of nested forms, [group][row].
+    pub(super) factors: [[i32; PANEL]; BLOCK / 16],
     /// Of nested forms, [two groups][row][group].
     pub(super) minimum_factors: [[[i16; 2]; PANEL]; BLOCK / 16 / 2],
     /// Of nested forms, for the matrix unit: quants with their factors, cut in two; see `tile_amx`. [part][quad][row][4]
@@ -135,7 +135,7 @@ impl Tile {
             quants: [0; PANEL * BLOCK],
             scales: [[0.0; PANEL]; BLOCK / GROUP],
             minimums: [[0.0; PANEL]; BLOCK / GROUP],
-            factors: [[[0; 2]; PANEL]; BLOCK / 16],
+            factors: [[0; PANEL]; BLOCK / 16],
             minimum_factors: [[[0; 2]; PANEL]; BLOCK / 16 / 2],
             parts: [[0; PANEL * BLOCK]; 2],
         }
@@ -148,7 +148,7 @@ impl Tile {
         if !form.nested() {
             return f32::from(quant).mul_add(self.scales[group][lane], -self.minimums[group][lane]);
         }
-        let scaled = i32::from(self.factors[group][lane][0]) * i32::from(quant);
+        let scaled = self.factors[group][lane] * i32::from(quant);
         let minimum = self.minimum_factors[group / 2][lane][group % 2];
         (scaled as f32).mul_add(self.scales[0][lane], -f32::from(minimum) * self.minimums[0][lane])
     }

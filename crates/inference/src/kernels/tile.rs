@@ -99,13 +99,13 @@ fn unpack_scales(form: Form, groups: usize, bytes: &[u8], tile: &mut Tile) {
             let (scale, minimum) = match form.scales {
                 Scales::Nested32 => {
                     let factors = 4 * PANEL + 2 * PANEL * group;
-                    tile.factors[group][row] = [i16::from(bytes[factors + row]); 2];
+                    tile.factors[group][row] = i32::from(bytes[factors + row]);
                     tile.minimum_factors[group / 2][row][group % 2] = i16::from(bytes[factors + PANEL + row]);
                     continue;
                 }
                 Scales::Nested16 => {
                     let factor = i16::from(bytes[2 * PANEL + PANEL * group + row] as i8);
-                    tile.factors[group][row] = [factor; 2];
+                    tile.factors[group][row] = i32::from(factor);
                     tile.minimum_factors[group / 2][row][group % 2] = 32 * factor;
                     continue;
                 }
@@ -150,7 +150,7 @@ pub(super) unsafe fn multiply(form: Form, groups: usize, tile: &Tile, operand: O
             let total = if form.nested() {
                 let (mut total, mut minimum) = (0i32, 0i32);
                 for (group, own_sum) in whole_sums.iter().enumerate() {
-                    total += i32::from(tile.factors[group][lane][0]) * dot(group);
+                    total += tile.factors[group][lane] * dot(group);
                     minimum += i32::from(tile.minimum_factors[group / 2][lane][group % 2]) * i32::from(*own_sum);
                 }
                 whole(form, [total, minimum], [tile.scales[0][lane], tile.minimums[0][lane]])

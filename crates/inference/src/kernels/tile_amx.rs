@@ -8,6 +8,7 @@
 use super::amx::{ROWS, Tiles};
 use super::form::{BLOCK, Form, GROUP, GROUP_QUADS, QUAD, Scales, Tile};
 use super::tile::{Operand, Sums};
+use super::tile_avx512;
 use std::arch::x86_64::*;
 use std::mem::MaybeUninit;
 
@@ -50,6 +51,7 @@ fn cut_groups<const QUADS: usize>(tile: &mut Tile) {
         // SAFETY: all of it lies within the tile, at multiples of 64 bytes.
         unsafe {
             let factor = _mm512_load_si512(tile.factors[group].as_ptr().cast());
+            let factor = tile_avx512::pairs(factor, factor);
             // Quants of 16 columns count from 32.
             let minimum = if QUADS == 4 { _mm512_slli_epi16(factor, 5) } else { _mm512_setzero_si512() };
             for at in (group * QUADS..(group + 1) * QUADS).map(|quad| quad * QUAD) {

@@ -111,7 +111,9 @@ unsafe fn nested<const ROWS: usize, const QUADS: usize>(half: usize, tile: &Tile
     // SAFETY: see `multiply`.
     unsafe {
         for group in 0..groups {
+            // Each twice.
             let factors = _mm256_load_si256(tile.factors[group].as_ptr().add(half * 8).cast());
+            let factors = _mm256_blend_epi16::<0xaa>(factors, _mm256_slli_epi32(factors, 16));
             for quad in group * QUADS..(group + 1) * QUADS {
                 let weights = _mm256_load_si256(tile.quants.as_ptr().add(quad * QUAD + half * 32).cast());
                 for (row, total) in totals.iter_mut().enumerate() {

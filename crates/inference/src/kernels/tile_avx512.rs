@@ -86,7 +86,7 @@ unsafe fn unpack_scales(form: Form, groups: usize, bytes: *const u8, tile: &mut 
                 };
                 for group in 0..groups {
                     let factor = factor(2 * group);
-                    _mm512_store_si512(tile.factors[group].as_mut_ptr().cast(), pairs(factor, factor));
+                    _mm512_store_si512(tile.factors[group].as_mut_ptr().cast(), factor);
                 }
                 for pair in 0..groups / 2 {
                     let both = pairs(factor(4 * pair + 1), factor(4 * pair + 3));
@@ -96,13 +96,14 @@ unsafe fn unpack_scales(form: Form, groups: usize, bytes: *const u8, tile: &mut 
             Scales::Nested16 => {
                 _mm512_store_ps(scales[0].as_mut_ptr(), floats(0));
                 _mm512_store_ps(minimums[0].as_mut_ptr(), floats(0));
+                let factor = |group: usize| {
+                    let bytes = _mm_loadu_si128(bytes.add(2 * PANEL + group * PANEL).cast());
+                    _mm512_cvtepi8_epi32(bytes)
+                };
                 for pair in 0..groups {
-                    let [first, second] = [0, 1].map(|group| {
-                        let bytes = _mm_loadu_si128(bytes.add(2 * PANEL + (2 * pair + group) * PANEL).cast());
-                        _mm512_cvtepi8_epi32(bytes)
-                    });
-                    _mm512_store_si512(tile.factors[2 * pair].as_mut_ptr().cast(), pairs(first, first));
-                    _mm512_store_si512(tile.factors[2 * pair + 1].as_mut_ptr().cast(), pairs(second, second));
+                    let (first, second) = (factor(2 * pair), factor(2 * pair + 1));
+                    _mm512_store_si512(tile.factors[2 * pair].as_mut_ptr().cast(), first);
+                    _mm512_store_si512(tile.factors[2 * pair + 1].as_mut_ptr().cast(), second);
                     let both = _mm512_slli_epi16(pairs(first, second), 5);
                     _mm512_store_si512(tile.minimum_factors[pair].as_mut_ptr().cast(), both);
                 }
@@ -128,7 +129,7 @@ unsafe fn unpack_scales(form: Form, groups: usize, bytes: *const u8, tile: &mut 
 /// The low halves of 16 whole numbers each, side by side.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-fn pairs(low: __m512i, high: __m512i) -> __m512i {
+pub(super) fn pairs(low: __m512i, high: __m512i) -> __m512i {
     _mm512_mask_blend_epi16(0xaaaa_aaaa, low, _mm512_slli_epi32(high, 16))
 }
 
@@ -218,9 +219,9 @@ unsafe fn nested<const ROWS: usize, const QUADS: usize>(tile: &Tile, operand: Op
     unsafe {
         for group in 0..groups {
             let dots = dots::<ROWS, QUADS>(group, tile, operand.quants);
-            let factor = _mm512_srai_epi32(_mm512_load_si512(tile.factors[group].as_ptr().cast()), 16);
-            for (total, dot) in totals.iter_mut().zip(dots) {
-                *total = _mm512_add_epi32(*total, _mm512_mullo_epi32(dot, factor));
+            let factor = _mm512_load_si512(tile.factors[group].as_ptr().cast());
+            for (row, total) in totals.iter_mut().enumerate() {
+                *total = _mm512_add_epi32(*total, _mm512_mullo_epi32(dots[row], factor));
             }
         }
         let mut minimums = [_mm512_setzero_si512(); ROWS];
