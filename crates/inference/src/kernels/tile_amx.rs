@@ -3,7 +3,7 @@
 //!
 //! Of nested forms, quants are multiplied by their groups' factors before. Such a number has 10 to 13 bits; it is cut in
 //! two, `64 · high + low`, high signed and low unsigned, so that two products of bytes, each over all 256 columns of a
-//! block, give the block's whole sum. Of flat forms each group has sums of its own: half or a quarter of the unit's depth.
+//! block, give the block's whole sum. Of flat forms each group has sums of its own: half of the unit's depth.
 
 use super::amx::{ROWS, Tiles};
 use super::form::{BLOCK, Form, GROUP, GROUP_QUADS, QUAD, Scales, Tile};
