@@ -97,6 +97,8 @@ fn experts_that_cannot_be_computed_are_refused() {
     assert!(shared.contains("shared experts"), "{shared}");
     let partly = refused(TinyModel::qwen3_moe(Experts::Together).with_number("leading_dense_block_count", 1));
     assert!(partly.contains("some layers"), "{partly}");
+    let crooked = refused(mixtral().with_number("feed_forward_length", 511));
+    assert!(crooked.contains("blk.0.ffn_gate_exps.weight has the shape [4, 512, 256]"), "{crooked}");
     let family = refused(TinyModel::gemma3().with_number("expert_count", 4));
     assert!(family.contains("gemma3 with experts"), "{family}");
 }
