@@ -64,8 +64,9 @@ impl Results {
     /// Puts new figures in the places of the same machine's old ones; what was not measured again stays with its date.
     pub fn merge(&mut self, new: Vec<Row>) {
         for row in new {
-            let key = |row: &Row| (row.benchmark.clone(), row.measure.clone(), row.machine.clone());
-            let same = |old: &Row| key(old) == key(&row);
+            let same = |old: &Row| {
+                (&old.benchmark, &old.measure, &old.machine) == (&row.benchmark, &row.measure, &row.machine)
+            };
             match self.rows.iter_mut().find(|old| same(old)) {
                 Some(old) => *old = row,
                 None => {
