@@ -1,7 +1,7 @@
 //! Sets of questions with what is expected of their answers: our own JSONL, and SQuAD's and XQuAD's formats, which bring
 //! their documents with them.
 
-use super::beir::{Text, lines, lines_of};
+use super::beir::{Text, file_name, lines, lines_of};
 use crate::site::Failure;
 use serde::Deserialize;
 use std::path::Path;
@@ -18,7 +18,7 @@ pub(crate) struct Expected {
     /// Other ways to say it.
     #[serde(default)]
     pub(crate) answers: Vec<String>,
-    /// Where it stands.
+    /// Where it stands: the document's file name, with or without folders.
     #[serde(default, alias = "doc")]
     pub(crate) document: String,
     pub(crate) page: Option<u32>,
@@ -95,6 +95,9 @@ impl AnswerSet {
             set.leave_out(leave_out);
         }
         set.hold_out();
+        for question in set.questions.iter_mut().filter(|question| !question.document.is_empty()) {
+            question.document = file_name(&question.document);
+        }
         Ok(set)
     }
 
@@ -221,6 +224,7 @@ mod tests {
         let told: Vec<_> = set.questions.iter().map(|q| (q.id.as_str(), q.answerable)).collect();
         assert_eq!(told, [("a", true), ("b", false), ("c", false)], "the second paragraph is left out");
         assert_eq!(set.documents.len(), 1);
+        assert_eq!(set.questions[0].document, file_name(&set.documents[0].id), "what citations are held against");
         std::fs::write(&file, "{}").unwrap();
         assert!(AnswerSet::read(&file, 0).is_err());
     }

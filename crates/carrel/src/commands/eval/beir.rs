@@ -16,6 +16,11 @@ pub(crate) struct Text {
     pub(crate) text: String,
 }
 
+/// The name of the file that a set's document is imported as.
+pub(crate) fn file_name(id: &str) -> String {
+    format!("{id}.md")
+}
+
 /// Documents, questions, and which documents answer which question.
 pub(crate) struct Set {
     pub(crate) corpus: Vec<Text>,

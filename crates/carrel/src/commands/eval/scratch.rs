@@ -1,7 +1,7 @@
 //! A data directory of its own for sets that bring their documents: imported as a site's own are, with the models of the
 //! data directory that the command was given.
 
-use super::beir::Text;
+use super::beir::{Text, file_name};
 use crate::commands::collection;
 use crate::site::{Failure, Site};
 use ::audit::Actor;
@@ -31,7 +31,7 @@ pub(crate) async fn site(own: &Site, folder: &Path, documents: &[Text]) -> Resul
     let (stage, collection) = (site.stage()?, site.collection(COLLECTION).await?);
     for document in documents {
         let text = format!("# {}\n\n{}\n", document.title.replace('_', " "), document.text);
-        let file = Incoming::new(format!("{}.md", document.id), text.into_bytes());
+        let file = Incoming::new(file_name(&document.id), text.into_bytes());
         stage.submit(&Origin::of(&collection), file, &Actor::console(), site.operation()).await?;
     }
     let retrieval = site.own_retrieval().await?;
