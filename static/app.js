@@ -186,7 +186,9 @@
     const answer = all(".prose p, .prose li", row).map((block) => {
       const plain = block.cloneNode(true);
       all(".cite", plain).forEach((mark) => (mark.textContent = ` [${mark.textContent}]`));
-      all(".sr, .s-word", plain).forEach((element) => element.remove());
+      // What the check found goes along: a sentence that nothing supports must not look proven where it is pasted.
+      all(".s-word", plain).forEach((word) => (word.textContent = ` (${clean(word)})`));
+      all(".sr", plain).forEach((element) => element.closest(".unfounded") || element.remove());
       return (block.tagName === "LI" ? "- " : "") + clean(plain);
     });
     const sources = all(".source", row).map((source) => {

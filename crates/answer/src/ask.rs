@@ -7,7 +7,7 @@ use crate::judge::{Features, Judgement, Probing, confidence, declines, of_answer
 use crate::pack::{Source, label, pack};
 use crate::record::Answer;
 use crate::retrieve::Retrieved;
-use crate::rewrite::{Turn, standalone};
+use crate::rewrite::{TURNS, Turn, standalone};
 use crate::{Answering, NamedGenerator, Wishes, calls, prompt};
 use audit::Actor;
 use domain::{AccessScope, AnswerId, ConversationId, OperationId, UserId};
@@ -352,8 +352,10 @@ impl Answering {
                 return Ok(false);
             }
         }
-        Ok(answer.sentences.iter().any(|sentence| sentence.support != Support::NotFound)
-            && !answer.sentences.first().is_some_and(|sentence| declines(&sentence.text)))
+        // A form whose fields are ticked, and nothing else, has no sentence that could stand or not.
+        let says_something = answer.sentences.iter().any(|sentence| sentence.support != Support::NotFound)
+            || shaped.is_some() && answer.sentences.is_empty();
+        Ok(says_something && !answer.sentences.first().is_some_and(declines))
     }
 
     /// The passages that a prompt quotes, if what is computed for them is kept.
@@ -380,8 +382,10 @@ impl Answering {
 
     async fn history(&self, question: &Question) -> Result<Vec<Turn>, AskError> {
         let answers = self.store.answers(question.conversation).await?;
+        let earlier: Vec<_> = answers.into_iter().take_while(|answer| answer.id != question.id).collect();
         let mut before = Vec::new();
-        for answer in answers.into_iter().take_while(|answer| answer.id != question.id) {
+        let of_use = earlier.len().saturating_sub(TURNS);
+        for answer in earlier.into_iter().skip(of_use) {
             let said = answer.state == AnswerState::Finished && self.still_open(answer.id, question).await?;
             before.push(Turn { question: answer.question, answer: if said { answer.text } else { String::new() } });
         }
@@ -389,7 +393,7 @@ impl Answering {
         let told: Vec<Turn> =
             told.map(|message| Turn { question: message.content.clone(), answer: String::new() }).collect();
         // The last of them is the question itself.
-        let told = told.into_iter().rev().skip(1).collect::<Vec<_>>().into_iter().rev();
+        let told = told.into_iter().rev().skip(1).take(TURNS).collect::<Vec<_>>().into_iter().rev();
         Ok(before.into_iter().chain(told).collect())
     }
 

@@ -76,7 +76,7 @@ impl Answer {
     #[must_use]
     pub fn taken_back(&self) -> bool {
         let first = self.sentences.first();
-        self.state == AnswerState::Refused && first.is_some_and(|sentence| !declines(&sentence.text))
+        self.state == AnswerState::Refused && first.is_some_and(|sentence| !declines(sentence))
     }
 
     pub(crate) fn empty(question: &Question, state: AnswerState) -> Self {

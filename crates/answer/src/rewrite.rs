@@ -15,39 +15,52 @@ pub(crate) struct Turn {
 
 /// Words lent at most.
 const LENT: usize = 12;
+/// How many turns back a chain of follow-ups is followed.
+pub(crate) const TURNS: usize = 8;
 
 /// The question, behind what the earlier ones were about if it leans on them.
 pub(crate) fn standalone(question: &str, history: &[Turn]) -> String {
     let own = words(question);
     let Some(last) = history.last().filter(|_| leans(question)) else { return question.to_owned() };
-    let mut lent = subject(history);
     // "Who is she?" asks about somebody whom the answer named.
-    if own.iter().any(|word| PERSONS.contains(&word.as_str())) {
-        lent.extend(names(&last.answer));
-    }
+    let person = own.iter().any(|word| PERSONS.contains(&word.as_str()));
+    let named = if person { names(&last.answer) } else { Vec::new() };
     let mut kept: Vec<String> = Vec::new();
-    for word in lent {
-        let known = |other: &String| other.eq_ignore_ascii_case(&word);
-        if !kept.iter().any(known) && !own.iter().any(known) {
-            kept.push(word);
+    let mut turns = subject(history);
+    turns.push(named);
+    // The newest are what is meant: if there are too many, the oldest stay away.
+    for words in turns.into_iter().rev() {
+        let mut fresh: Vec<String> = Vec::new();
+        for word in words {
+            let known = |other: &String| other.eq_ignore_ascii_case(&word);
+            if !kept.iter().chain(&fresh).any(known) && !own.iter().any(known) {
+                fresh.push(word);
+            }
         }
+        fresh.truncate(LENT - kept.len());
+        kept.splice(0..0, fresh);
     }
-    kept.truncate(LENT);
     match kept.is_empty() {
         true => question.to_owned(),
         false => format!("{} {question}", kept.join(" ")),
     }
 }
 
-/// What a conversation is about: the words of its last question, and of the one before as long as that leans back too.
-fn subject(history: &[Turn]) -> Vec<String> {
-    let Some((last, before)) = history.split_last() else { return Vec::new() };
-    let mut found = if leans(&last.question) { subject(before) } else { Vec::new() };
+/// What a conversation is about, a list of words for each turn: those of its last question, and of the ones before as long
+/// as they lean back too.
+fn subject(history: &[Turn]) -> Vec<Vec<String>> {
     let kept = |word: &&str| {
         let folded = word.to_lowercase();
         !EMPTY.contains(&folded.as_str()) && !POINTING.contains(&folded.as_str())
     };
-    found.extend(split(&last.question).filter(kept).map(str::to_owned));
+    let mut found = Vec::new();
+    for turn in history.iter().rev().take(TURNS) {
+        found.push(split(&turn.question).filter(kept).map(str::to_owned).collect());
+        if !leans(&turn.question) {
+            break;
+        }
+    }
+    found.reverse();
     found
 }
 
@@ -59,7 +72,11 @@ fn leans(question: &str) -> bool {
     let opens_as_addition =
         words.first().is_some_and(|word| is_in(&["and", "und", "or", "oder", "also", "auch"], word));
     let what_about = matches!(words.first().zip(words.get(1)), Some((a, b)) if a == "what" && b == "about" || a == "was" && b == "ist" && words.get(2).is_some_and(|c| c == "mit"));
-    let points_back = words.iter().any(|word| is_in(&POINTING, word));
+    let points_back = split(question).zip(&words).enumerate().any(|(at, (written, word))| {
+        // "Is there a canteen?", "Gibt es eine Kantine?", "Können Sie …?"
+        let says_nothing = at == 1 && is_in(&["there", "es"], word) || at > 0 && written == "Sie";
+        is_in(&POINTING, word) && !says_nothing
+    });
     let says = words.iter().filter(|word| !is_in(&EMPTY, word) && !is_in(&POINTING, word)).count();
     (points_back && words.len() <= 10)
         || (opens_as_addition && words.len() <= 12)
@@ -131,6 +148,28 @@ mod tests {
         assert_eq!(standalone("Who approves it?", &history), "leave roster K receive first year Who approves it?");
         let changed = [turn("How much leave is there?", ""), turn("Where is the canteen?", "")];
         assert_eq!(standalone("When does it open?", &changed), "canteen When does it open?");
+    }
+
+    #[test]
+    fn the_newest_is_what_is_meant() {
+        let long = "Which forms have signatures from department heads before welding starts aboard tankers during weekend night shifts?";
+        let history = [turn(long, ""), turn("And for scaffolds?", "The owner is Ruth Adeyemi.")];
+        let lent = standalone("How can I reach her?", &history);
+        for word in ["scaffolds", "Ruth", "Adeyemi"] {
+            assert!(lent.contains(word), "{lent}");
+        }
+        let endless = vec![turn("it?", ""); 100_000];
+        assert_eq!(standalone("Why?", &endless), "Why?");
+    }
+
+    #[test]
+    fn there_is_and_es_gibt_point_at_nothing() {
+        let history = [turn("How long is the notice period?", "")];
+        for own in
+            ["Is there a canteen at the quay?", "Gibt es eine Kantine?", "Können Sie mir die Passwortregeln nennen?"]
+        {
+            assert_eq!(standalone(own, &history), own);
+        }
     }
 
     #[test]

@@ -2,13 +2,17 @@
 //!
 //! What the model wrote between brackets is a hint, not a proof: a number that names no passage is dropped, one that
 //! names the wrong passage is corrected. A sentence is compared with a passage by its words, by its meaning (the
-//! embedder in use, all sentences in one batch), and exactly by its facts: numbers with their units, dates and names.
+//! embedder in use, all sentences in one batch), and exactly by its facts: numbers with their units, dates and names, and
+//! whether it says yes or no.
 //! docs/adr/0014 has the rule and why.
 
 mod evidence;
 mod facts;
+mod numbers;
 mod quantities;
+mod sense;
 mod sentences;
+mod stock;
 mod words;
 
 pub use facts::FactKind;
@@ -16,26 +20,29 @@ pub(crate) use facts::{Fact, facts, names};
 
 use crate::pack::Source;
 use evidence::Evidence;
-use facts::Stock;
 use index::Index;
 use inference::{Embedder, ModelError};
+use sense::{clauses, turned};
 use sentences::{Raw, split};
 use serde::{Deserialize, Serialize};
+use stock::Stock;
+use words::Style;
 
 /// Whether the documents say what a sentence says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Support {
     /// A passage says it, with every number and name of it.
     Supported,
-    /// A passage says a good part of it, or says it without one of its numbers or names.
+    /// A passage says a good part of it, or says it without one of its numbers or names, or says the opposite.
     Partly,
     /// No passage does, or none has any of its numbers.
     #[serde(alias = "unsupported")]
     NotFound,
 }
 
-/// A number, date or name of a sentence that does not stand in the passages that the sentence rests on.
+/// A number, date or name of a sentence that does not stand in the passages that the sentence rests on, or the words that turn
+/// it into the opposite of what stands there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unfounded {
     /// Where it begins in the sentence's text, in bytes.
@@ -118,14 +125,18 @@ pub(crate) fn cite(text: &str, ground: &Ground<'_>) -> Result<Vec<Checked>, Mode
     let raw = split(text);
     let vectors = sentence_vectors(&raw, ground)?;
     let passages: Vec<Evidence<'_>> =
-        ground.passages.iter().map(|passage| Evidence::of_passage(ground.index, passage)).collect();
-    let question = Stock::of(ground.question);
+        ground.passages.iter().map(|passage| Evidence::of(ground.index, passage)).collect();
+    let style = match Style::of(text, None) {
+        Style::Unknown => Style::of(ground.question, None),
+        known => known,
+    };
+    let question = Stock::of(ground.question, Style::of(ground.question, None));
     Ok(raw
         .into_iter()
         .enumerate()
         .map(|(at, raw)| {
             let vector = vectors.get(at).map(Vec::as_slice);
-            tie(ground.index, raw, vector, &passages, &question)
+            tie(ground.index, raw, style, vector, &passages, &question)
         })
         .collect())
 }
@@ -141,22 +152,28 @@ fn sentence_vectors(raw: &[Raw], ground: &Ground<'_>) -> Result<Vec<Vec<f32>>, M
     }
 }
 
-fn tie(index: &Index, raw: Raw, vector: Option<&[f32]>, passages: &[Evidence<'_>], question: &Stock) -> Checked {
-    let own = Evidence::of(index, &raw.text, vector);
-    let facts = facts(&raw.text);
+fn tie(
+    index: &Index,
+    raw: Raw,
+    style: Style,
+    vector: Option<&[f32]>,
+    passages: &[Evidence<'_>],
+    question: &Stock,
+) -> Checked {
+    let facts = facts(&raw.text, style);
     // Of two passages that say the same, the one that has the numbers is what the sentence rests on.
     let mut scores: Vec<(&Evidence<'_>, f32, usize)> = passages
         .iter()
         .map(|passage| {
             let missing = facts.iter().filter(|fact| !passage.stock.has(fact)).count();
-            (passage, own.resembles(passage), missing)
+            (passage, passage.resembles(&raw.text, vector), missing)
         })
         .collect();
     let merit = |(_, score, missing): &(&Evidence<'_>, f32, usize)| score - 0.3 * share(*missing, facts.len());
-    scores.sort_by(|a, b| merit(b).total_cmp(&merit(a)).then(a.0.rank.cmp(&b.0.rank)));
+    scores.sort_by(|a, b| merit(b).total_cmp(&merit(a)).then(a.0.passage.rank.cmp(&b.0.passage.rank)));
     let best = scores.first().map_or(0.0, merit);
     let mut rests_on: Vec<&(&Evidence<'_>, f32, usize)> =
-        scores.iter().filter(|one| raw.marks.contains(&one.0.rank) && merit(one) >= best - AS_GOOD).collect();
+        scores.iter().filter(|one| raw.marks.contains(&one.0.passage.rank) && merit(one) >= best - AS_GOOD).collect();
     if rests_on.is_empty() {
         rests_on.extend(scores.first());
     }
@@ -164,14 +181,24 @@ fn tie(index: &Index, raw: Raw, vector: Option<&[f32]>, passages: &[Evidence<'_>
     let unfounded: Vec<&Fact> =
         facts.iter().filter(|fact| !rests_on.iter().any(|(passage, ..)| passage.stock.has(fact))).collect();
     let support = support(score, &facts, &unfounded);
+    let said: Vec<&[sense::Clause]> = rests_on.iter().map(|(evidence, ..)| evidence.clauses()).collect();
+    let language = rests_on.first().and_then(|(evidence, ..)| evidence.passage.language);
+    let opposite = turned(&clauses(index, &raw.text, language), &said);
+    let support = if opposite.is_some() { support.max(Support::Partly) } else { support };
     let citations = match support {
         Support::NotFound => Vec::new(),
-        _ => rests_on.iter().map(|(passage, ..)| passage.rank).collect(),
+        _ => rests_on.iter().map(|(evidence, ..)| evidence.passage.rank).collect(),
     };
-    let unfounded = unfounded
+    let mut unfounded: Vec<Unfounded> = unfounded
         .into_iter()
         .map(|fact| Unfounded { start: fact.start, end: fact.end, kind: fact.kind(), asked: question.has(fact) })
         .collect();
+    // What is marked already stays as it is: marks stand side by side.
+    let free = |(start, end): &(usize, usize)| unfounded.iter().all(|mark| *end <= mark.start || mark.end <= *start);
+    if let Some((start, end)) = opposite.filter(free) {
+        unfounded.push(Unfounded { start, end, kind: FactKind::Sense, asked: false });
+        unfounded.sort_by_key(|mark| mark.start);
+    }
     let Raw { text, starts_paragraph, list_item, .. } = raw;
     let sentence = Sentence { text, citations, support, unfounded, starts_paragraph, list_item };
     Checked { sentence, score, facts: facts.len() }

@@ -1,5 +1,7 @@
 //! Words of a text with their places, and what their shape says.
 
+use super::quantities::date_in_figures;
+
 /// A word or number without the punctuation around it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Token<'a> {
@@ -9,23 +11,62 @@ pub(super) struct Token<'a> {
     pub(super) text: &'a str,
     /// Whether a clause ends behind it: names and units don't go on there.
     pub(super) ends_clause: bool,
+    /// Whether what follows begins a sentence, or a quotation behind a colon, so that its capital says nothing.
+    pub(super) ends_sentence: bool,
+    /// Whether a number follows right behind a dash or a slash, as in `5-10`.
+    pub(super) joined: bool,
+    /// Whether a minus stands before it.
+    pub(super) negative: bool,
 }
 
-/// The tokens of `text`: what white space, slashes between words, and dashes between numbers divide.
+/// The tokens of `text`: what white space divides, and within that dashes, and slashes and hyphens between numbers.
 pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
-    let mut found = Vec::new();
+    let mut found: Vec<Token<'_>> = Vec::new();
     let mut begin = 0;
     for piece in text.split(char::is_whitespace) {
         let from = begin;
         begin += piece.len();
         begin += text[begin..].chars().next().map_or(0, char::len_utf8);
         let mut start = from;
-        for part in piece.split_inclusive(['–', '—', '|']) {
+        for part in dashes_apart(piece).into_iter().flat_map(numbers_apart) {
             push(&mut found, part, start);
             start += part.len();
         }
+        if let Some(last) = found.last_mut() {
+            last.joined = false;
+        }
     }
     found
+}
+
+/// A dash ends what stands before it, unless it is the minus of a number.
+fn dashes_apart(piece: &str) -> Vec<&str> {
+    let minus = piece.strip_prefix('–').filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    let head = piece.len() - minus.map_or(piece.len(), str::len);
+    let mut parts: Vec<&str> = piece[head..].split_inclusive(['–', '—', '|']).collect();
+    if let Some(first) = parts.first_mut() {
+        *first = &piece[..head + first.len()];
+    }
+    parts
+}
+
+/// `5-10` and `08:00-16:00` are two numbers; `2026-03-31`, `SR-231` and `10-year` are one word each.
+fn numbers_apart(part: &str) -> Vec<&str> {
+    let bare = part.trim_matches(|c: char| !c.is_alphanumeric());
+    if !bare.starts_with(|c: char| c.is_ascii_digit()) || date_in_figures(bare).is_some() {
+        return vec![part];
+    }
+    let (mut parts, mut from) = (Vec::new(), 0);
+    for (at, _) in part.match_indices(['-', '/', '−']) {
+        let digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
+        let behind = at + part[at..].chars().next().map_or(0, char::len_utf8);
+        if digit(part[..at].chars().next_back()) && digit(part[behind..].chars().next()) {
+            parts.push(&part[from..behind]);
+            from = behind;
+        }
+    }
+    parts.push(&part[from..]);
+    parts
 }
 
 fn push<'a>(found: &mut Vec<Token<'a>>, part: &'a str, start: usize) {
@@ -39,15 +80,39 @@ fn push<'a>(found: &mut Vec<Token<'a>>, part: &'a str, start: usize) {
         }
         return;
     }
-    let behind = &trimmed[text.len()..];
+    let (before, behind) = (&part[..opened], &trimmed[text.len()..]);
+    let number = text.starts_with(|c: char| c.is_ascii_digit() || "€$£".contains(c));
+    // `-18`, but not the dash of `5 -10`.
+    let behind_number =
+        found.last().is_some_and(|last| !last.ends_clause && last.text.ends_with(|c: char| c.is_ascii_digit()));
+    let negative = number && before.ends_with(['-', '−', '–']) && !behind_number;
     // What is opened here, such as a quotation, belongs to no word before it.
-    if let Some(last) = found.last_mut().filter(|_| opened > 0) {
+    if let Some(last) = found.last_mut().filter(|_| opened > 0 && !negative) {
         last.ends_clause = true;
     }
-    // The dot of an ordinal or an initial ends nothing.
-    let dotted = behind == "." && (text.chars().all(|c| c.is_ascii_digit()) || text.chars().count() == 1);
+    // The dot of an ordinal, an initial or an abbreviation ends nothing.
+    let dotted = behind == "."
+        && (text.chars().all(|c| c.is_ascii_digit()) || text.chars().count() == 1 || is_abbreviation(text));
+    let joined = number && behind.ends_with(['-', '/', '–', '−']);
     let start = start + opened;
-    found.push(Token { start, end: start + text.len(), text, ends_clause: !behind.is_empty() && !dotted });
+    found.push(Token {
+        start,
+        end: start + text.len(),
+        text,
+        ends_clause: !behind.is_empty() && !dotted,
+        ends_sentence: !dotted && behind.contains(['.', '!', '?', ':']),
+        joined,
+        negative,
+    });
+}
+
+/// Words that end in a dot in the middle of a sentence, without that dot.
+pub(super) fn is_abbreviation(word: &str) -> bool {
+    const WORDS: [&str; 31] = [
+        "mio", "mrd", "mill", "tsd", "nr", "kap", "ziff", "abb", "dr", "prof", "dipl", "mr", "mrs", "ms", "ca", "bzw",
+        "ggf", "evtl", "vgl", "inkl", "zzgl", "gem", "vs", "approx", "e.g", "i.e", "z.b", "d.h", "u.a", "tel", "incl",
+    ];
+    WORDS.contains(&word.to_lowercase().as_str())
 }
 
 /// Whether its first letter is a capital and it has small ones.
@@ -76,12 +141,63 @@ pub(super) fn is_function_word(word: &str) -> bool {
     WORDS.contains(&word.to_lowercase().as_str())
 }
 
-/// Whether the words are German, where every noun has a capital.
-pub(super) fn is_german(tokens: &[Token<'_>]) -> bool {
-    const WORDS: [&str; 24] = [
-        "der", "die", "das", "den", "dem", "des", "und", "ist", "sind", "ein", "eine", "einer", "nicht", "mit", "für",
-        "auf", "von", "zu", "wird", "werden", "nach", "bei", "im", "es",
+/// Whether a number before this word counts nothing that the word names: `of 24, 5 may be carried over`.
+pub(super) fn names_nothing(word: &str) -> bool {
+    const WORDS: [&str; 60] = [
+        "may", "must", "can", "could", "should", "shall", "will", "would", "is", "are", "was", "were", "be", "has",
+        "have", "had", "do", "does", "did", "as", "per", "than", "while", "which", "that", "who", "each", "every",
+        "all", "during", "until", "between", "under", "over", "about", "only", "more", "less", "most", "not", "with",
+        "without", "then", "so", "darf", "dürfen", "muss", "müssen", "kann", "können", "sind", "ist", "wird", "werden",
+        "bis", "pro", "je", "von", "zu", "für",
     ];
-    let count = tokens.iter().filter(|token| WORDS.contains(&token.text.to_lowercase().as_str())).count();
-    count >= 2 || (count == 1 && tokens.len() <= 6)
+    is_function_word(word) || WORDS.contains(&word.to_lowercase().as_str())
+}
+
+/// How a text writes numbers and names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Style {
+    /// `1,500.75`
+    English,
+    /// `1.500,75`, and every noun has a capital.
+    German,
+    /// `1.500,75`
+    Continental,
+    /// Nothing tells.
+    #[default]
+    Unknown,
+}
+
+impl Style {
+    /// Of a text in this language (ISO 639-1), or as its small words show.
+    pub(crate) fn of(text: &str, language: Option<&str>) -> Self {
+        const COMMA: [&str; 25] = [
+            "fr", "es", "it", "pt", "nl", "da", "sv", "no", "nb", "fi", "pl", "cs", "sk", "ru", "uk", "tr", "id", "vi",
+            "el", "hu", "ro", "bg", "hr", "sl", "ca",
+        ];
+        match language {
+            Some("en") => Self::English,
+            Some("de") => Self::German,
+            Some(code) if COMMA.contains(&code) => Self::Continental,
+            _ => Self::of_words(&tokens(text)),
+        }
+    }
+
+    fn of_words(tokens: &[Token<'_>]) -> Self {
+        const GERMAN: [&str; 24] = [
+            "der", "die", "das", "den", "dem", "des", "und", "ist", "sind", "ein", "eine", "einer", "nicht", "mit",
+            "für", "auf", "von", "zu", "wird", "werden", "nach", "bei", "im", "es",
+        ];
+        const ENGLISH: [&str; 18] = [
+            "the", "of", "and", "is", "are", "to", "for", "with", "by", "from", "at", "be", "may", "must", "it", "how",
+            "what", "which",
+        ];
+        let count =
+            |words: &[&str]| tokens.iter().filter(|token| words.contains(&token.text.to_lowercase().as_str())).count();
+        let (german, english) = (count(&GERMAN), count(&ENGLISH));
+        match () {
+            () if german > english && (german >= 2 || tokens.len() <= 6) => Self::German,
+            () if english > german => Self::English,
+            () => Self::Unknown,
+        }
+    }
 }

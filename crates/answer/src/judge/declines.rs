@@ -1,7 +1,14 @@
 //! A model that says itself that it cannot know.
 
-/// Whether a sentence says that the passages do not answer, as the prompt asks the model to say then.
-pub(crate) fn declines(sentence: &str) -> bool {
+use crate::cite::{Sentence, Support};
+
+/// Whether a sentence says that the passages do not answer, as the prompt asks the model to say then. One that they
+/// support says it only if it begins with them: "No, information may not be provided to third parties" is an answer.
+pub(crate) fn declines(sentence: &Sentence) -> bool {
+    says_so(&sentence.text, sentence.support == Support::Supported)
+}
+
+fn says_so(sentence: &str, supported: bool) -> bool {
     const ABOUT: [&str; 10] = [
         "passage",
         "document",
@@ -34,13 +41,19 @@ pub(crate) fn declines(sentence: &str) -> bool {
         "nennen",
         "gibt",
     ];
+    /// Words among which a sentence about the passages names them.
+    const BEGINNING: usize = 4;
     let sentence = sentence.to_lowercase();
+    let of_passages = |word: &str| ["passage", "textstelle", "abschnitt"].iter().any(|name| word.contains(name));
+    if supported && !sentence.split_whitespace().take(BEGINNING).any(of_passages) {
+        return false;
+    }
     [&ABOUT[..], &NOT[..], &SAYS[..]].iter().all(|words| words.iter().any(|word| sentence.contains(word)))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::declines;
+    use super::says_so;
 
     #[test]
     fn a_model_that_says_it_cannot_know_is_believed() {
@@ -50,14 +63,21 @@ mod tests {
             "There is no information about this in the passages provided.",
             "Die Passagen beantworten die Frage nicht.",
         ] {
-            assert!(declines(sentence), "{sentence}");
+            assert!(says_so(sentence, false), "{sentence}");
+        }
+        assert!(says_so("The provided passages do not contain information about the tax number.", true));
+        for sentence in [
+            "No, customer information may not be provided to third parties.",
+            "The safety document must include a signature and may not be altered.",
+        ] {
+            assert!(!says_so(sentence, true), "{sentence}");
         }
         for sentence in [
             "In the first year employees receive 24 days of annual leave.",
             "A lock-out padlock may not be removed by anybody else.",
             "Passwords have at least 14 characters.",
         ] {
-            assert!(!declines(sentence), "{sentence}");
+            assert!(!says_so(sentence, false), "{sentence}");
         }
     }
 }

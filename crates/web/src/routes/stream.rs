@@ -261,6 +261,7 @@ fn mark(part: &Unfounded) -> Mark {
         (FactKind::Number, true) => "this number stands in the question, not in the source",
         (FactKind::Date, false) => "this date does not stand in its source",
         (FactKind::Date, true) => "this date stands in the question, not in the source",
+        (FactKind::Sense, _) => "the source seems to say the opposite",
     };
     Mark { range: part.start..part.end, words }
 }
