@@ -62,3 +62,78 @@ fn what_the_question_said_proves_nothing() {
 fn what_no_passage_says_has_no_citation() {
     assert_eq!(one("Dogs are welcome in all offices [1]."), (Support::NotFound, vec![], vec![]));
 }
+
+/// The paragraphs of the sample texts.
+fn paragraphs() -> Vec<String> {
+    fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+    }
+    let files = walk(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/samples"));
+    let texts = files.iter().filter(|file| file.extension().is_some_and(|extension| extension == "md"));
+    let texts: Vec<String> = texts.map(|file| std::fs::read_to_string(file).unwrap()).collect();
+    let paragraphs = texts.iter().flat_map(|text| text.split("\n\n")).map(str::trim);
+    paragraphs.filter(|paragraph| !paragraph.is_empty()).map(str::to_owned).collect()
+}
+
+/// The sentences of `told`, held against one paragraph.
+fn held(index: &Index, told: &str, paragraph: &str) -> Vec<Sentence> {
+    let passage = Passage { rank: 1, text: paragraph.to_owned(), language: None, vector: None };
+    let ground = Ground { index, embedder: None, question: "", passages: vec![passage] };
+    cite(told, &ground).unwrap().into_iter().map(|checked| checked.sentence).collect()
+}
+
+#[test]
+fn what_is_copied_word_by_word_is_never_marked() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = Index::open(folder.path(), 1).unwrap();
+    let paragraphs = paragraphs();
+    let sentences: Vec<Sentence> = paragraphs.iter().flat_map(|text| held(&index, text, text)).collect();
+    assert!(sentences.len() > 200, "{}", sentences.len());
+    let marked: Vec<_> = sentences.iter().filter(|sentence| !sentence.unfounded.is_empty()).collect();
+    assert!(marked.is_empty(), "{marked:#?}");
+}
+
+/// One digit more or less, or a "not" that is gone.
+#[test]
+fn what_is_changed_is_marked() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = Index::open(folder.path(), 1).unwrap();
+    let (mut figures, mut missed) = (0, Vec::new());
+    let (mut negations, mut passed) = (0, Vec::new());
+    for paragraph in paragraphs() {
+        for sentence in held(&index, &paragraph, &paragraph) {
+            let text = &sentence.text;
+            let digit = text.find(|c: char| c.is_ascii_digit());
+            if let Some(at) = digit {
+                let changed = (text.as_bytes()[at] - b'0') % 9 + 1;
+                let changed = format!("{}{changed}{}", &text[..at], &text[at + 1..]);
+                let whole: String = changed[at..].chars().take_while(char::is_ascii_digit).collect();
+                // What it was changed into may stand in the paragraph, too.
+                if !paragraph.contains(&whole) {
+                    figures += 1;
+                    let told = held(&index, &changed, &paragraph);
+                    if told.iter().all(|sentence| sentence.unfounded.is_empty()) {
+                        missed.push(changed);
+                    }
+                }
+            }
+            let without =
+                [" not ", " nicht "].iter().find_map(|not| text.contains(not).then(|| text.replacen(not, " ", 1)));
+            if let Some(without) = without {
+                negations += 1;
+                let told = held(&index, &without, &paragraph);
+                if told.iter().all(|sentence| sentence.support == Support::Supported) {
+                    passed.push(without);
+                }
+            }
+        }
+    }
+    eprintln!(
+        "figures {} of {figures}: {missed:#?}\nnegations {} of {negations}: {passed:#?}",
+        missed.len(),
+        passed.len()
+    );
+    assert!(figures > 50 && missed.len() * 20 < figures, "{} of {figures}: {missed:#?}", missed.len());
+    assert!(negations > 5 && passed.len() * 3 < negations, "{} of {negations}: {passed:#?}", passed.len());
+}
