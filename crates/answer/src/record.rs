@@ -1,7 +1,7 @@
 //! Record: what is written of a question, before and after it is answered. Each write carries its audit event.
 
 use crate::ask::{AskError, Question};
-use crate::cite::Sentence;
+use crate::cite::{Sentence, Support};
 use crate::escalate::First;
 use crate::generate::SAMPLING;
 use crate::judge::{Judgement, declines};
@@ -77,6 +77,24 @@ impl Answer {
     pub fn taken_back(&self) -> bool {
         let first = self.sentences.first();
         self.state == AnswerState::Refused && first.is_some_and(|sentence| !declines(sentence))
+    }
+
+    /// Whether its passages say all of it. A field of a form that is ticked or not cannot be held against them, so one that
+    /// has such fields is not.
+    #[must_use]
+    pub fn is_supported(&self) -> bool {
+        fn has_ticks(value: &Value) -> bool {
+            match value {
+                Value::Bool(_) => true,
+                Value::Array(items) => items.iter().any(has_ticks),
+                Value::Object(members) => members.values().any(has_ticks),
+                _ => false,
+            }
+        }
+        self.state != AnswerState::Refused
+            && !self.sentences.is_empty()
+            && self.sentences.iter().all(|sentence| sentence.support == Support::Supported)
+            && !serde_json::from_str(&self.text).is_ok_and(|form| has_ticks(&form))
     }
 
     pub(crate) fn empty(question: &Question, state: AnswerState) -> Self {

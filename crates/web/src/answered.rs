@@ -1,6 +1,6 @@
 //! How programs are told what an answer rests on, whichever interface they speak.
 
-use answer::{Answer, Sentence, Source, Support, Unfounded};
+use answer::{Answer, Sentence, Source, Unfounded};
 use domain::{AnswerId, ConversationId};
 use serde_json::{Value, json};
 use storage::AnswerState;
@@ -21,14 +21,13 @@ pub(crate) fn rests_on((id, conversation): (AnswerId, ConversationId), from_docu
     // A refused text says nothing, whatever its sentences are; nor does it rest on anything.
     let sentences: &[Sentence] = if answer.state == AnswerState::Refused { &[] } else { &answer.sentences };
     let cites = |source: &&Source| sentences.iter().any(|sentence| sentence.citations.contains(&source.rank));
-    let supported = !sentences.is_empty() && sentences.iter().all(|sentence| sentence.support == Support::Supported);
     json!({
         "answer_id": id,
         "conversation_id": conversation,
         "state": answer.state,
         "retrieval": true,
         "first_model": answer.first.as_ref().map(|first| &first.model),
-        "supported": supported,
+        "supported": answer.is_supported(),
         "label": if sentences.is_empty() { None } else { answer.label },
         "sentences": sentences.iter().map(sentence).collect::<Vec<_>>(),
         "citations": answer.sources.iter().filter(cites).map(citation).collect::<Vec<_>>(),
@@ -83,6 +82,7 @@ pub(crate) fn cited(sentences: &[Sentence]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use answer::Support;
 
     #[test]
     fn citations_stand_behind_their_sentences() {

@@ -283,6 +283,12 @@ mod tests {
             &["The fee is EUR 1,500.", "It is 2400 euros."],
             &["The fee is 500 dollars."],
         );
+        compared(
+            "It needs 6½ hours since the mid-1980s.",
+            &["It needs 6.5 hours since the 1980s."],
+            &["It needs 6 hours."],
+        );
+        compared("The protein p53 is found.", &["It is p53."], &["It is p63."]);
         compared("It takes two hundred days.", &["It takes 200 days."], &["It takes 2 days."]);
     }
 

@@ -41,6 +41,19 @@ pub(super) fn number(tokens: &[Token<'_>], at: usize, style: Style) -> Option<Nu
     } else {
         (vec![number_word(text)?], "", 1)
     };
+    // `6½`
+    let half = behind
+        .chars()
+        .next()
+        .and_then(|first| [('½', ".5"), ('¼', ".25"), ('¾', ".75")].into_iter().find(|(sign, _)| *sign == first));
+    if let Some((sign, part)) = half {
+        values.iter_mut().for_each(|value| value.push_str(part));
+        behind = &behind[sign.len_utf8()..];
+    }
+    // `the 1980s`, `die 1980er`
+    if matches!(behind, "s" | "er" | "ern") && digits.get(..4).is_some_and(is_year) {
+        behind = "";
+    }
     let before = at.checked_sub(1).map(|at| tokens[at].text.to_lowercase());
     // `1.5 million`, `5 Mio. Euro`, `2bn`, `two hundred thousand`
     let next = |offset: usize| tokens.get(at + offset).filter(|_| !tokens[at + offset - 1].ends_clause);

@@ -48,10 +48,12 @@ impl Stock {
                     stock.dates.push(date);
                 }
                 Value::Name(_) => {
-                    // `SR-231` may be told as `SR 231`.
-                    let words = folded(&text[fact.start..fact.end]);
-                    for digits in words.filter(|word| word.bytes().all(|byte| byte.is_ascii_digit())) {
-                        stock.numbers.entry(digits.trim_start_matches('0').to_owned()).or_default();
+                    // `SR-231` may be told as `SR 231`, `mid-1980s` as `the 1980s`.
+                    for word in folded(&text[fact.start..fact.end]) {
+                        let digits = word.trim_start_matches('0').split(|c: char| !c.is_ascii_digit()).next();
+                        if let Some(digits) = digits.filter(|digits| !digits.is_empty()) {
+                            stock.numbers.entry(digits.to_owned()).or_default();
+                        }
                     }
                 }
             }

@@ -120,13 +120,12 @@ pub(super) fn is_capitalised(word: &str) -> bool {
     word.chars().next().is_some_and(char::is_uppercase) && word.chars().any(char::is_lowercase)
 }
 
-/// Whether it looks like a code or an acronym: `VPN`, `SR-200`, `NQ2`.
+/// Whether it looks like a code or an acronym: `VPN`, `SR-200`, `NQ2`, `p53`.
 pub(super) fn has_code_shape(word: &str) -> bool {
     let capitals = word.chars().filter(|c| c.is_uppercase()).count();
     let digits = word.chars().any(|c| c.is_ascii_digit());
-    let letters = word.starts_with(char::is_alphabetic);
-    letters
-        && (capitals >= 2 && !word.chars().any(char::is_lowercase) || capitals >= 1 && digits)
+    word.starts_with(char::is_alphabetic)
+        && (capitals >= 2 && !word.chars().any(char::is_lowercase) || digits)
         && super::quantities::unit(word).is_none()
 }
 
