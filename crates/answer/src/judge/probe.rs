@@ -32,6 +32,9 @@ pub struct Reading {
     pub state: Vec<f32>,
     /// What is true.
     pub answerable: bool,
+    /// What it is about: those about the same are judged together, never one by what was fitted on another. Where a
+    /// document was left out of a set none of its questions has an answer.
+    pub subject: usize,
 }
 
 impl Probe {
@@ -54,8 +57,7 @@ impl Probe {
         let mut unseen = Vec::with_capacity(readings.len());
         for fold in 0..FOLDS {
             let part = |inside: bool| -> Vec<&Reading> {
-                let of = readings.iter().enumerate().filter(|(at, _)| (at % FOLDS == fold) == inside);
-                of.map(|(_, one)| one).collect()
+                readings.iter().filter(|one| (one.subject % FOLDS == fold) == inside).collect()
             };
             let Some(fitted) = regression(&part(false), penalty) else { continue };
             let told = |one: &Reading| fitted.probability(&one.state).map(|p| (p, one.answerable));
@@ -172,7 +174,7 @@ mod tests {
             let mut state = numbers.to_vec();
             let answerable = at % 3 != 0;
             (state[0], state[1]) = (7.0, if answerable { 2.0 } else { -2.0 } + numbers[1]);
-            Reading { state, answerable }
+            Reading { state, answerable, subject: at }
         };
         noise.chunks_exact(width).enumerate().map(one).collect()
     }

@@ -35,6 +35,9 @@ pub(crate) struct Arguments {
 struct Line {
     /// The same for a question in two languages.
     id: String,
+    /// The document it is about, the same in two languages, in a set of which documents were left out.
+    #[serde(default)]
+    document: Option<String>,
     answerable: bool,
     held_out: bool,
     model_sha256: String,
@@ -96,8 +99,27 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     Ok(())
 }
 
+impl Line {
+    /// What no two folds share: of a document that was left out no question has an answer, so a question would be judged
+    /// by its neighbours.
+    fn subject(&self) -> &str {
+        self.document.as_ref().unwrap_or(&self.id)
+    }
+}
+
+/// The number of each line's subject, in the order in which they come.
+fn subjects<'a>(lines: &[&'a Line]) -> Vec<usize> {
+    let mut numbers: HashMap<&'a str, usize> = HashMap::new();
+    let number = |line: &&'a Line| {
+        let next = numbers.len();
+        *numbers.entry(line.subject()).or_insert(next)
+    };
+    lines.iter().map(number).collect()
+}
+
 fn readings(lines: &[&Line]) -> Vec<Reading> {
-    lines.iter().map(|line| Reading { state: line.state.clone(), answerable: line.answerable }).collect()
+    let of = lines.iter().zip(subjects(lines));
+    of.map(|(line, subject)| Reading { state: line.state.clone(), answerable: line.answerable, subject }).collect()
 }
 
 fn all_of(sets: &[Vec<Line>], of: impl Fn(&Line) -> bool) -> Vec<Vec<&Line>> {
@@ -153,19 +175,12 @@ fn told(sets: &[Vec<&Line>], judge: &Judge, fold: impl Fn(&[&Line]) -> Option<Ju
     figures
 }
 
-/// What fits on nine tenths of all questions, threshold and all, make of the tenth they have not seen, in no language: a third
-/// held out is too few questions to tell two calibrations apart.
+/// What fits on nine tenths of all documents, threshold and all, make of the questions about the tenth they have not seen, in
+/// no language: a third held out is too few questions to tell two calibrations apart.
 fn unseen(lines: &[&Line], fold: impl Fn(&[&Line]) -> Option<Judge>) -> Vec<(f32, bool)> {
     const FOLDS: usize = 10;
     let mut told = vec![(1.0, false); lines.len()];
-    let mut questions: HashMap<&str, usize> = HashMap::new();
-    let parts: Vec<usize> = lines
-        .iter()
-        .map(|line| {
-            let next = questions.len();
-            *questions.entry(&line.id).or_insert(next) % FOLDS
-        })
-        .collect();
+    let parts: Vec<usize> = subjects(lines).into_iter().map(|subject| subject % FOLDS).collect();
     for part in 0..FOLDS {
         let known: Vec<&Line> =
             lines.iter().zip(&parts).filter(|(_, of)| **of != part).map(|(line, _)| *line).collect();
