@@ -250,14 +250,18 @@ async fn a_page_that_cannot_be_drawn_is_shown_as_text() {
     world.app.pages = Pages::confined(world.app.content.clone(), Pool::new(command, settings), 1);
     let id = world.app.store.document_by_source(handbook.id, "rules.pdf").await.unwrap().unwrap().id;
     let mut ada = world.signed_in("ada").await;
-    let picture = ada.get(&format!("/documents/{id}/pages/2.png")).await.expect(StatusCode::UNPROCESSABLE_ENTITY);
+    let address = format!("/documents/{id}/pages/2.png");
+    ada.get(&format!("{address}?width=1500")).await.expect(StatusCode::UNPROCESSABLE_ENTITY);
+    let page = ada.get(&format!("/documents/{id}?page=2")).await.body;
+    assert!(page.contains(&address), "a smaller picture may still come");
+    let picture = ada.get(&format!("{address}?width=500")).await.expect(StatusCode::UNPROCESSABLE_ENTITY);
     assert!(
         picture.body.contains("This page cannot be drawn; read its text, or open the original."),
         "{}",
         picture.body
     );
     let page = ada.get(&format!("/documents/{id}?page=2")).await.body;
-    assert!(page.contains("Page 2 is shown as text") && !page.contains(&format!("/documents/{id}/pages/2.png")));
+    assert!(page.contains("Page 2 is shown as text") && !page.contains(&address));
     assert!(page.contains("pages/3.png"), "the others may still come");
     let text = page.split_once("Text of page 2").unwrap().0;
     assert!(text.ends_with("</svg>") && text.rsplit("<details").next().unwrap().contains(" open"), "its text is open");
