@@ -9,6 +9,7 @@ use crate::stage::{Kept, Origin, file_name, take_in};
 use audit::{Action, Actor, Event, Outcome};
 use domain::{ContentHash, Document, Metadata, OperationId, Passage, PassageId};
 use inference::Embedder;
+use jiff::tz::TimeZone;
 use serde_json::json;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -144,6 +145,8 @@ pub(crate) async fn publish(act: &mut Act, bench: &Bench, job: &Job, ready: &Pre
     let environment = bench.store.environment();
     let version = document.version + 1;
     let extracted = &ready.reading.extracted;
+    // Dates without a zone are those of the site, as they are shown and narrowed by.
+    let zone = TimeZone::system();
     // By the path that it has now: it may have been renamed while it waited.
     let title = extracted.title.clone().unwrap_or_else(|| title_of(&document.source));
     let passage = |(chunk, ordinal): (&Chunk, u32)| Passage {
@@ -169,8 +172,8 @@ pub(crate) async fn publish(act: &mut Act, bench: &Bench, job: &Job, ready: &Pre
         warnings: extracted.warnings.clone(),
         metadata: Metadata {
             author: extracted.author.clone(),
-            written_at: extracted.created_at,
-            modified_at: extracted.modified_at,
+            written_at: extracted.created_at.and_then(|at| at.within(&zone)),
+            modified_at: extracted.modified_at.and_then(|at| at.within(&zone)),
             fields: extracted.fields.clone(),
         },
         passages: ready.chunks.iter().zip(0..).map(passage).collect(),
