@@ -159,6 +159,11 @@ async fn a_page_is_reached_by_number_and_zoom_is_kept() {
     assert!(page.contains(&format!("/documents/{id}?version=1&#38;page=4&#38;zoom=150#page-4")), "{page}");
     let last = ada.get(&format!("/documents/{id}?page=4000&zoom=7")).await.body;
     assert!(last.contains("id=\"page-6\"") && last.contains("zoom-100"));
+    // What is no number gets a page, and not the words of a library.
+    for wrong in ["?page=abc", "?zoom=-3", "/pages/1.png?width=-3", "/original?version=x"] {
+        let page = ada.get(&format!("/documents/{id}{wrong}")).await.expect(StatusCode::BAD_REQUEST).body;
+        assert!(page.contains("There is no page at this address") && page.contains("</html>"), "{wrong}: {page}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -268,6 +268,13 @@ mod samples {
             sample
         }
 
+        /// Facets and a day are chosen, and it cannot be searched.
+        pub(crate) fn sample_refused() -> Self {
+            let narrowing = Narrowing { since: "yesterday".to_owned(), facets: true, ..Narrowing::default() };
+            let error = Some("'yesterday' is no day; write it as 2026-03-14.".to_owned());
+            Self { narrowing, error, facets: Vec::new(), found: 0, time: None, ..Self::sample_empty() }
+        }
+
         pub(crate) fn sample_start() -> Self {
             Self { query: String::new(), results: Vec::new(), facets: Vec::new(), time: None, ..Self::sample() }
         }

@@ -6,11 +6,12 @@ pub(crate) mod picture;
 mod viewer;
 
 use crate::app::App;
+use crate::asked::Asked;
 use crate::error::WebError;
 use crate::session::Reader;
 use crate::show::{day, kind, language, moment, page, size};
 use crate::views::{DocumentLink, DocumentPage, Nav, Pager, Part, PassageView, Place, VersionLink};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use citations::citations;
@@ -52,7 +53,7 @@ pub(crate) async fn get(
     State(app): State<App>,
     reader: Reader,
     Path(id): Path<String>,
-    Query(wanted): Query<Wanted>,
+    Asked(wanted): Asked<Wanted>,
 ) -> Result<Response, WebError> {
     let opened = open(&app, &reader, &id, &wanted, Recorded::Always).await?;
     let number = opened.number();
@@ -161,7 +162,7 @@ pub(crate) async fn original(
     State(app): State<App>,
     reader: Reader,
     Path(id): Path<String>,
-    Query(wanted): Query<Wanted>,
+    Asked(wanted): Asked<Wanted>,
 ) -> Result<Response, WebError> {
     let opened = open(&app, &reader, &id, &wanted, Recorded::Always).await?;
     download(&app, &opened).await
