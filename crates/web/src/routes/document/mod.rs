@@ -66,7 +66,7 @@ pub(crate) async fn get(
     };
     let cited = opened.cited.as_ref().map(|passage| passage.id);
     let citations = match wanted.answer.as_deref().and_then(|id| id.parse().ok()) {
-        Some(answer) => citations(&app, &reader, answer, cited).await?,
+        Some(answer) => citations(&app, &reader, answer, cited, &wanted).await?,
         None => None,
     };
     let parent = match opened.document.parent {
