@@ -701,8 +701,35 @@
   document.addEventListener("mouseover", (event) => light(event.target));
   document.addEventListener("focusin", (event) => light(event.target));
 
+  // Arrows go through the values of a facet and change what is chosen on their way; only a click, Space or Enter is
+  // meant.
+  let passing = false;
+  document.addEventListener("keydown", (event) => {
+    passing = event.key.startsWith("Arrow");
+    if (!event.target.matches?.("input[type=radio][data-submit]") || ![" ", "Enter"].includes(event.key)) return;
+    event.preventDefault();
+    event.target.checked = true;
+    submitFrom(event.target);
+  });
+  for (const kind of ["keyup", "pointerdown"]) document.addEventListener(kind, () => (passing = false));
+
+  /** Sends the form of a control, which has the focus again when the answer is there. */
+  function submitFrom(control) {
+    sessionStorage.setItem("focus", JSON.stringify([location.pathname, control.name, control.value]));
+    control.form.requestSubmit();
+  }
+
+  function restoreFocus() {
+    const [path, name, value] = JSON.parse(sessionStorage.getItem("focus") || "[]");
+    sessionStorage.removeItem("focus");
+    const group = all("[data-submit]").filter((control) => path === location.pathname && control.name === name);
+    const control = group.find((control) => control.value === value) || group[0];
+    const drawer = control?.closest("details:not([open])");
+    (drawer ? one("summary", drawer) : control)?.focus();
+  }
+
   document.addEventListener("change", (event) => {
-    if (event.target.matches("[data-submit]")) event.target.form.requestSubmit();
+    if (event.target.matches("[data-submit]") && !(passing && event.target.type === "radio")) submitFrom(event.target);
     const chooser = event.target.closest(".choose");
     if (!chooser) return;
     const boxes = all("input", chooser);
@@ -738,4 +765,5 @@
   if (jobs && "reload" in jobs.dataset) watch(location.href);
   const turns = all(".turn-row");
   if (turns.length > 1 && !location.hash) turns.at(-1).scrollIntoView({ block: "start" });
+  restoreFocus();
 })();
