@@ -115,6 +115,7 @@ fn result(found: FoundPassage, names: &BTreeMap<CollectionId, String>) -> Search
         place: Place::of(&passage, &document.media_type),
         version: passage.version,
         label: document.label,
+        lang: document.language,
         title: document.title,
     }
 }

@@ -41,6 +41,8 @@ pub struct SearchResult {
     pub passage: String,
     /// Title of its document.
     pub title: String,
+    /// Code of its document's language.
+    pub lang: Option<String>,
     /// The headings above it, such as `Leave › Annual leave`; empty when there are none.
     pub heading: String,
     /// Name of its collection.
@@ -152,6 +154,7 @@ mod samples {
                 document: format!("0195d0{number}"),
                 passage: format!("0195e0{number}"),
                 title: title.to_owned(),
+                lang: Some("en".to_owned()),
                 heading: heading.to_owned(),
                 collection: "Handbook and policies".to_owned(),
                 place: if number < 3 { Place::on_page(11 + number) } else { Place::default() },

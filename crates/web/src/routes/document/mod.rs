@@ -123,6 +123,7 @@ pub(crate) async fn get(
         unreadable: document.state == DocumentState::Failed,
         label: document.label,
         language: shown.language.as_deref().map(language),
+        lang: shown.language.clone(),
         created: moment(document.created_at),
         updated: moment(shown.published_at),
         original: match current {
