@@ -500,31 +500,83 @@
 
   const ZOOMS = [50, 75, 100, 150, 200];
 
-  /** The page that takes the upper middle of the window. */
+  /** The page that was turned to: near the end of what there is, it cannot come up to where pages begin. */
+  let turned = null;
+  /** Whether the person has touched anything since: then it is they who scroll, and not pictures that come. */
+  let byHand = false;
+
+  /** The page turned to, else the one that stands where pages begin: below all that stays at the top of the window. */
   function leafInView() {
-    const middle = innerHeight * 0.4;
+    const line = (parseFloat(getComputedStyle(document.documentElement).scrollPaddingTop) || 0) + 8;
     const leaves = all("[data-leaf]");
-    return leaves.findLast((leaf) => leaf.getBoundingClientRect().top <= middle) || leaves[0];
+    return turned || leaves.findLast((leaf) => leaf.getBoundingClientRect().top <= line) || leaves[0];
   }
 
-  /** Goes on by a page: within this page of ours, or by the link to the next one. */
-  function turn(by) {
-    const leaf = leafInView();
-    const next = leaf && document.getElementById(`page-${Number(leaf.dataset.leaf) + by}`);
-    if (next) return next.scrollIntoView({ block: "start" });
-    const link = one(`[data-leaf-step="${by}"]`);
-    if (!link || !leaf) return;
-    const address = new URL(link.href);
-    const page = Number(leaf.dataset.leaf) + by;
-    const most = Number(one("[data-leaf-here]").max);
-    if (page < 1 || page > most) return;
+  function turnTo(leaf) {
+    turned = leaf;
+    leaf.scrollIntoView({ block: "start" });
+    showHere();
+  }
+
+  /** The address of a page, as the field for its number asks for it. */
+  function addressOf(page) {
+    const form = one("[data-leaf-here]").form;
+    const address = new URL(form.action);
+    address.search = new URLSearchParams(new FormData(form));
     address.searchParams.set("page", page);
     address.hash = `page-${page}`;
-    location.href = address;
+    return address;
   }
 
-  /** Larger or smaller pages, without a new page of ours; the browser fetches wider pictures where it needs them. */
+  /** Gives a link its address; at an end it has none, and keeps the focus. */
+  function lead(link, address) {
+    link.tabIndex = 0;
+    const attributes = { href: address, role: address ? null : "link", "aria-disabled": address ? null : "true" };
+    for (const [name, value] of Object.entries(attributes)) {
+      if (value === null) link.removeAttribute(name);
+      else link.setAttribute(name, value);
+    }
+  }
+
+  /** Says which page is in view, and where the ways lead from it. */
+  function showHere() {
+    const here = one("[data-leaf-here]");
+    const page = Number(leafInView().dataset.leaf);
+    if (document.activeElement !== here) here.value = page;
+    for (const link of all("[data-leaf-step]")) {
+      const next = page + Number(link.dataset.leafStep);
+      lead(link, next < 1 || next > Number(here.max) ? null : addressOf(next));
+    }
+    const at = ZOOMS.indexOf(Number(one("[data-viewer]").dataset.zoom));
+    for (const link of all("[data-zoom-step]")) {
+      const next = ZOOMS[at + Number(link.dataset.zoomStep)];
+      lead(link, next ? withZoom(addressOf(page), next) : null);
+    }
+  }
+
+  function withZoom(address, zoom) {
+    const zoomed = new URL(address, location);
+    zoomed.searchParams.set("zoom", zoom);
+    return zoomed;
+  }
+
+  /** Goes on by a page: within this page of ours, or to the one that has it. */
+  function turn(by) {
+    byHand = false;
+    if (!one("[data-viewer]")) return;
+    const page = Number(leafInView().dataset.leaf) + by;
+    const most = Number(one("[data-leaf-here]").max);
+    if (page < 1 || page > most) return;
+    const leaf = document.getElementById(`page-${page}`);
+    if (!leaf) return location.assign(addressOf(page));
+    turnTo(leaf);
+    announce(`Page ${page} of ${most}`);
+  }
+
+  /** Larger or smaller pages, without a new page of ours; the browser fetches wider pictures where it needs them. All
+      that leads to more pages keeps it. */
   function zoom(by) {
+    byHand = false;
     const viewer = one("[data-viewer]");
     const now = viewer && Number(viewer.dataset.zoom);
     const next = viewer && ZOOMS[ZOOMS.indexOf(now) + by];
@@ -534,7 +586,10 @@
     viewer.dataset.zoom = next;
     one("[data-zoom-now]").textContent = `${next} %`;
     all("[data-leaf-picture]").forEach((picture) => (picture.sizes = `(max-width: 64em) ${next}vw, ${(next * 56) / 100}rem`));
-    leaf?.scrollIntoView({ block: "start" });
+    one("[data-leaf-here]").form.elements.zoom.value = next;
+    all(".viewer a[href], .citation-steps a[href], .pager a[href]").forEach((link) => (link.href = withZoom(link.href, next)));
+    history.replaceState(history.state, "", withZoom(location.href, next));
+    turnTo(leaf);
     announce(`${next} percent`);
   }
 
@@ -556,23 +611,34 @@
       if (link.dataset.leafStep) turn(Number(link.dataset.leafStep));
       else zoom(Number(link.dataset.zoomStep));
     });
+    for (const kind of ["wheel", "touchmove", "pointerdown", "keydown"]) {
+      addEventListener(kind, () => (byHand = true), { capture: true, passive: true });
+    }
+    // Who goes into a page with Tab is on it.
+    viewer.addEventListener("focusin", (event) => {
+      turned = event.target.closest("[data-leaf]") || turned;
+      showHere();
+    });
     const here = one("[data-leaf-here]", viewer);
     let waiting = false;
     addEventListener("scroll", () => {
+      if (byHand) turned = null;
       if (waiting) return;
       waiting = true;
       requestAnimationFrame(() => {
         waiting = false;
-        const leaf = leafInView();
-        if (leaf && document.activeElement !== here) here.value = leaf.dataset.leaf;
+        if (leafInView().dataset.leaf !== here.value) showHere();
       });
     });
     // A link to a passage leads to its mark, wherever pictures push it to while they come.
     const mark = location.hash.startsWith("#p") && one("rect.mark-cited[id]", viewer);
-    if (!mark || mark.id !== location.hash.slice(1)) return;
-    const show = () => mark.scrollIntoView({ block: "center" });
-    show();
-    one("[data-leaf-picture]", mark.closest("[data-leaf]")).addEventListener("load", show, { once: true });
+    if (mark && mark.id === location.hash.slice(1)) {
+      turned = mark.closest("[data-leaf]");
+      const show = () => mark.scrollIntoView({ block: "center" });
+      show();
+      one("[data-leaf-picture]", turned).addEventListener("load", show, { once: true });
+    }
+    showHere();
   }
 
   // ---- keys and menus ----------------------------------------------------------------------------------------
@@ -637,8 +703,35 @@
   document.addEventListener("mouseover", (event) => light(event.target));
   document.addEventListener("focusin", (event) => light(event.target));
 
+  // Arrows go through the values of a facet and change what is chosen on their way; only a click, Space or Enter is
+  // meant.
+  let passing = false;
+  document.addEventListener("keydown", (event) => {
+    passing = event.key.startsWith("Arrow");
+    if (!event.target.matches?.("input[type=radio][data-submit]") || ![" ", "Enter"].includes(event.key)) return;
+    event.preventDefault();
+    event.target.checked = true;
+    submitFrom(event.target);
+  });
+  for (const kind of ["keyup", "pointerdown"]) document.addEventListener(kind, () => (passing = false));
+
+  /** Sends the form of a control, which has the focus again when the answer is there. */
+  function submitFrom(control) {
+    sessionStorage.setItem("focus", JSON.stringify([location.pathname, control.name, control.value]));
+    control.form.requestSubmit();
+  }
+
+  function restoreFocus() {
+    const [path, name, value] = JSON.parse(sessionStorage.getItem("focus") || "[]");
+    sessionStorage.removeItem("focus");
+    const group = all("[data-submit]").filter((control) => path === location.pathname && control.name === name);
+    const control = group.find((control) => control.value === value) || group[0];
+    const drawer = control?.closest("details:not([open])");
+    (drawer ? one("summary", drawer) : control)?.focus();
+  }
+
   document.addEventListener("change", (event) => {
-    if (event.target.matches("[data-submit]")) event.target.form.requestSubmit();
+    if (event.target.matches("[data-submit]") && !(passing && event.target.type === "radio")) submitFrom(event.target);
     const chooser = event.target.closest(".choose");
     if (!chooser) return;
     const boxes = all("input", chooser);
@@ -674,4 +767,5 @@
   if (jobs && "reload" in jobs.dataset) watch(location.href);
   const turns = all(".turn-row");
   if (turns.length > 1 && !location.hash) turns.at(-1).scrollIntoView({ block: "start" });
+  restoreFocus();
 })();

@@ -298,3 +298,67 @@ async fn browser_marks_the_cited_words_where_they_stand_on_the_page() {
         page.close().await.unwrap();
     }
 }
+
+/// The page that the viewer names, where it stands in the window, and whether the ways back and on are open.
+const HERE: &str = "const here = Number(document.querySelector('[data-leaf-here]').value); \
+    const {top, bottom} = document.getElementById('page-' + here).getBoundingClientRect(); \
+    const open = by => document.querySelector(`a[data-leaf-step='${by}']`).hasAttribute('href'); \
+    return [here, top < innerHeight && bottom > 0, open(-1), open(1)]";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn browser_turns_pages_one_by_one_in_windows_of_any_height() {
+    let (world, handbook) = with_handbook().await;
+    world.submit(&handbook, "rules.pdf", include_bytes!("../samples/safety/quay-safety-rules.pdf"), None).await;
+    world.ingest().await;
+    let id = world.app.store.document_by_source(handbook.id, "rules.pdf").await.unwrap().unwrap().id;
+    let address = serve(&world).await;
+    let driver = driver();
+    let page = browser(&driver, 1440).await;
+    sign_in(&page, &address, "ada").await;
+    for (width, height, zoom) in [(700, 450, 100), (1400, 900, 100), (1900, 2400, 50)] {
+        page.set_window_size(width, height).await.unwrap();
+        page.goto(&format!("{address}/documents/{id}?zoom={zoom}")).await.unwrap();
+        for (key, here) in [2, 3, 4, 5, 6, 6]
+            .map(|here| ("\u{e014}", here))
+            .into_iter()
+            .chain([5, 4, 3, 2, 1, 1].map(|here| ("\u{e012}", here)))
+        {
+            page.find(Locator::Css("body")).await.unwrap().send_keys(key).await.unwrap();
+            let found = page.execute(HERE, vec![]).await.unwrap();
+            assert_eq!(found, json!([here, true, here > 1, here < 6]), "{width} by {height}, at {zoom} %");
+        }
+    }
+    // What leads to more pages keeps the size that was chosen here.
+    page.find(Locator::Css("body")).await.unwrap().send_keys("+").await.unwrap();
+    let kept = "return [...document.querySelectorAll('[data-leaf-step][href], .viewer-page [name=zoom]')] \
+        .map(one => one.value || new URL(one.href).searchParams.get('zoom')).join()";
+    assert_eq!(page.execute(kept, vec![]).await.unwrap(), "75,75");
+    page.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn browser_goes_through_the_years_before_it_chooses_one() {
+    let (world, handbook) = with_handbook().await;
+    for year in [2023, 2024, 2025] {
+        let text =
+            format!("---\ndate: {year}-06-01\n---\n# Tides of {year}\n\nThe tide table number {year} of the pier.\n");
+        world.submit(&handbook, &format!("{year}.md"), text.as_bytes(), None).await;
+    }
+    world.ingest().await;
+    let address = serve(&world).await;
+    let driver = driver();
+    let page = browser(&driver, 1440).await;
+    sign_in(&page, &address, "ada").await;
+    page.goto(&format!("{address}/search?q=tide+table")).await.unwrap();
+    page.execute("document.querySelector('input[name=year][value=\"2025\"]').focus()", vec![]).await.unwrap();
+    let press = async |key: &str| page.active_element().await.unwrap().send_keys(key).await.unwrap();
+    press("\u{e015}").await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!page.current_url().await.unwrap().as_str().contains("year="), "an arrow only passes");
+    press(" ").await;
+    page.wait().for_element(Locator::Css("input[name=year][value=\"2024\"][checked]")).await.unwrap();
+    assert!(page.current_url().await.unwrap().as_str().contains("year=2024"));
+    let focused = "return [document.activeElement.name, document.activeElement.value]";
+    assert_eq!(page.execute(focused, vec![]).await.unwrap(), json!(["year", "2024"]), "the focus is where it was");
+    page.close().await.unwrap();
+}

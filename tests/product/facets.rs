@@ -74,6 +74,15 @@ async fn a_facet_narrows_and_its_other_values_stay_to_choose_from() {
     let page = ada.get("/search?q=tide+table&year=1999").await.body;
     assert!(!page.contains("north pier") && page.contains("Take back some"), "{page}");
     assert!(page.contains(&format!("value=\"{year}\" data-submit>")), "{page}");
+    // Beyond the end of the list is its last page; what was not searched for was not missed.
+    for from in ["20", "18446744073709551615"] {
+        let beyond = ada.get(&format!("/search?q=tide+table&type=text%2Fplain&from={from}")).await;
+        assert_eq!(beyond.expect(StatusCode::SEE_OTHER).headers["location"], "/search?q=tide+table&type=text%2Fplain");
+    }
+    for unasked in ["q=&type=text%2Fplain", "q=tide&since=yesterday"] {
+        let page = ada.get(&format!("/search?{unasked}")).await.expect(StatusCode::OK).body;
+        assert!(page.contains("Nothing was searched for") && !page.contains("No passage that you"), "{page}");
+    }
     for wrong in ["year=soon", "year=99999", "type=%27", "from=x", "collection=x", "language=%22%3E"] {
         ada.get(&format!("/search?q=tide&{wrong}")).await.expect(StatusCode::OK);
     }

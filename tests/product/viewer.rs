@@ -159,6 +159,11 @@ async fn a_page_is_reached_by_number_and_zoom_is_kept() {
     assert!(page.contains(&format!("/documents/{id}?version=1&#38;page=4&#38;zoom=150#page-4")), "{page}");
     let last = ada.get(&format!("/documents/{id}?page=4000&zoom=7")).await.body;
     assert!(last.contains("id=\"page-6\"") && last.contains("zoom-100"));
+    // What is no number gets a page, and not the words of a library.
+    for wrong in ["?page=abc", "?zoom=-3", "/pages/1.png?width=-3", "/original?version=x"] {
+        let page = ada.get(&format!("/documents/{id}{wrong}")).await.expect(StatusCode::BAD_REQUEST).body;
+        assert!(page.contains("There is no page at this address") && page.contains("</html>"), "{wrong}: {page}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -242,22 +247,34 @@ async fn a_hostile_pdf_costs_one_picture_and_its_text_stays() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_that_cannot_be_drawn_is_shown_as_text() {
-    let (mut world, handbook, _) = with_rules().await;
-    // Nobody can draw a page in so little memory.
-    let mut command = Command::new(env!("CARGO_BIN_EXE_carrel"));
-    command.arg("read-documents");
-    let settings = Settings { workers: 1, memory_bytes: 6 << 20, ..Settings::default() };
-    world.app.pages = Pages::confined(world.app.content.clone(), Pool::new(command, settings), 1);
-    let id = world.app.store.document_by_source(handbook.id, "rules.pdf").await.unwrap().unwrap().id;
+    let (mut world, _, id) = with_rules().await;
+    let address = format!("/documents/{id}/pages/2.png");
+    let drawn_within = |content: &ingest::ContentStore, memory_bytes: u64| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_carrel"));
+        command.arg("read-documents");
+        let settings = Settings { workers: 1, memory_bytes, ..Settings::default() };
+        Pages::confined(content.clone(), Pool::new(command, settings), 1)
+    };
+    // Memory for a small picture only, which is still offered when a large one has failed.
+    world.app.pages = drawn_within(&world.app.content, 6 << 20);
     let mut ada = world.signed_in("ada").await;
-    let picture = ada.get(&format!("/documents/{id}/pages/2.png")).await.expect(StatusCode::UNPROCESSABLE_ENTITY);
+    let refused = ada.get(&format!("{address}?width=2000")).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(ada.get(&format!("/documents/{id}?page=2")).await.body.contains(&address));
+    assert_eq!(ada.get(&format!("{address}?width=500")).await.status, StatusCode::OK);
+
+    // Not for any.
+    world.app.pages = drawn_within(&world.app.content, 1 << 20);
+    let mut ada = world.signed_in("ada").await;
+    let picture = ada.get(&format!("{address}?width=500")).await;
+    assert_eq!(picture.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(
         picture.body.contains("This page cannot be drawn; read its text, or open the original."),
         "{}",
         picture.body
     );
     let page = ada.get(&format!("/documents/{id}?page=2")).await.body;
-    assert!(page.contains("Page 2 is shown as text") && !page.contains(&format!("/documents/{id}/pages/2.png")));
+    assert!(page.contains("Page 2 is shown as text") && !page.contains(&address));
     assert!(page.contains("pages/3.png"), "the others may still come");
     let text = page.split_once("Text of page 2").unwrap().0;
     assert!(text.ends_with("</svg>") && text.rsplit("<details").next().unwrap().contains(" open"), "its text is open");

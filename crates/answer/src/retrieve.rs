@@ -68,7 +68,7 @@ impl Answering {
         }
         let (index, embedder) = (Arc::clone(&self.index), Arc::clone(&self.embedder));
         let (query, within) = (text.to_owned(), scope.clone());
-        let words = self.settings.glossary.expand(text);
+        let words = self.words_of(text);
         let hits = tokio::task::spawn_blocking(move || -> Result<Vec<Hit>, AskError> {
             let vector = match mode {
                 Mode::Lexical => None,
@@ -91,5 +91,11 @@ impl Answering {
             .filter_map(|(passage, document)| hits.remove(&passage.id).map(|hit| Candidate { passage, document, hit }))
             .collect();
         Ok(Retrieved { candidates, took: begin.elapsed() })
+    }
+
+    /// The words that are searched for `text`: with what else the site's glossary calls things.
+    #[must_use]
+    pub fn words_of(&self, text: &str) -> String {
+        self.settings.glossary.expand(text)
     }
 }

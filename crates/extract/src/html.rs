@@ -371,7 +371,7 @@ mod tests {
                     <meta name='DC.date' content='2026-03-01'><meta name=dcterms.modified content='2026-03-02T10:00:00Z'><p>x";
         let found = extract(page.as_bytes(), &Limits::default()).unwrap();
         assert_eq!(found.author.as_deref(), Some("Ada L"));
-        assert_eq!(found.created_at.map(|time| time.to_string()).as_deref(), Some("2026-03-01T00:00:00Z"));
+        assert_eq!(found.created_at.map(|time| time.to_string()).as_deref(), Some("2026-03-01T00:00:00"));
         assert_eq!(found.modified_at.map(|time| time.to_string()).as_deref(), Some("2026-03-02T10:00:00Z"));
     }
 

@@ -39,6 +39,7 @@ mod xls;
 mod xlsx;
 mod xml;
 
+pub use dates::Dated;
 pub use error::ExtractError;
 pub use format::Format;
 pub use host::{Alone, Child, Host, Line, Picture};
@@ -46,7 +47,6 @@ pub use limits::Limits;
 pub use sniff::sniff;
 
 use domain::Block;
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -58,9 +58,9 @@ pub struct Extracted {
     /// Who wrote it, as its metadata says.
     pub author: Option<String>,
     /// When it was written, as its metadata says.
-    pub created_at: Option<Timestamp>,
+    pub created_at: Option<Dated>,
     /// When it was last changed, as its metadata says.
-    pub modified_at: Option<Timestamp>,
+    pub modified_at: Option<Dated>,
     /// Other metadata worth finding it by, such as `from`, `to` and `subject` of a mail; keys in lower case.
     pub fields: BTreeMap<String, String>,
     /// The text in reading order; empty only if the file holds other files. Texts are in Unicode NFC, hold no control characters (line feeds and

@@ -200,8 +200,8 @@ mod tests {
         let found =
             front_matter("title: x\nauthors: [\"Ada L\", 'Bo']\ndate: 2026-03-01 10:00:00\nlastmod: \"2026-03-02\"\n");
         assert_eq!(found.author.as_deref(), Some("Ada L, Bo"));
-        assert_eq!(found.created_at.map(|time| time.to_string()).as_deref(), Some("2026-03-01T10:00:00Z"));
-        assert_eq!(found.modified_at.map(|time| time.to_string()).as_deref(), Some("2026-03-02T00:00:00Z"));
+        assert_eq!(found.created_at.map(|time| time.to_string()).as_deref(), Some("2026-03-01T10:00:00"));
+        assert_eq!(found.modified_at.map(|time| time.to_string()).as_deref(), Some("2026-03-02T00:00:00"));
         assert_eq!(front_matter("author: Cy\n").author.as_deref(), Some("Cy"));
         assert_eq!(front_matter("  author: nested\n"), Properties::default());
     }

@@ -3,16 +3,15 @@
 use crate::blocks::{clean_title, running};
 use crate::package::Package;
 use crate::xml::{self, Xml};
-use crate::{ExtractError, Extracted, dates};
-use jiff::Timestamp;
+use crate::{Dated, ExtractError, Extracted, dates};
 
 /// Title, author and dates, each where there is one.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Properties {
     pub(crate) title: Option<String>,
     pub(crate) author: Option<String>,
-    pub(crate) created_at: Option<Timestamp>,
-    pub(crate) modified_at: Option<Timestamp>,
+    pub(crate) created_at: Option<Dated>,
+    pub(crate) modified_at: Option<Dated>,
 }
 
 impl Properties {

@@ -9,12 +9,14 @@ use crate::stage::{Kept, Origin, file_name, take_in};
 use audit::{Action, Actor, Event, Outcome};
 use domain::{ContentHash, Document, Metadata, OperationId, Passage, PassageId};
 use inference::Embedder;
+use jiff::tz::TimeZone;
 use serde_json::json;
 use std::collections::HashSet;
 use std::sync::Arc;
 use storage::{Act, Job, PublishedVersion, StorageError, Store};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use unicode_segmentation::UnicodeSegmentation;
+use whatlang::Lang;
 
 /// Files in files in files: deeper ones are left out, with a warning.
 const DEEPEST: u32 = 5;
@@ -143,6 +145,8 @@ pub(crate) async fn publish(act: &mut Act, bench: &Bench, job: &Job, ready: &Pre
     let environment = bench.store.environment();
     let version = document.version + 1;
     let extracted = &ready.reading.extracted;
+    // Dates without a zone are those of the site, as they are shown and narrowed by.
+    let zone = TimeZone::system();
     // By the path that it has now: it may have been renamed while it waited.
     let title = extracted.title.clone().unwrap_or_else(|| title_of(&document.source));
     let passage = |(chunk, ordinal): (&Chunk, u32)| Passage {
@@ -168,8 +172,8 @@ pub(crate) async fn publish(act: &mut Act, bench: &Bench, job: &Job, ready: &Pre
         warnings: extracted.warnings.clone(),
         metadata: Metadata {
             author: extracted.author.clone(),
-            written_at: extracted.created_at,
-            modified_at: extracted.modified_at,
+            written_at: extracted.created_at.and_then(|at| at.within(&zone)),
+            modified_at: extracted.modified_at.and_then(|at| at.within(&zone)),
             fields: extracted.fields.clone(),
         },
         passages: ready.chunks.iter().zip(0..).map(passage).collect(),
@@ -296,36 +300,83 @@ pub(crate) fn title_of(source: &str) -> String {
 fn language_of(chunks: &[Chunk]) -> Option<String> {
     let sample: String = chunks.iter().take(20).flat_map(|chunk| [chunk.text.as_str(), " "]).collect();
     let found = whatlang::detect(&sample).filter(whatlang::Info::is_reliable)?;
-    // whatlang names languages by ISO 639-3.
-    let code = match found.lang().code() {
-        "cmn" => "zh",
-        "eng" => "en",
-        "deu" => "de",
-        "fra" => "fr",
-        "spa" => "es",
-        "ita" => "it",
-        "nld" => "nl",
-        "por" => "pt",
-        "swe" => "sv",
-        "dan" => "da",
-        "nob" => "nb",
-        "fin" => "fi",
-        "jpn" => "ja",
-        "kor" => "ko",
-        "tha" => "th",
-        "rus" => "ru",
-        "ukr" => "uk",
-        "pol" => "pl",
-        "ces" => "cs",
-        "hun" => "hu",
-        "ron" => "ro",
-        "tur" => "tr",
-        "ell" => "el",
-        "arb" => "ar",
-        "heb" => "he",
-        _ => return None,
-    };
-    Some(code.to_owned())
+    Some(iso_639_1(found.lang()).to_owned())
+}
+
+/// The two letters of a language. Every one that is detected has them, and the compiler keeps it so.
+const fn iso_639_1(language: Lang) -> &'static str {
+    match language {
+        Lang::Afr => "af",
+        Lang::Aka => "ak",
+        Lang::Amh => "am",
+        Lang::Ara => "ar",
+        Lang::Aze => "az",
+        Lang::Bel => "be",
+        Lang::Ben => "bn",
+        Lang::Bul => "bg",
+        Lang::Cat => "ca",
+        Lang::Ces => "cs",
+        Lang::Cmn => "zh",
+        Lang::Cym => "cy",
+        Lang::Dan => "da",
+        Lang::Deu => "de",
+        Lang::Ell => "el",
+        Lang::Eng => "en",
+        Lang::Epo => "eo",
+        Lang::Est => "et",
+        Lang::Fin => "fi",
+        Lang::Fra => "fr",
+        Lang::Guj => "gu",
+        Lang::Heb => "he",
+        Lang::Hin => "hi",
+        Lang::Hrv => "hr",
+        Lang::Hun => "hu",
+        Lang::Hye => "hy",
+        Lang::Ind => "id",
+        Lang::Ita => "it",
+        Lang::Jav => "jv",
+        Lang::Jpn => "ja",
+        Lang::Kan => "kn",
+        Lang::Kat => "ka",
+        Lang::Khm => "km",
+        Lang::Kor => "ko",
+        Lang::Lat => "la",
+        Lang::Lav => "lv",
+        Lang::Lit => "lt",
+        Lang::Mal => "ml",
+        Lang::Mar => "mr",
+        Lang::Mkd => "mk",
+        Lang::Mya => "my",
+        Lang::Nep => "ne",
+        Lang::Nld => "nl",
+        Lang::Nob => "nb",
+        Lang::Ori => "or",
+        Lang::Pan => "pa",
+        Lang::Pes => "fa",
+        Lang::Pol => "pl",
+        Lang::Por => "pt",
+        Lang::Ron => "ro",
+        Lang::Rus => "ru",
+        Lang::Sin => "si",
+        Lang::Slk => "sk",
+        Lang::Slv => "sl",
+        Lang::Sna => "sn",
+        Lang::Spa => "es",
+        Lang::Srp => "sr",
+        Lang::Swe => "sv",
+        Lang::Tam => "ta",
+        Lang::Tel => "te",
+        Lang::Tgl => "tl",
+        Lang::Tha => "th",
+        Lang::Tuk => "tk",
+        Lang::Tur => "tr",
+        Lang::Ukr => "uk",
+        Lang::Urd => "ur",
+        Lang::Uzb => "uz",
+        Lang::Vie => "vi",
+        Lang::Yid => "yi",
+        Lang::Zul => "zu",
+    }
 }
 
 #[cfg(test)]
@@ -336,5 +387,23 @@ mod tests {
     fn a_file_name_reads_as_a_title() {
         assert_eq!(title_of("hr/travel-and_expenses.v2.pdf"), "Travel and expenses.v2");
         assert_eq!(title_of("C:\\scans\\.pdf"), ".pdf");
+    }
+
+    #[test]
+    fn a_text_tells_its_language_whatever_its_script() {
+        let chunk =
+            |text: &str| Chunk { text: text.to_owned(), heading_path: Vec::new(), page: None, places: Vec::new() };
+        for (code, text) in [
+            ("en", "Members of staff have twenty-four days of annual leave in each calendar year of service."),
+            ("ar", "يحق لجميع الموظفين الحصول على إجازة سنوية مدفوعة الأجر مدتها أربعة وعشرون يوما في السنة."),
+            (
+                "fa",
+                "همه کارکنان در هر سال حق دارند بیست و چهار روز مرخصی با حقوق بگیرند و این مرخصی را می‌توان جابه‌جا کرد.",
+            ),
+            ("hi", "सभी कर्मचारियों को प्रत्येक वर्ष चौबीस दिन की वार्षिक छुट्टी मिलती है और यह अगले वर्ष तक ले जाई जा सकती है।"),
+            ("vi", "Tất cả nhân viên được nghỉ phép hai mươi bốn ngày trong mỗi năm làm việc tại cảng của chúng tôi."),
+        ] {
+            assert_eq!(language_of(&[chunk(text)]).as_deref(), Some(code), "{text}");
+        }
     }
 }

@@ -11,6 +11,7 @@ use confine::{Order, PagePicture, Pool, ReadFailure, RefusalKind, RenderError, S
 use domain::ContentHash;
 use extract::Format;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use storage::{StorageError, Store};
 use tokio::sync::Semaphore;
 
@@ -19,6 +20,11 @@ const WAITING: usize = 64;
 
 /// Memory for pictures, in bytes: some three hundred pages of text.
 const KEPT_BYTES: usize = 64 << 20;
+
+/// How long a page that took too long is not tried again in the same width.
+const SLOW: Duration = Duration::from_secs(5 * 60);
+
+const TOO_MUCH: &str = "this page cannot be drawn; read its text, or open the original";
 
 /// Draws pages of originals. Cheap to clone.
 #[derive(Clone)]
@@ -48,9 +54,15 @@ pub enum PageError {
     /// The original has no such page, or is of a kind that has none.
     #[error("there is no such page")]
     NoPage,
-    /// It cannot be drawn, today or tomorrow; its text can still be read.
+    /// It cannot be drawn, today or tomorrow, in whatever width; its text can still be read.
     #[error("{0}")]
     Undrawable(String),
+    /// In this width it cannot be drawn: it took more than there is, or the one that draws failed at it.
+    #[error("{TOO_MUCH}")]
+    TooMuch,
+    /// In this width it took too long, at a time when there may have been more to do.
+    #[error("{TOO_MUCH}")]
+    TookTooLong,
     /// Too many people wait for pictures.
     #[error("too many pages are being drawn; try again in a moment")]
     Busy,
@@ -60,8 +72,17 @@ pub enum PageError {
 }
 
 impl PageError {
-    /// Whether the next try must end in the same way.
-    const fn lasts(&self) -> bool {
+    /// How long it is taken for granted that the next try would end in the same way; `None` if it may not.
+    const fn lasts(&self) -> Option<Duration> {
+        match self {
+            Self::NoPage | Self::Undrawable(_) | Self::TooMuch => Some(Duration::MAX),
+            Self::TookTooLong => Some(SLOW),
+            Self::Busy | Self::Failed(_) => None,
+        }
+    }
+
+    /// Whether it speaks for every width.
+    const fn is_of_page(&self) -> bool {
         matches!(self, Self::NoPage | Self::Undrawable(_))
     }
 }
@@ -77,10 +98,9 @@ impl From<ReadFailure> for PageError {
         match failure {
             ReadFailure::Refused(refusal) if refusal.kind == RefusalKind::NoPage => Self::NoPage,
             ReadFailure::Refused(refusal) => Self::Undrawable(refusal.sentence),
+            ReadFailure::TookTooLong { .. } => Self::TookTooLong,
             // Not the sentences of reading, which say what to do for its text.
-            failure if !failure.may_pass() => {
-                Self::Undrawable("this page cannot be drawn; read its text, or open the original".to_owned())
-            }
+            failure if !failure.may_pass() => Self::TooMuch,
             failure => Self::Failed(failure.to_string()),
         }
     }
@@ -143,17 +163,17 @@ impl Pages {
         let format = drawable(media_type).ok_or(PageError::NoPage)?;
         let order = Order { format, page, width: Self::width_for(wished) };
         let key = Key { content, order };
-        let cell = self.inner.cache.cell(key);
+        let cell = self.inner.cache.cell(key, Instant::now());
         // Whoever wants the same page meanwhile waits for the same picture.
         let drawn = cell.get_or_try_init(|| self.inner.draw(key)).await?;
-        self.inner.cache.weigh(key, drawn);
+        self.inner.cache.weigh(key, drawn, Instant::now());
         drawn.clone()
     }
 
     /// Why a page cannot be drawn in any width, if that is known by now.
     #[must_use]
     pub fn known_failure(&self, content: ContentHash, page: u32) -> Option<String> {
-        self.inner.cache.failure(content, page)
+        self.inner.cache.failure(content, page, Instant::now())
     }
 
     /// Whether anything is kept of this original.
@@ -197,7 +217,7 @@ impl Inner {
         };
         match drawn {
             Ok(picture) => Ok(Ok(Arc::new(picture))),
-            Err(error) if error.lasts() => Ok(Err(error)),
+            Err(error) if error.lasts().is_some() => Ok(Err(error)),
             Err(error) => Err(error),
         }
     }

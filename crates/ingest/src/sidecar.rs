@@ -1,6 +1,6 @@
 //! Sidecar files: `NAME.carrel.json` beside `NAME` says what a site knows of a file that the file itself does not say.
 //!
-//! A JSON object; `author`, `written_at` and `modified_at` (a date or an RFC 3339 time) are known, every other name is a
+//! A JSON object; `author`, `written_at` and `modified_at` (a day of the site's zone, or an RFC 3339 time) are known, every other name is a
 //! field of the site's own, whose value is a text, a number or true or false.
 
 use domain::Metadata;
@@ -27,6 +27,10 @@ pub fn described(source: &str) -> Option<&str> {
 /// # Errors
 /// One sentence that names what is wrong in it.
 pub fn parse(text: &[u8]) -> Result<Metadata, String> {
+    parse_within(text, &TimeZone::system())
+}
+
+fn parse_within(text: &[u8], zone: &TimeZone) -> Result<Metadata, String> {
     let values: Map<String, Value> =
         serde_json::from_slice(text).map_err(|error| format!("its sidecar file is not a JSON object: {error}"))?;
     let mut metadata = Metadata::default();
@@ -46,8 +50,8 @@ pub fn parse(text: &[u8]) -> Result<Metadata, String> {
         }
         match name.as_str() {
             "author" => metadata.author = Some(text),
-            "written_at" => metadata.written_at = Some(moment(&name, &text)?),
-            "modified_at" => metadata.modified_at = Some(moment(&name, &text)?),
+            "written_at" => metadata.written_at = Some(moment(&name, &text, zone)?),
+            "modified_at" => metadata.modified_at = Some(moment(&name, &text, zone)?),
             _ if metadata.fields.len() == MOST_FIELDS => {
                 return Err(format!("its sidecar file has more than {MOST_FIELDS} fields"));
             }
@@ -57,8 +61,8 @@ pub fn parse(text: &[u8]) -> Result<Metadata, String> {
     Ok(metadata)
 }
 
-fn moment(name: &str, text: &str) -> Result<Timestamp, String> {
-    let day = || text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok().map(|midnight| midnight.timestamp());
+fn moment(name: &str, text: &str, zone: &TimeZone) -> Result<Timestamp, String> {
+    let day = || text.parse::<Date>().ok()?.to_zoned(zone.clone()).ok().map(|midnight| midnight.timestamp());
     let moment = text.parse::<Timestamp>().ok().or_else(day);
     moment.ok_or_else(|| format!("its sidecar file gives '{name}' as '{text}'; write it as 2026-03-14"))
 }
@@ -70,9 +74,9 @@ mod tests {
     #[test]
     fn a_sidecar_says_what_is_known_and_what_the_site_wants() {
         let text = br#"{"author": "Ada", "written_at": "2026-03-14", "Case Number": 4711, "final": true, "x": null}"#;
-        let metadata = parse(text).unwrap();
+        let metadata = parse_within(text, &TimeZone::fixed(jiff::tz::offset(-5))).unwrap();
         assert_eq!(metadata.author.as_deref(), Some("Ada"));
-        assert_eq!(metadata.written_at, Some("2026-03-14T00:00:00Z".parse().unwrap()));
+        assert_eq!(metadata.written_at, Some("2026-03-14T05:00:00Z".parse().unwrap()));
         let fields: Vec<_> = metadata.fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
         assert_eq!(fields, ["case number=4711", "final=true"]);
     }

@@ -266,7 +266,7 @@ impl From<ingest::PageError> for WebError {
         use ingest::PageError as E;
         match error {
             E::NoPage => Self::NotFound,
-            E::Undrawable(sentence) => Self::Unprocessable(sentence),
+            E::Undrawable(_) | E::TooMuch | E::TookTooLong => Self::Unprocessable(error.to_string()),
             E::Busy => Self::Overloaded { sentence: error.to_string(), retry_after: Duration::from_secs(5) },
             E::Failed(_) => Self::internal(error),
         }

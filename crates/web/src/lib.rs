@@ -6,6 +6,7 @@
 
 mod answered;
 mod app;
+mod asked;
 mod assets;
 mod door;
 mod error;

@@ -3,7 +3,7 @@
 use super::mime::Content;
 use super::{body, quotes};
 use crate::blocks::{Blocks, clean_title, running};
-use crate::{ExtractError, Extracted, Host, Limits};
+use crate::{Dated, ExtractError, Extracted, Host, Limits};
 use domain::BlockKind;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -92,7 +92,7 @@ impl Letter {
         Ok(Extracted {
             title: subject.as_deref().and_then(clean_title).or(subject.clone()),
             author,
-            created_at: self.sent_at,
+            created_at: self.sent_at.map(Dated::At),
             fields: self.fields(subject),
             blocks,
             warnings,

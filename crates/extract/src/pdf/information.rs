@@ -4,8 +4,7 @@ use super::objects::{dictionary, get, text_string};
 use super::streams::Budget;
 use crate::blocks::{clean_title, running};
 use crate::xml::{self, Xml};
-use crate::{ExtractError, Extracted};
-use jiff::Timestamp;
+use crate::{Dated, ExtractError, Extracted, dates};
 use jiff::civil::Date;
 use jiff::tz::Offset;
 use pdf_extract::{Document, Object};
@@ -19,8 +18,8 @@ pub(super) fn read(document: &Document, budget: &Budget<'_>, extracted: &mut Ext
     };
     extracted.title = entry(b"Title").and_then(|title| clean_title(&title));
     extracted.author = entry(b"Author").and_then(|author| clean_author(&author));
-    extracted.created_at = entry(b"CreationDate").and_then(|date| timestamp(&date));
-    extracted.modified_at = entry(b"ModDate").and_then(|date| timestamp(&date));
+    extracted.created_at = entry(b"CreationDate").and_then(|date| dated(&date));
+    extracted.modified_at = entry(b"ModDate").and_then(|date| dated(&date));
     let metadata = document.catalog().ok().and_then(|catalog| get(document, catalog, b"Metadata"));
     if let Some(Object::Stream(metadata)) = metadata
         && let Some(packet) = budget.unpack(metadata)?
@@ -28,8 +27,8 @@ pub(super) fn read(document: &Document, budget: &Budget<'_>, extracted: &mut Ext
         let found = Packet::read(&packet);
         extracted.title = extracted.title.take().or_else(|| clean_title(&found.title));
         extracted.author = extracted.author.take().or_else(|| clean_author(&found.authors.join(", ")));
-        extracted.created_at = extracted.created_at.or_else(|| found.created.trim().parse().ok());
-        extracted.modified_at = extracted.modified_at.or_else(|| found.modified.trim().parse().ok());
+        extracted.created_at = extracted.created_at.or_else(|| dates::parse(&found.created));
+        extracted.modified_at = extracted.modified_at.or_else(|| dates::parse(&found.modified));
     }
     Ok(())
 }
@@ -43,9 +42,8 @@ fn clean_author(author: &str) -> Option<String> {
     is_shown.then(|| author.chars().take(CHARACTERS).collect())
 }
 
-/// `D:20231224181500+01'00'`, any part after the year may be missing (section 7.9.4). Without a zone it is taken for
-/// UTC.
-fn timestamp(date: &str) -> Option<Timestamp> {
+/// `D:20231224181500+01'00'`, any part after the year may be missing (section 7.9.4).
+fn dated(date: &str) -> Option<Dated> {
     let date = date.trim();
     let date = date.strip_prefix("D:").unwrap_or(date);
     let digits = date.find(|c: char| !c.is_ascii_digit()).unwrap_or(date.len());
@@ -60,13 +58,14 @@ fn timestamp(date: &str) -> Option<Timestamp> {
     let sign = match zone.chars().next() {
         Some('+') => 1,
         Some('-') => -1,
-        _ => 0,
+        Some(_) => 0,
+        None => return Some(Dated::Local(time)),
     };
     // `+01'00'`, `+01'00` and `+0100` occur.
     let zone: String = zone.chars().filter(char::is_ascii_digit).collect();
     let number = |at: usize| zone.get(at..at + 2).and_then(|number| number.parse::<i32>().ok()).unwrap_or(0);
     let seconds = sign * (number(0) * 3_600 + number(2) * 60);
-    Offset::from_seconds(seconds).ok()?.to_timestamp(time).ok()
+    Some(Dated::At(Offset::from_seconds(seconds).ok()?.to_timestamp(time).ok()?))
 }
 
 /// What matters of an XMP packet (ISO 16684-1): each as elements, or as attributes of `rdf:Description`.
@@ -142,14 +141,14 @@ mod tests {
             ("D:20231224181530+01'00'", Some("2023-12-24T17:15:30Z")),
             ("D:20231224181530-0530", Some("2023-12-24T23:45:30Z")),
             ("D:20231224181530Z00'00'", Some("2023-12-24T18:15:30Z")),
-            ("20231224", Some("2023-12-24T00:00:00Z")),
-            ("D:2023", Some("2023-01-01T00:00:00Z")),
+            ("20231224", Some("2023-12-24T00:00:00")),
+            ("D:2023", Some("2023-01-01T00:00:00")),
             ("D:20231399", None),
             ("D:20230229", None),
             ("yesterday", None),
             ("D:20231224+99'99'", None),
         ] {
-            assert_eq!(timestamp(date).map(|time| time.to_string()).as_deref(), expected, "{date}");
+            assert_eq!(dated(date).map(|time| time.to_string()).as_deref(), expected, "{date}");
         }
     }
 

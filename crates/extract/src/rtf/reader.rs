@@ -4,10 +4,9 @@ use super::encodings::{of_charset, of_code_page};
 use super::state::{Destination, Format, State, character, destination, info_destination};
 use super::tokens::Token;
 use crate::blocks::{Blocks, clean_title};
-use crate::dates;
 use crate::docx::style_by_name;
 use crate::properties::{Properties, clean_author};
-use crate::{ExtractError, Limits};
+use crate::{Dated, ExtractError, Limits};
 use domain::{Block, BlockKind};
 use encoding_rs::{Encoding, WINDOWS_1252};
 use jiff::civil::DateTime;
@@ -151,7 +150,7 @@ impl<'a> Reader<'a> {
         let Some(outer) = self.groups.pop() else { return Ok(()) };
         self.state = outer;
         if closed != outer.destination {
-            let time = || self.date_time().and_then(dates::in_utc);
+            let time = || self.date_time().map(Dated::Local);
             match closed {
                 Destination::Title => self.properties.title = clean_title(&self.info),
                 Destination::Author => self.properties.author = clean_author(&self.info),

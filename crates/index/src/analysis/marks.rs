@@ -1,7 +1,8 @@
 //! Where the words of a query stand in a text, by the analysis that found it.
 
-use super::unspaced::{Segmenter, is_unspaced};
-use super::{Analysis, Language};
+use super::unspaced::Segmenter;
+use super::words::Piece;
+use super::{Analysis, Language, word_tokenizer};
 use std::collections::{BTreeSet, HashMap};
 
 /// Marks the terms of one query in texts of one language.
@@ -28,17 +29,12 @@ impl<'a> Marks<'a> {
             self.known.clear();
         }
         let mut pieces = Vec::new();
-        let mut rest = text;
-        while let Some(first) = rest.chars().next() {
-            let kind = |c: char| (is_unspaced(c), c.is_alphanumeric() || is_unspaced(c));
-            let end = rest.find(|c| kind(c) != kind(first)).unwrap_or(rest.len());
-            let (run, after) = rest.split_at(end);
-            match kind(first) {
-                (true, _) => self.mark_unspaced(run, language, &mut pieces),
-                (false, true) => pieces.push((self.is_wanted(run, language), run)),
-                (false, false) => pieces.push((false, run)),
+        for (kind, piece) in word_tokenizer(language, Segmenter::new()).pieces(text) {
+            match kind {
+                Piece::Word => pieces.push((self.is_wanted(piece, language), piece)),
+                Piece::Unspaced => self.mark_unspaced(piece, language, &mut pieces),
+                Piece::Between => pieces.push((false, piece)),
             }
-            rest = after;
         }
         pieces
     }
@@ -97,5 +93,16 @@ mod tests {
         assert_eq!(marked("东京的首都", Some("zh"), "日本首都在东京。"), ["首都", "东京"]);
         assert_eq!(marked("ประเทศไทย", Some("th"), "กรุงเทพเป็นเมืองหลวงของประเทศไทย"), ["ประเทศไทย"]);
         assert_eq!(marked("ทำงาน", Some("th"), "เขาทำงานที่บ้าน"), ["ทำงาน"]);
+    }
+
+    #[test]
+    fn points_and_apostrophes_and_vowels_are_inside_words_as_they_are_found() {
+        assert_eq!(marked("1.5 days", Some("en"), "It is 1.5 days, not 1.55. Days."), ["1.5", "days", "Days"]);
+        assert_eq!(marked("27,600", Some("en"), "A | 27,600 | 27 | 600,27"), ["27,600"]);
+        assert_eq!(marked("4.90", Some("de"), "Suppe 4.90, Brot 4.９0"), ["4.90", "4.９0"]);
+        assert_eq!(marked("won't harbour's", Some("en"), "They won’t; the harbour."), ["won’t", "harbour"]);
+        assert_eq!(marked("année", Some("fr"), "Toute l'année."), ["année"]);
+        assert_eq!(marked("हिन्दी", Some("hi"), "यह हिन्दी है।"), ["हिन्दी"]);
+        assert_eq!(marked("naïve", Some("en"), "a nai\u{308}ve one"), ["nai\u{308}ve"]);
     }
 }

@@ -90,9 +90,12 @@ pub(crate) fn word_pairs(terms: &[String]) -> impl Iterator<Item = String> {
     both.map(|both| both.join(" "))
 }
 
+fn word_tokenizer(language: Language, segmenter: Segmenter) -> words::WordTokenizer {
+    words::WordTokenizer { segmenter, apostrophes: language == Language::English }
+}
+
 fn analyzer(language: Language, segmenter: Segmenter) -> TextAnalyzer {
-    let words = words::WordTokenizer { segmenter, apostrophes: language == Language::English };
-    let mut builder = TextAnalyzer::builder(words).dynamic();
+    let mut builder = TextAnalyzer::builder(word_tokenizer(language, segmenter)).dynamic();
     if let Some(algorithm) = language.snowball() {
         if language == Language::English {
             builder = builder.filter_dynamic(words::Possessive);

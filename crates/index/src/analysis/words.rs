@@ -18,14 +18,56 @@ pub(crate) struct WordTokenizer {
     pub(crate) apostrophes: bool,
 }
 
+/// What a piece of text is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Piece {
+    Word,
+    /// A run of characters of scripts without spaces, for [`Segmenter::terms`].
+    Unspaced,
+    /// What is not searched for.
+    Between,
+}
+
 impl WordTokenizer {
     /// Whether `c` belongs to a word. The annex joins more than people do: `file.txt`, `key:value`, `snake_case`.
     fn joins(&self, before: char, c: char, after: char) -> bool {
         match c {
-            '.' | ',' => before.is_numeric() && after.is_numeric(),
-            '\'' | '’' => self.apostrophes,
+            // The wide ones are the same in compatibility form.
+            '.' | ',' | '．' | '，' => before.is_numeric() && after.is_numeric(),
+            '\'' | '’' | '＇' => self.apostrophes,
             c => c.is_alphanumeric() || is_combining_mark(c),
         }
+    }
+
+    /// `text` in pieces without a gap.
+    pub(crate) fn pieces<'t>(&self, text: &'t str) -> Vec<(Piece, &'t str)> {
+        let mut pieces: Vec<(Piece, &'t str)> = Vec::new();
+        let (mut begin, mut end, mut open) = (0, 0, Piece::Between);
+        for word in text.split_word_bounds() {
+            let is_word = word.len() <= MAX_WORD_BYTES && word.contains(char::is_alphanumeric);
+            let is_run = word.chars().all(is_unspaced);
+            let mut before = ' ';
+            let mut chars = word.chars().peekable();
+            let mut is_first = true;
+            while let Some(c) = chars.next() {
+                let after = chars.peek().copied().unwrap_or(' ');
+                let kind = match is_unspaced(c) {
+                    true if is_word || is_run => Piece::Unspaced,
+                    false if is_word && self.joins(before, c, after) => Piece::Word,
+                    _ => Piece::Between,
+                };
+                // Runs go on over the bounds of the annex, words end there.
+                if kind != open || (is_first && kind == Piece::Word) {
+                    pieces.push((open, &text[begin..end]));
+                    (begin, open) = (end, kind);
+                }
+                end += c.len_utf8();
+                (before, is_first) = (c, false);
+            }
+        }
+        pieces.push((open, &text[begin..end]));
+        pieces.retain(|(_, piece)| !piece.is_empty());
+        pieces
     }
 }
 
@@ -35,51 +77,20 @@ impl Tokenizer for WordTokenizer {
     fn token_stream<'a>(&'a mut self, text: &'a str) -> Words {
         let normal: String = text.nfkc().collect();
         let mut words: Vec<String> = Vec::new();
-        let mut unspaced = String::new();
-        let finish = |unspaced: &mut String, words: &mut Vec<String>| {
-            if !unspaced.is_empty() {
-                // NFKC takes these two vowels apart, which no Thai or Lao text does, and no model has seen.
-                let run = unspaced.replace("\u{0E4D}\u{0E32}", "\u{0E33}").replace("\u{0ECD}\u{0EB2}", "\u{0EB3}");
-                words.extend(self.segmenter.terms(&run).into_iter().map(|place| run[place].to_owned()));
-                unspaced.clear();
-            }
-        };
-        for word in normal.split_word_bounds() {
-            if word.chars().all(is_unspaced) {
-                unspaced.push_str(word);
-                continue;
-            }
-            finish(&mut unspaced, &mut words);
-            if word.len() > MAX_WORD_BYTES || !word.contains(char::is_alphanumeric) {
-                continue;
-            }
-            let mut rest = String::new();
-            let mut before = ' ';
-            let mut chars = word.chars().peekable();
-            while let Some(c) = chars.next() {
-                let after = chars.peek().copied().unwrap_or(' ');
-                if is_unspaced(c) {
-                    push(&mut rest, &mut words);
-                    unspaced.push(c);
-                } else if self.joins(before, c, after) {
-                    finish(&mut unspaced, &mut words);
-                    rest.extend(if c == '’' { '\'' } else { c }.to_lowercase());
-                } else {
-                    push(&mut rest, &mut words);
-                    finish(&mut unspaced, &mut words);
+        for (kind, piece) in self.pieces(&normal) {
+            match kind {
+                Piece::Word => {
+                    words.push(piece.chars().flat_map(|c| if c == '’' { '\'' } else { c }.to_lowercase()).collect());
                 }
-                before = c;
+                Piece::Unspaced => {
+                    // NFKC takes these two vowels apart, which no Thai or Lao text does, and no model has seen.
+                    let run = piece.replace("\u{0E4D}\u{0E32}", "\u{0E33}").replace("\u{0ECD}\u{0EB2}", "\u{0EB3}");
+                    words.extend(self.segmenter.terms(&run).into_iter().map(|place| run[place].to_owned()));
+                }
+                Piece::Between => {}
             }
-            push(&mut rest, &mut words);
         }
-        finish(&mut unspaced, &mut words);
         Words { words: words.into_iter(), token: Token::default() }
-    }
-}
-
-fn push(word: &mut String, words: &mut Vec<String>) {
-    if !word.is_empty() {
-        words.push(std::mem::take(word));
     }
 }
 

@@ -136,7 +136,8 @@ pub(crate) async fn find(app: &App, caller: &impl Acting, search: &Search<'_>) -
     let passages = (folded.len(), whole);
     let shown: Vec<(Candidate, Vec<Candidate>)> = folded.into_iter().skip(search.offset).take(search.limit).collect();
     record(app, caller, search.query, &shown).await?;
-    let mut marker = Marker::new(&app.index, search.query);
+    let words = app.answering.words_of(search.query);
+    let mut marker = Marker::new(&app.index, &words);
     let results = shown.into_iter().map(|(candidate, copies)| {
         let snippet = marker.mark(&candidate.document, &candidate.passage.text);
         FoundPassage { candidate, snippet, copies }

@@ -1,13 +1,14 @@
 //! Batches: how far what was handed in together is, and what one does with all of it at once.
 
 use crate::app::App;
+use crate::asked::Asked;
 use crate::error::WebError;
 use crate::routes::jobs::{back_to, job_reader, job_row, worked_on};
 use crate::session::{Acting, Posted, Reader};
 use crate::show::{about, grouped, moment, page, rate, size};
 use crate::views::{BatchCounts, BatchPage, BatchView, JobState, Nav, Pager};
 use ::audit::{Action, Actor, Event};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use domain::{BatchId, CollectionId, JobId, OperationId, Role};
 use serde::Deserialize;
@@ -33,7 +34,7 @@ pub(crate) async fn get(
     State(app): State<App>,
     reader: Reader,
     Path(id): Path<String>,
-    Query(wanted): Query<Wanted>,
+    Asked(wanted): Asked<Wanted>,
 ) -> Result<Response, WebError> {
     let allowed = job_reader(&app, &reader).await?;
     let batch = find(&app, &reader, &id).await?;

@@ -1,6 +1,7 @@
 //! One collection: its documents, what is being read into it, and who may do what.
 
 use crate::app::App;
+use crate::asked::Asked;
 use crate::error::WebError;
 use crate::routes::batches::batch_view;
 use crate::routes::jobs::{job_reader, job_row};
@@ -10,7 +11,7 @@ use crate::views::{
     BatchView, CollectionPage, DocumentRow, GrantRow, GrantsEditor, JobRow, JobsPartial, Nav, Pager, PrincipalChoice,
     PrincipalKind, UploadRules,
 };
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::response::Response;
 use domain::{Collection, CollectionId, Document, DocumentState, Label, Permission, PrincipalId};
 use serde::Deserialize;
@@ -37,7 +38,7 @@ pub(crate) async fn get(
     State(app): State<App>,
     reader: Reader,
     Path(id): Path<String>,
-    Query(wanted): Query<Wanted>,
+    Asked(wanted): Asked<Wanted>,
 ) -> Result<Response, WebError> {
     let (collection, permission) = find(&app, &reader, &id, Permission::Read).await?;
     let (batches, jobs) = match permission {

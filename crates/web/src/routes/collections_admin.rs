@@ -1,6 +1,7 @@
 //! Making collections, and who may do what in them.
 
 use crate::app::App;
+use crate::asked::Asked;
 use crate::error::WebError;
 use crate::routes::approvals;
 use crate::routes::collection::grants_editor;
@@ -8,7 +9,7 @@ use crate::session::{Fields, Posted, Reader};
 use crate::show::page;
 use crate::views::{CollectionEdit, CollectionsAdminPage, ConfirmPage, Matrix, MatrixRow, Nav, PrincipalKind};
 use ::audit::{Action, Event};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use domain::{Collection, CollectionId, Permission, PrincipalId, Role};
 use serde::Deserialize;
@@ -24,7 +25,7 @@ pub(crate) struct Wanted {
 pub(crate) async fn get(
     State(app): State<App>,
     reader: Reader,
-    Query(wanted): Query<Wanted>,
+    Asked(wanted): Asked<Wanted>,
 ) -> Result<Response, WebError> {
     reader.require(&app, &[Role::Admin], "/admin/collections").await?;
     let collections = app.store.collections().await?;

@@ -1,6 +1,7 @@
 //! One question to the model in use and to the one beside it, for admins and curators, with their own rights.
 
 use crate::app::App;
+use crate::asked::Asked;
 use crate::error::WebError;
 use crate::routes::evaluation;
 use crate::routes::stream::answer_view;
@@ -8,7 +9,7 @@ use crate::session::{Posted, Reader};
 use crate::show::{page, seconds};
 use crate::views::{AnswerView, ComparePage, CompareSide, EvaluationView, Nav, Support};
 use answer::AskError;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use domain::{AnswerId, Role};
@@ -28,7 +29,7 @@ pub(crate) struct Wanted {
 pub(crate) async fn get(
     State(app): State<App>,
     reader: Reader,
-    Query(wanted): Query<Wanted>,
+    Asked(wanted): Asked<Wanted>,
 ) -> Result<Response, WebError> {
     reader.require(&app, &ROLES, PAGE).await?;
     let mut compare = empty(&app, &reader).await?;

@@ -1,13 +1,14 @@
 //! The ingest queue.
 
 use crate::app::App;
+use crate::asked::Asked;
 use crate::error::WebError;
 use crate::routes::batches;
 use crate::session::{Acting, Posted, Reader, permissions_of, scope_of};
 use crate::show::{moment, page, size};
 use crate::views::{JobFilter, JobRow, JobState, JobsPage, Nav};
 use ::audit::{Action, Event};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use domain::{BatchId, CollectionId, JobId, Permission, Role};
 use serde::Deserialize;
@@ -25,7 +26,7 @@ pub(crate) struct Wanted {
 pub(crate) async fn get(
     State(app): State<App>,
     reader: Reader,
-    Query(wanted): Query<Wanted>,
+    Asked(wanted): Asked<Wanted>,
 ) -> Result<Response, WebError> {
     reader.require(&app, &[Role::Curator, Role::Admin], "/jobs").await?;
     let filter = JobFilter::ALL.into_iter().find(|known| Some(known.as_str()) == wanted.state.as_deref());

@@ -2,6 +2,7 @@
 //! and the page shows how it goes.
 
 use crate::app::App;
+use crate::asked::Asked;
 use crate::error::WebError;
 use crate::routes::evaluation;
 use crate::session::{Posted, Reader};
@@ -9,7 +10,7 @@ use crate::show::{grouped, moment, page, size};
 use crate::views::{
     ConfirmPage, ElsewhereView, InboxRow, MemoryView, ModelDone, ModelStanding, ModelView, ModelWork, ModelsPage, Nav,
 };
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use domain::Role;
 use models::{By, Memory, Speed, Task};
@@ -111,7 +112,7 @@ pub(crate) async fn unload(State(app): State<App>, posted: Posted) -> Result<Res
 pub(crate) async fn confirm_promote(
     State(app): State<App>,
     reader: Reader,
-    Query(wanted): Query<Wanted>,
+    Asked(wanted): Asked<Wanted>,
 ) -> Result<Response, WebError> {
     reader.require(&app, &[Role::Admin], PAGE).await?;
     let model = app.models.find(&wanted.name).await?;
@@ -172,7 +173,7 @@ pub(crate) async fn rollback(State(app): State<App>, posted: Posted) -> Result<R
 pub(crate) async fn confirm_remove(
     State(app): State<App>,
     reader: Reader,
-    Query(wanted): Query<Wanted>,
+    Asked(wanted): Asked<Wanted>,
 ) -> Result<Response, WebError> {
     reader.require(&app, &[Role::Admin], PAGE).await?;
     let model = app.models.find(&wanted.name).await?;

@@ -1,10 +1,11 @@
 //! Signing in at an OpenID provider: the way there and the way back.
 
 use crate::app::App;
+use crate::asked::Asked;
 use crate::error::WebError;
 use crate::routes::sign_in::{led, local};
 use crate::session::{client, cookie, operation};
-use axum::extract::{Query, Request, State};
+use axum::extract::{Request, State};
 use axum::http::header;
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
@@ -34,7 +35,7 @@ pub(crate) struct Brought {
 /// `GET /sign-in/oidc`
 pub(crate) async fn depart(
     State(app): State<App>,
-    Query(wanted): Query<Wanted>,
+    Asked(wanted): Asked<Wanted>,
     request: Request,
 ) -> Result<Response, WebError> {
     let (parts, _) = request.into_parts();
@@ -46,7 +47,7 @@ pub(crate) async fn depart(
 /// `GET /sign-in/oidc/return`
 pub(crate) async fn arrive(
     State(app): State<App>,
-    Query(brought): Query<Brought>,
+    Asked(brought): Asked<Brought>,
     jar: CookieJar,
     request: Request,
 ) -> Result<Response, WebError> {

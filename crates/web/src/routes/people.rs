@@ -1,11 +1,12 @@
 //! Users and groups, for admins.
 
 use crate::app::App;
+use crate::asked::Asked;
 use crate::error::WebError;
 use crate::session::{Posted, Reader};
 use crate::show::page;
 use crate::views::{GroupCard, Member, Nav, NewPassword, PeoplePage, UserRow};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use domain::{Clearance, GroupId, Role, User, UserId};
 use identity::{AccountSource, NewUser, UserChange};
@@ -20,7 +21,7 @@ pub(crate) struct Wanted {
 pub(crate) async fn get(
     State(app): State<App>,
     reader: Reader,
-    Query(wanted): Query<Wanted>,
+    Asked(wanted): Asked<Wanted>,
 ) -> Result<Response, WebError> {
     reader.require(&app, &[Role::Admin], "/people").await?;
     page(&people(&app, &reader, wanted.edit.as_deref(), None).await?)

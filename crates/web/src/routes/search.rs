@@ -9,7 +9,7 @@ use crate::show::{grouped, page};
 use crate::views::{Copy, Nav, Pager, Place, SearchPage, SearchResult};
 use answer::Candidate;
 use axum::extract::{RawQuery, State};
-use axum::response::Response;
+use axum::response::{IntoResponse, Redirect, Response};
 use domain::{AccessScope, CollectionId};
 use std::collections::BTreeMap;
 
@@ -47,6 +47,11 @@ pub(crate) async fn get(State(app): State<App>, reader: Reader, RawQuery(raw): R
         Ok(search) if !query.is_empty() => {
             let names = names(&app, &scope).await?;
             let found = find(&app, &reader, &search).await?;
+            if let Some(last) = found.passages.0.checked_sub(1).filter(|last| search.offset > *last) {
+                // An old address, or one that was written by hand: the end of the list is what is nearest to it.
+                let address = narrowing::address(&fields, last / RESULTS * RESULTS);
+                return Ok(Redirect::to(&address).into_response());
+            }
             shown.time = Some(format!("{} ms", found.took.as_millis().max(1)));
             (shown.found, shown.capped) = (found.passages.0 as u64, found.passages.1);
             shown.facets = narrowing::facets(&fields, &found.facets, &names);
@@ -79,8 +84,8 @@ fn sentence(error: &WebError) -> String {
 }
 
 fn pager(fields: &narrowing::Pairs, from: usize, listed: usize, total: usize) -> Option<Pager> {
-    let to = from + listed;
-    (from > 0 || to < total).then(|| Pager {
+    let to = from.saturating_add(listed);
+    (listed > 0 && (from > 0 || to < total)).then(|| Pager {
         summary: format!("{}–{} of {}", grouped(from as u64 + 1), grouped(to as u64), grouped(total as u64)),
         previous: (from > 0).then(|| narrowing::address(fields, from.saturating_sub(RESULTS))),
         next: (to < total).then(|| narrowing::address(fields, from + RESULTS)),
@@ -110,6 +115,7 @@ fn result(found: FoundPassage, names: &BTreeMap<CollectionId, String>) -> Search
         place: Place::of(&passage, &document.media_type),
         version: passage.version,
         label: document.label,
+        lang: document.language,
         title: document.title,
     }
 }

@@ -1,13 +1,14 @@
 //! Setting a second factor up, as a step of signing in or later on.
 
 use crate::app::App;
+use crate::asked::Asked;
 use crate::error::WebError;
 use crate::routes::sign_in::{local, sentence};
 use crate::routes::steps::{Wanted, status};
 use crate::session::{Entrant, Fields, Posted, PostedEntrant, SESSION_COOKIE, cookie, page_of, session_cookies};
 use crate::show::page;
 use crate::views::{EnrolPage, RecoveryCodesPage};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use domain::SecurityKeyId;
@@ -23,7 +24,7 @@ const MARGIN: i32 = 4;
 pub(crate) async fn get(
     State(app): State<App>,
     entrant: Entrant,
-    Query(wanted): Query<Wanted>,
+    Asked(wanted): Asked<Wanted>,
 ) -> Result<Response, WebError> {
     entrant.at(&STEPS)?;
     page(&enrol_page(&app, &entrant, &wanted.next, "", None).await?)

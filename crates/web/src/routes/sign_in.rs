@@ -1,11 +1,12 @@
 //! Signing in and out.
 
 use crate::app::App;
+use crate::asked::Asked;
 use crate::door::{self, STALE, chrome, is_own, sent};
 use crate::error::{WebError, encoded};
 use crate::session::{Posted, SESSION_COOKIE, client, cookie, flash, operation, page_of, session_cookies};
 use crate::views::SignInPage;
-use axum::extract::{Query, Request, State};
+use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
@@ -31,7 +32,7 @@ struct Credentials {
 /// `GET /sign-in`
 pub(crate) async fn get(
     State(app): State<App>,
-    Query(wanted): Query<Wanted>,
+    Asked(wanted): Asked<Wanted>,
     jar: CookieJar,
     request: Request,
 ) -> Result<Response, WebError> {

@@ -1,12 +1,13 @@
 //! The steps of signing in after the password: a code of the second factor, and another password where one is due.
 
 use crate::app::App;
+use crate::asked::Asked;
 use crate::error::WebError;
 use crate::routes::sign_in::{led, local, sentence};
 use crate::session::{Entrant, PostedEntrant};
 use crate::show::page;
 use crate::views::{ChoosePasswordPage, CodePage};
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use identity::{
@@ -25,7 +26,7 @@ pub(crate) struct Wanted {
 pub(crate) async fn code(
     State(app): State<App>,
     entrant: Entrant,
-    Query(wanted): Query<Wanted>,
+    Asked(wanted): Asked<Wanted>,
 ) -> Result<Response, WebError> {
     entrant.at(&[SignInStep::Code])?;
     page(&code_page(&app, &entrant, &wanted.next, None).await?)
@@ -71,7 +72,7 @@ pub(crate) async fn present_key(State(app): State<App>, posted: PostedEntrant) -
 pub(crate) async fn password(
     State(app): State<App>,
     entrant: Entrant,
-    Query(wanted): Query<Wanted>,
+    Asked(wanted): Asked<Wanted>,
 ) -> Result<Response, WebError> {
     entrant.at(&[SignInStep::Password])?;
     page(&password_page(&app, &entrant, &wanted.next, None).await?)

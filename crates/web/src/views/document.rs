@@ -50,6 +50,8 @@ pub struct DocumentPage {
     pub label: Label,
     /// Language, such as `English`.
     pub language: Option<String>,
+    /// Its code, for what reads aloud, divides words or chooses letters.
+    pub lang: Option<String>,
     /// When the first version came.
     pub created: String,
     /// When the version shown came.
@@ -240,6 +242,7 @@ mod samples {
                 part: Part::Page,
                 label: Label::Internal,
                 language: Some("English".to_owned()),
+                lang: Some("en".to_owned()),
                 created: "2 January 2024".to_owned(),
                 updated: "14 March 2026".to_owned(),
                 hash: "9c1185a5c5e9fc54612808977ee8f548b2258d31".repeat(2).chars().take(64).collect(),

@@ -41,6 +41,8 @@ pub struct SearchResult {
     pub passage: String,
     /// Title of its document.
     pub title: String,
+    /// Code of its document's language.
+    pub lang: Option<String>,
     /// The headings above it, such as `Leave › Annual leave`; empty when there are none.
     pub heading: String,
     /// Name of its collection.
@@ -152,6 +154,7 @@ mod samples {
                 document: format!("0195d0{number}"),
                 passage: format!("0195e0{number}"),
                 title: title.to_owned(),
+                lang: Some("en".to_owned()),
                 heading: heading.to_owned(),
                 collection: "Handbook and policies".to_owned(),
                 place: if number < 3 { Place::on_page(11 + number) } else { Place::default() },
@@ -266,6 +269,13 @@ mod samples {
             let mut sample = Self::sample();
             sample.chrome.asking = false;
             sample
+        }
+
+        /// Facets and a day are chosen, and it cannot be searched.
+        pub(crate) fn sample_refused() -> Self {
+            let narrowing = Narrowing { since: "yesterday".to_owned(), facets: true, ..Narrowing::default() };
+            let error = Some("'yesterday' is no day; write it as 2026-03-14.".to_owned());
+            Self { narrowing, error, facets: Vec::new(), found: 0, time: None, ..Self::sample_empty() }
         }
 
         pub(crate) fn sample_start() -> Self {

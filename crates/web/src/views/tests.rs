@@ -27,6 +27,7 @@ fn pages() -> Vec<(&'static str, String)> {
         ("ask_failed", AskPage::sample_in(AnswerState::Failed).render()),
         ("search", SearchPage::sample().render()),
         ("search_start", SearchPage::sample_start().render()),
+        ("search_refused", SearchPage::sample_refused().render()),
         ("search_empty", SearchPage::sample_empty().render()),
         ("search_only", SearchPage::sample_search_only().render()),
         ("library", LibraryPage::sample().render()),

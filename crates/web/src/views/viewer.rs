@@ -41,6 +41,8 @@ pub struct Leaf {
     pub refused: Option<String>,
     /// What is marked on it.
     pub marks: Vec<Outline>,
+    /// The page on which the text that reaches this one begins, with its address, if that is an earlier one.
+    pub begins: Option<(u32, String)>,
     /// Where its text stands among the passages of the document's page.
     pub text: Range<usize>,
     /// Whether the passage that a citation led to stands on it, or begins there.
@@ -119,6 +121,7 @@ mod samples {
                 refused: None,
                 cited: marks.iter().any(|mark| mark.cited),
                 marks,
+                begins: (number == 13).then(|| (12, "#page-12".to_owned())),
                 text,
             };
             let marks =
@@ -137,7 +140,7 @@ mod samples {
                 larger: Some("/documents/0195d01?version=3&zoom=150&page=11".to_owned()),
                 smaller: Some("/documents/0195d01?version=3&zoom=75&page=11".to_owned()),
                 as_text: "/documents/0195d01?version=3&view=text".to_owned(),
-                kept: vec![("version", "3".to_owned())],
+                kept: vec![("version", "3".to_owned()), ("zoom", "100".to_owned())],
             }
         }
     }

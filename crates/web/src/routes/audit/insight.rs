@@ -3,12 +3,13 @@
 use super::log::{beginning, day, row};
 use super::{auditor, looked};
 use crate::app::App;
+use crate::asked::Asked;
 use crate::error::WebError;
 use crate::session::Reader;
 use crate::show::{page, second};
 use crate::views::{ActionBar, DayBar, DayPage, Nav, OverviewPage, ReaderRow, ReadersPage};
 use ::audit::Action;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use domain::DocumentId;
 use jiff::ToSpan;
@@ -94,7 +95,7 @@ pub(crate) struct Of {
 pub(crate) async fn readers(
     State(app): State<App>,
     reader: Reader,
-    Query(Of { id }): Query<Of>,
+    Asked(Of { id }): Asked<Of>,
 ) -> Result<Response, WebError> {
     auditor(&app, &reader).await?;
     let chrome = reader.chrome(&app, "Who saw this", Nav::Audit);
@@ -137,7 +138,7 @@ pub(crate) struct Whose {
 pub(crate) async fn persons_day(
     State(app): State<App>,
     reader: Reader,
-    Query(Whose { person, day: wanted }): Query<Whose>,
+    Asked(Whose { person, day: wanted }): Asked<Whose>,
 ) -> Result<Response, WebError> {
     auditor(&app, &reader).await?;
     let mut shown = DayPage {

@@ -11,6 +11,7 @@ pub(crate) use exports::{begin_export, export_file, export_page};
 pub(crate) use insight::{overview, persons_day, readers, share};
 
 use crate::app::App;
+use crate::asked::Asked;
 use crate::error::WebError;
 use crate::routes::approvals;
 use crate::session::{Acting, Fields, Posted, Reader};
@@ -19,7 +20,7 @@ use crate::views::{AuditEventPage, AuditHead, AuditPage, AuditRow, Nav, PurgedVi
 use ::audit::export::Format;
 use ::audit::{Action, Event, Outcome};
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use domain::Role;
@@ -55,7 +56,7 @@ pub(crate) async fn looked(
 pub(crate) async fn get(
     State(app): State<App>,
     reader: Reader,
-    Query(wanted): Query<Wanted>,
+    Asked(wanted): Asked<Wanted>,
 ) -> Result<Response, WebError> {
     auditor(&app, &reader).await?;
     looked(&app, &reader, "/audit", wanted.detail()).await?;

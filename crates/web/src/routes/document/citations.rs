@@ -1,5 +1,6 @@
 //! The way through the passages that an answer rests on.
 
+use super::{Wanted, viewer};
 use crate::app::App;
 use crate::error::WebError;
 use crate::session::Reader;
@@ -19,6 +20,7 @@ pub(super) async fn citations(
     reader: &Reader,
     answer: AnswerId,
     cited: Option<PassageId>,
+    wanted: &Wanted,
 ) -> Result<Option<Citations>, WebError> {
     let owner = reader.who.principal.user.id;
     let (Some(record), Some(cited)) = (app.store.answer(answer, owner).await?, cited) else { return Ok(None) };
@@ -26,9 +28,10 @@ pub(super) async fn citations(
     let ids: Vec<_> = app.store.sources(answer).await?.iter().map(|source| source.passage).collect();
     let shown = app.store.passages_by_id(&ids, &scope).await?;
     let Some(at) = shown.iter().position(|(passage, _)| passage.id == cited) else { return Ok(None) };
+    let zoom = viewer::zoom_kept(wanted);
     let address = |at: usize| {
         let (passage, document) = shown.get(at)?;
-        Some(format!("/documents/{}?passage={}&answer={answer}#p{}", document.id, passage.id, passage.id))
+        Some(format!("/documents/{}?passage={}&answer={answer}{zoom}#p{}", document.id, passage.id, passage.id))
     };
     let nav = CitationNav {
         position: format!("Source {} of {}", at + 1, shown.len()),

@@ -6,11 +6,12 @@ pub(crate) mod picture;
 mod viewer;
 
 use crate::app::App;
+use crate::asked::Asked;
 use crate::error::WebError;
 use crate::session::Reader;
 use crate::show::{day, kind, language, moment, page, size};
 use crate::views::{DocumentLink, DocumentPage, Nav, Pager, Part, PassageView, Place, VersionLink};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use citations::citations;
@@ -52,7 +53,7 @@ pub(crate) async fn get(
     State(app): State<App>,
     reader: Reader,
     Path(id): Path<String>,
-    Query(wanted): Query<Wanted>,
+    Asked(wanted): Asked<Wanted>,
 ) -> Result<Response, WebError> {
     let opened = open(&app, &reader, &id, &wanted, Recorded::Always).await?;
     let number = opened.number();
@@ -65,7 +66,7 @@ pub(crate) async fn get(
     };
     let cited = opened.cited.as_ref().map(|passage| passage.id);
     let citations = match wanted.answer.as_deref().and_then(|id| id.parse().ok()) {
-        Some(answer) => citations(&app, &reader, answer, cited).await?,
+        Some(answer) => citations(&app, &reader, answer, cited, &wanted).await?,
         None => None,
     };
     let parent = match opened.document.parent {
@@ -122,6 +123,7 @@ pub(crate) async fn get(
         unreadable: document.state == DocumentState::Failed,
         label: document.label,
         language: shown.language.as_deref().map(language),
+        lang: shown.language.clone(),
         created: moment(document.created_at),
         updated: moment(shown.published_at),
         original: match current {
@@ -161,7 +163,7 @@ pub(crate) async fn original(
     State(app): State<App>,
     reader: Reader,
     Path(id): Path<String>,
-    Query(wanted): Query<Wanted>,
+    Asked(wanted): Asked<Wanted>,
 ) -> Result<Response, WebError> {
     let opened = open(&app, &reader, &id, &wanted, Recorded::Always).await?;
     download(&app, &opened).await

@@ -3,9 +3,10 @@
 use super::Wanted;
 use super::open::{Recorded, open};
 use crate::app::App;
+use crate::asked::Asked;
 use crate::error::WebError;
 use crate::session::Reader;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ingest::Pages;
@@ -18,7 +19,7 @@ pub(crate) async fn get(
     State(app): State<App>,
     reader: Reader,
     Path((id, file)): Path<(String, String)>,
-    Query(wanted): Query<Wanted>,
+    Asked(wanted): Asked<Wanted>,
     headers: HeaderMap,
 ) -> Result<Response, WebError> {
     let page: u32 = file.strip_suffix(".png").and_then(|page| page.parse().ok()).ok_or(WebError::NotFound)?;
