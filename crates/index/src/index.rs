@@ -58,6 +58,12 @@ impl Placed<'_> {
 }
 
 impl Index {
+    /// Whether an index was begun in `directory`, whole or damaged. Where it was not, [`Index::open`] makes an empty one.
+    #[must_use]
+    pub fn exists(directory: &Path) -> bool {
+        ["terms/meta.json", "vectors"].into_iter().any(|part| directory.join(part).exists())
+    }
+
     /// Opens the index in `directory`, or creates it there, for vectors of `dimension` values. One process at a time.
     ///
     /// # Errors
