@@ -10,6 +10,7 @@ use crate::{Change, DocumentEntry, Hit, IndexError, PassageEntry, Query, VectorO
 use domain::{AccessScope, DocumentId, PassageId};
 use std::collections::{HashMap, HashSet};
 use std::io::Write;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -88,6 +89,10 @@ impl Index {
     /// # Errors
     /// As for [`Index::open`].
     pub fn open_with(directory: &Path, dimension: usize, options: VectorOptions) -> Result<Self, IndexError> {
+        unless_it_panics(directory, || Self::open_files(directory, dimension, options))
+    }
+
+    fn open_files(directory: &Path, dimension: usize, options: VectorOptions) -> Result<Self, IndexError> {
         let damaged = |reason: &str| IndexError::damaged(directory, reason);
         let (terms, vectors) = (directory.join("terms"), directory.join("vectors"));
         if vectors.exists() && !terms.join("meta.json").exists() {
@@ -135,6 +140,15 @@ impl Index {
             #[cfg(test)]
             fails: Mutex::default(),
         })
+    }
+
+    /// Reads every file of the full-text part and compares its checksum. Those of the vectors were compared when the index was
+    /// opened.
+    ///
+    /// # Errors
+    /// [`IndexError::Damaged`] with the names of files that hold something else than was written.
+    pub fn verify(&self) -> Result<(), IndexError> {
+        unless_it_panics(&self.directory, || self.lexical.verify())
     }
 
     /// Makes the changes, in their order, all or none. On return they are durable and hold for the next search.
@@ -299,6 +313,15 @@ impl Index {
         // Written so that a sum that is no number fails.
         if (length - 1.0).abs() <= UNIT_TOLERANCE { Ok(()) } else { Err(IndexError::NotUnit) }
     }
+}
+
+/// tantivy trusts its files: where they hold something else than it wrote, reading them may break off.
+fn unless_it_panics<T>(directory: &Path, read: impl FnOnce() -> Result<T, IndexError>) -> Result<T, IndexError> {
+    // What was read until then is given up with the error.
+    std::panic::catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|panic| {
+        let said = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+        Err(IndexError::damaged(directory, format!("reading it broke off ({})", said.unwrap_or("without a word"))))
+    })
 }
 
 fn read_version(directory: &Path) -> Result<Option<String>, IndexError> {
