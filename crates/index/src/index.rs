@@ -16,7 +16,7 @@ use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// Which terms a text becomes, and in which fields. A change of either needs the next number: an index of another one is
 /// [`IndexError::Damaged`] and made anew.
-const VERSION: &str = "2";
+const VERSION: &str = "3";
 
 /// Squared length of a vector may differ so much from 1; half-precision models round.
 const UNIT_TOLERANCE: f32 = 0.01;

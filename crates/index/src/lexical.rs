@@ -1,7 +1,7 @@
 //! The lexical leg: BM25 over a field of analysed terms and one of their pairs, in tantivy. Its last commit is the truth
 //! about which passages exist and who may read them.
 
-use crate::analysis::{Analysis, Language, word_pairs};
+use crate::analysis::{Analysis, Language, figures, word_pairs};
 use crate::catalogue::Access;
 use crate::{DocumentEntry, IndexError, PassageEntry};
 use domain::{AccessScope, CollectionId, DocumentId, Label, PassageId, PrincipalId};
@@ -251,8 +251,9 @@ impl Writing<'_> {
             [&document.title, &passage.heading, &passage.text].map(|text| analysis.terms(text, language));
         let pairs = [&title, &heading, &text].into_iter().flat_map(|terms| word_pairs(terms));
         doc.add_pre_tokenized_text(fields.pairs, tokens(pairs.collect()));
-        let terms = std::iter::repeat_n(title, TITLE_WEIGHT).chain([heading, text]).flatten();
-        doc.add_pre_tokenized_text(fields.terms, tokens(terms.collect()));
+        let mut terms: Vec<String> = std::iter::repeat_n(title, TITLE_WEIGHT).chain([heading, text]).flatten().collect();
+        terms.extend(figures(&terms).collect::<Vec<_>>());
+        doc.add_pre_tokenized_text(fields.terms, tokens(terms));
         doc.add_bytes(fields.document, document.id.uuid().as_bytes());
         doc.add_bytes(fields.access, &token(document.collection, document.label));
         match &document.readers {

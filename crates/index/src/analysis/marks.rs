@@ -1,7 +1,7 @@
 //! Where the words of a query stand in a text, by the analysis that found it.
 
 use super::unspaced::{Segmenter, is_unspaced};
-use super::{Analysis, Language};
+use super::{Analysis, Language, figures};
 use std::collections::{BTreeSet, HashMap};
 
 /// Marks the terms of one query in texts of one language.
@@ -15,7 +15,8 @@ pub struct Marks<'a> {
 
 impl<'a> Marks<'a> {
     pub(crate) fn new(analysis: &'a Analysis, query: &str, language: Option<&str>) -> Self {
-        let terms = analysis.terms(query, Language::of_document(language, query)).into_iter().collect();
+        let terms = analysis.terms(query, Language::of_document(language, query));
+        let terms = figures(&terms).chain(terms.clone()).collect();
         Self { analysis, language: language.map(str::to_owned), terms, known: HashMap::new() }
     }
 
@@ -90,6 +91,11 @@ mod tests {
             ["runs", "leaves", "leave"]
         );
         assert_eq!(marked("Häuser", Some("de"), "Das Haus, die Häuser."), ["Haus", "Häuser"]);
+    }
+
+    #[test]
+    fn joined_figures_are_marked_one_by_one() {
+        assert_eq!(marked("until 31.12.2024", Some("en"), "From 1.12.2024 on"), ["12", "2024"]);
     }
 
     #[test]

@@ -8,6 +8,8 @@ use unicode_segmentation::UnicodeSegmentation;
 
 /// Longer words are no words: encoded data, chains of dots.
 const MAX_WORD_BYTES: usize = 80;
+/// What joins figures to one term.
+const JOINTS: [char; 2] = ['.', ','];
 
 /// Words after Unicode Standard Annex 29, in lower case and compatibility form (NFKC); of scripts without spaces what
 /// [`Segmenter::terms`] makes of them.
@@ -22,7 +24,7 @@ impl WordTokenizer {
     /// Whether `c` belongs to a word. The annex joins more than people do: `file.txt`, `key:value`, `snake_case`.
     fn joins(&self, before: char, c: char, after: char) -> bool {
         match c {
-            '.' | ',' => before.is_numeric() && after.is_numeric(),
+            c if JOINTS.contains(&c) => before.is_numeric() && after.is_numeric(),
             '\'' | '’' => self.apostrophes,
             c => c.is_alphanumeric() || is_combining_mark(c),
         }
@@ -50,9 +52,6 @@ impl Tokenizer for WordTokenizer {
                 continue;
             }
             finish(&mut unspaced, &mut words);
-            if word.len() > MAX_WORD_BYTES || !word.contains(char::is_alphanumeric) {
-                continue;
-            }
             let mut rest = String::new();
             let mut before = ' ';
             let mut chars = word.chars().peekable();
@@ -77,10 +76,22 @@ impl Tokenizer for WordTokenizer {
     }
 }
 
+/// Takes over a word that is finished; of figures in a row that are too long for one, each.
 fn push(word: &mut String, words: &mut Vec<String>) {
-    if !word.is_empty() {
-        words.push(std::mem::take(word));
+    let word = std::mem::take(word);
+    if word.len() > MAX_WORD_BYTES {
+        let figures = word.split(JOINTS).filter(|figure| !figure.is_empty() && figure.len() <= MAX_WORD_BYTES);
+        words.extend(figures.map(str::to_owned));
+    } else if word.contains(char::is_alphanumeric) {
+        words.push(word);
     }
+}
+
+/// The figures of a term that joins several, such as a date or a list without spaces. A single digit is none: it stands
+/// everywhere.
+pub(super) fn figures(term: &str) -> impl Iterator<Item = &str> {
+    let figures = term.split(JOINTS).filter(|figure| figure.len() > 1);
+    figures.filter(move |_| term.contains(JOINTS))
 }
 
 /// The stream of [`WordTokenizer`].
