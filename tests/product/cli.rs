@@ -1,7 +1,9 @@
 //! The command line, as an admin at a console uses it.
 
+use domain::{AccessScope, Clearance, Environment, Label};
 use std::path::Path;
 use std::process::{Command, Output};
+use storage::{Page, Store};
 use testkit::model_directory;
 
 fn carrel(data: &Path, arguments: &[&str]) -> Output {
@@ -327,8 +329,8 @@ fn another_embedding_model_makes_the_vectors_anew() {
     assert_eq!(log.matches("index.vectors_forgotten").count(), 2);
 }
 
-#[test]
-fn an_index_of_another_version_is_made_anew_and_says_so() {
+#[tokio::test]
+async fn an_index_of_another_version_is_made_anew_and_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let file = folder.path().join("crane.txt");
@@ -350,6 +352,22 @@ fn an_index_of_another_version_is_made_anew_and_says_so() {
     assert!(found["results"][0]["score"].as_f64().unwrap() <= 1.0);
     let again = carrel(&data, &["search", "inspected crane", "--user", "ada", "--json"]);
     assert!(!String::from_utf8_lossy(&again.stderr).contains("version"), "once is enough");
+
+    // The vectors are gone from the database and the process was killed before the index heard of it.
+    let store = Store::open(&data.join("carrel.db"), Environment::system()).await.unwrap();
+    let plant = store.collection_by_name("Plant").await.unwrap().unwrap();
+    let scope = AccessScope::issue([], [plant.id], Clearance(Label::Secret));
+    let documents = store.documents(&scope, None, Page { offset: 0, limit: 1 }).await.unwrap();
+    let model = store.indexed(documents[0].id).await.unwrap().unwrap().model;
+    let mut act = store.begin().await.unwrap();
+    for model in ["another", &model] {
+        assert_eq!(act.forget_vectors_of_others(model).await.unwrap(), (1, 1));
+    }
+    act.commit_housekeeping().await.unwrap();
+    store.close().await;
+    let dense = done(&data, &["search", "inspected crane", "--user", "ada", "--mode", "dense", "--json"]);
+    let dense: serde_json::Value = serde_json::from_str(&dense).unwrap();
+    assert_eq!(dense["results"].as_array().unwrap().len(), 0, "a vector of another model is met no more");
 }
 
 #[test]

@@ -346,13 +346,30 @@ fn a_backup_that_fails_is_found() {
 }
 
 #[test]
-fn a_damaged_index_is_found() {
+fn a_damaged_index_is_found_and_made_anew() {
     let (_folder, data) = sound();
+    let index = || examined(&data, &[], false).1.into_iter().find(|check| check["code"] == "index").unwrap();
     let listed =
         Command::new("find").arg(data.join("index")).args(["-type", "f", "-name", "meta.json"]).output().unwrap();
     let meta = String::from_utf8(listed.stdout).unwrap();
-    std::fs::write(meta.lines().next().unwrap(), "{").unwrap();
+    let meta = Path::new(meta.lines().next().unwrap());
+    // Where the words stand that a search reads one day, and opening does not.
+    let postings = std::fs::read_dir(meta.parent().unwrap()).unwrap().map(|entry| entry.unwrap().path());
+    let postings = postings.filter(|path| path.extension().is_some_and(|kind| kind == "idx"));
+    let postings = postings.max_by_key(|path| path.metadata().unwrap().len()).unwrap();
+    let mut bytes = std::fs::read(&postings).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] = !bytes[middle];
+    std::fs::write(&postings, bytes).unwrap();
+    says(&warns(&data, &[], "index"), "was altered");
+    done(&data, &["index", "rebuild"]);
+    says(&index(), "3 passages");
+
+    let listed = Command::new("find").arg(data.join("index")).args(["-name", "meta.json"]).output().unwrap();
+    std::fs::write(String::from_utf8(listed.stdout).unwrap().lines().next().unwrap(), "{").unwrap();
     says(&warns(&data, &[], "index"), "damaged");
+    done(&data, &["index", "rebuild"]);
+    says(&index(), "3 passages");
 }
 
 #[test]

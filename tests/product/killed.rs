@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use storage::{Page, Store};
 use testkit::model_directory;
 
@@ -66,6 +66,36 @@ async fn an_import_killed_again_and_again_loses_and_doubles_nothing() {
     let log = folder.path().join("log.jsonl");
     assert!(carrel(&data).args(["audit", "export", "--output"]).arg(&log).status().unwrap().success());
     assert!(carrel(&data).args(["audit", "verify"]).arg(&log).status().unwrap().success(), "the chain is whole");
+}
+
+/// Killed while the index is made anew: the next start goes on, and everything is found.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_killed_while_it_is_made_anew_becomes_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, files) = (folder.path().join("data"), folder.path().join("files"));
+    write_files(&files);
+    let model = model_directory().join("all-minilm-l6-v2");
+    assert!(carrel(&data).args(["model", "import"]).arg(model).status().unwrap().success());
+    assert!(carrel(&data).args(["collection", "create", "Notes"]).status().unwrap().success());
+    assert!(import(&data, &files).status().unwrap().success());
+    let begin = Instant::now();
+    assert!(carrel(&data).args(["index", "rebuild"]).status().unwrap().success());
+    let whole = begin.elapsed();
+    check(&data, true).await;
+
+    for (moment, of_a_start) in (1..=8).zip([false, true].into_iter().cycle()) {
+        if of_a_start {
+            // As after a restore: the next start has to make it.
+            std::fs::remove_dir_all(data.join("index")).unwrap();
+        }
+        let mut command = if of_a_start { import(&data, &files) } else { carrel(&data) };
+        let mut running = if of_a_start { &mut command } else { command.args(["index", "rebuild"]) }.spawn().unwrap();
+        std::thread::sleep(whole * moment / 9);
+        running.kill().unwrap();
+        running.wait().unwrap();
+        assert!(import(&data, &files).status().unwrap().success(), "the next start goes on");
+        check(&data, true).await;
+    }
 }
 
 /// What must hold at any moment, and what once all is done.

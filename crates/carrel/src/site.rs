@@ -8,13 +8,15 @@ use domain::{AccessScope, Environment, OperationId, User};
 use identity::{Identity, SealingKey};
 use index::{Index, IndexError};
 use inference::{Embedder, EmbedderOptions, Generator, GeneratorOptions, ModelKind, Precision, Reranker};
-use ingest::{ContentStore, Publisher, Reserve, Stage, Worker};
+use ingest::{ContentStore, Publisher, Reserve, Stage, Worker, order_rebuild};
 use operations::bundle::Switch;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use storage::{AuditFilter, Store};
 
 pub(crate) type Failure = Box<dyn std::error::Error>;
+
+const BUSY: &str = "the index of this data directory is in use by a running server; use its pages, or stop it first";
 
 /// What every command can have: rows, people and keys.
 #[derive(Clone)]
@@ -132,9 +134,31 @@ impl Site {
         Reserve::new(self.data.clone(), self.configuration.disk.reserve_bytes())
     }
 
-    /// The index and the embedder; `None` if another process has the index.
+    /// The index, in step with the database, and the embedder; `None` if another process has the index.
     pub(crate) async fn retrieval(&self) -> Result<Option<Retrieval>, Failure> {
         let Some(lock) = IndexLock::acquire(&self.data)? else { return Ok(None) };
+        if !Index::exists(&self.index_directory()) {
+            self.order_rebuild(&Actor::system()).await?;
+        }
+        let retrieval = self.opened(lock).await?;
+        // Whatever the process before was killed at: before the first query, or it would find less than there is, and
+        // meet vectors of another model.
+        retrieval.publisher.catch_up().await?;
+        Ok(Some(retrieval))
+    }
+
+    /// As [`Site::own_retrieval`], with an index that is begun anew and lacks all that the outbox has.
+    pub(crate) async fn retrieval_anew(&self, actor: &Actor) -> Result<Retrieval, Failure> {
+        let lock = IndexLock::acquire(&self.data)?.ok_or(BUSY)?;
+        self.order_rebuild(actor).await?;
+        // Not emptied but removed: what is in it may be damaged.
+        if let Some(aside) = set_aside(&self.index_directory())? {
+            std::fs::remove_dir_all(aside)?;
+        }
+        self.opened(lock).await
+    }
+
+    async fn opened(&self, lock: IndexLock) -> Result<Retrieval, Failure> {
         let missing = "no embedding model is in use; import one with 'carrel model import DIRECTORY'";
         let (data, store) = self.models();
         let model = store.active_model(ModelKind::Embed.as_str()).await?.ok_or(missing)?;
@@ -146,42 +170,61 @@ impl Site {
             Precision::F32 => model.name,
             coarse => format!("{} ({coarse})", model.name),
         };
-        let forgotten = self.forget_vectors_of_others(&embedder_name).await?;
-        let (directory, dimension) = (self.data.join("index"), embedder.dimension());
-        let opened = tokio::task::spawn_blocking(move || open_index(&directory, dimension)).await?;
-        let (index, anew) = opened.map_err(|error| error as Failure)?;
-        let index = Arc::new(index);
+        self.forget_vectors_of_others(&embedder_name).await?;
+        let index = Arc::new(self.index(embedder.dimension()).await?);
         let publisher = Publisher::new(self.store.clone(), Arc::clone(&index));
-        if anew && !self.store.documents_to_index(None, 1).await?.is_empty() {
-            tracing::warn!("the index is made anew from the database");
-            publisher.rebuild(|_| {}, &Actor::system(), self.operation()).await?;
-        } else if forgotten {
-            // Before the first query of the new model meets vectors of the old one.
-            publisher.catch_up().await?;
+        Ok(Retrieval { index, embedder, embedder_name, publisher, _lock: lock })
+    }
+
+    fn index_directory(&self) -> PathBuf {
+        self.data.join("index")
+    }
+
+    async fn order_rebuild(&self, actor: &Actor) -> Result<(), Failure> {
+        let documents = order_rebuild(&self.store, actor, self.operation()).await?;
+        if documents > 0 {
+            tracing::warn!(documents, "the index is made anew from the database");
         }
-        Ok(Some(Retrieval { index, embedder, embedder_name, publisher, _lock: lock }))
+        Ok(())
+    }
+
+    /// The index. It is only a copy, so a damaged one is set aside and begun anew.
+    async fn index(&self, dimension: usize) -> Result<Index, Failure> {
+        let directory = self.index_directory();
+        let open = async || {
+            let directory = directory.clone();
+            tokio::task::spawn_blocking(move || Index::open(&directory, dimension)).await
+        };
+        match open().await? {
+            Err(error @ IndexError::Damaged { .. }) => {
+                tracing::warn!(%error, "the index is set aside; nothing is lost");
+                self.order_rebuild(&Actor::system()).await?;
+                set_aside(&directory)?;
+                Ok(open().await??)
+            }
+            opened => Ok(opened?),
+        }
     }
 
     /// Vectors of one model, or of one precision, mean nothing to another: those that others made go, and the worker
     /// makes them anew while documents are found by their words.
-    async fn forget_vectors_of_others(&self, embedder: &str) -> Result<bool, Failure> {
+    async fn forget_vectors_of_others(&self, embedder: &str) -> Result<(), Failure> {
         let mut act = self.store.begin().await?;
         let (documents, passages) = act.forget_vectors_of_others(embedder).await?;
         if documents == 0 {
-            return Ok(false);
+            return Ok(());
         }
         tracing::warn!(documents, passages, %embedder, "the embedding model was exchanged; vectors are made anew in the background");
         let detail = serde_json::json!({ "after": embedder, "documents": documents, "passages": passages });
         let event = Event::new(Action::VectorsForgotten, &Actor::system(), self.operation()).detail(detail);
         act.record(event).await?;
         act.commit().await?;
-        Ok(true)
+        Ok(())
     }
 
     /// As [`Site::retrieval`], for commands that cannot do without.
     pub(crate) async fn own_retrieval(&self) -> Result<Retrieval, Failure> {
-        let busy = "the index of this data directory is in use by a running server; use its pages, or stop it first";
-        Ok(self.retrieval().await?.ok_or(busy)?)
+        Ok(self.retrieval().await?.ok_or(BUSY)?)
     }
 
     /// Where the model pack is that reads the text in pictures, if there is one.
@@ -332,23 +375,19 @@ impl Site {
     }
 }
 
-/// The index, and whether it had to be begun anew: it is only a copy, so a damaged one is set aside.
-fn open_index(directory: &Path, dimension: usize) -> Result<(Index, bool), Box<dyn std::error::Error + Send + Sync>> {
-    let fresh = !directory.exists();
-    match Index::open(directory, dimension) {
-        Ok(index) => Ok((index, fresh)),
-        Err(error @ IndexError::Damaged { .. }) => {
-            tracing::warn!(%error, "the index is set aside; nothing is lost");
-            let aside = directory.with_extension("damaged");
-            let _ = std::fs::remove_dir_all(&aside);
-            std::fs::rename(directory, &aside)?;
-            Ok((Index::open(directory, dimension)?, true))
-        }
-        Err(error) => Err(error.into()),
+/// Moves the directory of the index out of the way, if there is one, over what was set aside before; gives where to.
+fn set_aside(directory: &Path) -> std::io::Result<Option<PathBuf>> {
+    if !directory.exists() {
+        return Ok(None);
     }
+    let aside = directory.with_extension("damaged");
+    match std::fs::remove_dir_all(&aside) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => std::fs::rename(directory, &aside)?,
+    }
+    Ok(Some(aside))
 }
 
-/// A directory that only its owner can look into.
 /// The organisation's name: as it was set here, or as the configuration has it.
 pub(crate) async fn organisation_of(store: &Store, configuration: &Configuration) -> Result<String, Failure> {
     let named = store.setting("organisation").await?;
@@ -356,6 +395,7 @@ pub(crate) async fn organisation_of(store: &Store, configuration: &Configuration
     Ok(named.unwrap_or_else(|| configuration.organisation.clone()))
 }
 
+/// A directory that only its owner can look into.
 fn private_directory(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)

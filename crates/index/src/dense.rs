@@ -68,16 +68,16 @@ impl Dense {
         Ok((Self { dimension, options, segments, documents }, log))
     }
 
-    /// Adds a vector; `number` is above those of all rows.
-    pub(crate) fn push(&mut self, number: u64, vector: &[f32], passage: PassageId, document: DocumentSlot) {
+    /// Adds a vector that nobody owns yet; `number` is above those of all rows. Every record of the log needs this, whatever
+    /// becomes of its change: in a growing segment place and record are the same.
+    pub(crate) fn push(&mut self, number: u64, vector: &[f32]) {
         if let Some(last) = self.segments.last_mut() {
-            last.push(number, vector, passage, document);
-            self.documents.entry(document).or_default().push(number);
+            last.push(number, vector);
         }
     }
 
-    /// Gives a row to the same passage again after [`Dense::remove`] took it away.
-    pub(crate) fn revive(&mut self, number: u64, passage: PassageId, document: DocumentSlot) {
+    /// Gives a row to a passage: a new one, or to the same passage again after [`Dense::remove`] took it away.
+    pub(crate) fn own(&mut self, number: u64, passage: PassageId, document: DocumentSlot) {
         if let Some((segment, _)) = self.place(number) {
             self.segments[segment].own(number, passage, document);
             self.documents.entry(document).or_default().push(number);
@@ -115,22 +115,19 @@ impl Dense {
         Ok(Some(dot(&vector, query)))
     }
 
-    /// The number of a document's row that holds exactly this vector for this passage.
-    pub(crate) fn stored(
-        &self,
-        document: DocumentSlot,
-        passage: PassageId,
-        vector: &[f32],
-    ) -> Result<Option<u64>, IndexError> {
+    /// The numbers of a document's rows, by their passages.
+    pub(crate) fn rows_of(&self, document: DocumentSlot) -> HashMap<PassageId, u64> {
+        let passage = |number: &u64| self.place(*number).map(|(segment, place)| self.segments[segment].passage(place));
+        let numbers = self.documents.get(&document).into_iter().flatten();
+        numbers.filter_map(|number| Some((passage(number)?, *number))).collect()
+    }
+
+    /// Whether the row holds exactly this vector.
+    pub(crate) fn holds(&self, number: u64, vector: &[f32]) -> Result<bool, IndexError> {
+        let Some((segment, place)) = self.place(number) else { return Ok(false) };
         let (mut bytes, mut found) = (Vec::new(), Vec::new());
-        for number in self.documents.get(&document).into_iter().flatten() {
-            let Some((segment, place)) = self.place(*number) else { continue };
-            if self.segments[segment].passage(place) == passage {
-                self.segments[segment].read(place, &mut bytes, &mut found)?;
-                return Ok((found == vector).then_some(*number));
-            }
-        }
-        Ok(None)
+        self.segments[segment].read(place, &mut bytes, &mut found)?;
+        Ok(found == vector)
     }
 
     /// The next thing to do for the segments, done on disk; see [`Dense::replace`].

@@ -10,12 +10,13 @@ use crate::{Change, DocumentEntry, Hit, IndexError, PassageEntry, Query, VectorO
 use domain::{AccessScope, DocumentId, PassageId};
 use std::collections::{HashMap, HashSet};
 use std::io::Write;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// Which terms a text becomes, and in which fields. A change of either needs the next number: an index of another one is
 /// [`IndexError::Damaged`] and made anew.
-const VERSION: &str = "2";
+const VERSION: &str = "3";
 
 /// Squared length of a vector may differ so much from 1; half-precision models round.
 const UNIT_TOLERANCE: f32 = 0.01;
@@ -29,6 +30,16 @@ pub struct Index {
     /// Held through a whole change: who has it, changes.
     log: Mutex<Log>,
     state: RwLock<State>,
+    #[cfg(test)]
+    fails: Mutex<Option<Failing>>,
+}
+
+/// Where the disk fails next.
+#[cfg(test)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Failing {
+    Commit,
+    Reload,
 }
 
 /// A change with what only the index knows about it.
@@ -58,6 +69,12 @@ impl Placed<'_> {
 }
 
 impl Index {
+    /// Whether an index was begun in `directory`, whole or damaged. Where it was not, [`Index::open`] makes an empty one.
+    #[must_use]
+    pub fn exists(directory: &Path) -> bool {
+        ["terms/meta.json", "vectors"].into_iter().any(|part| directory.join(part).exists())
+    }
+
     /// Opens the index in `directory`, or creates it there, for vectors of `dimension` values. One process at a time.
     ///
     /// # Errors
@@ -72,6 +89,10 @@ impl Index {
     /// # Errors
     /// As for [`Index::open`].
     pub fn open_with(directory: &Path, dimension: usize, options: VectorOptions) -> Result<Self, IndexError> {
+        unless_it_panics(directory, || Self::open_files(directory, dimension, options))
+    }
+
+    fn open_files(directory: &Path, dimension: usize, options: VectorOptions) -> Result<Self, IndexError> {
         let damaged = |reason: &str| IndexError::damaged(directory, reason);
         let (terms, vectors) = (directory.join("terms"), directory.join("vectors"));
         if vectors.exists() && !terms.join("meta.json").exists() {
@@ -116,7 +137,18 @@ impl Index {
             lexical,
             log: Mutex::new(log),
             state: RwLock::new(state),
+            #[cfg(test)]
+            fails: Mutex::default(),
         })
+    }
+
+    /// Reads every file of the full-text part and compares its checksum. Those of the vectors were compared when the index was
+    /// opened.
+    ///
+    /// # Errors
+    /// [`IndexError::Damaged`] with the names of files that hold something else than was written.
+    pub fn verify(&self) -> Result<(), IndexError> {
+        unless_it_panics(&self.directory, || self.lexical.verify())
     }
 
     /// Makes the changes, in their order, all or none. On return they are durable and hold for the next search.
@@ -124,13 +156,22 @@ impl Index {
     /// # Errors
     /// [`IndexError::Dimension`], [`IndexError::NotUnit`] and [`IndexError::DuplicatePassage`] for entries that
     /// cannot be taken; otherwise what the disk said. Nothing was changed then, unless only making it visible failed:
-    /// then searches fail until the index is opened again.
+    /// then searches and changes fail until the index is opened again.
     pub fn apply(&self, changes: &[Change]) -> Result<(), IndexError> {
         changes.iter().try_for_each(|change| self.check(change))?;
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        let steps = plan(changes, &self.read(), log.next())?;
+        let steps = {
+            let state = self.read();
+            self.check_fresh(&state)?;
+            plan(changes, &state, log.next())?
+        };
 
-        log.append(steps.iter().flat_map(Step::appended))?;
+        log.append(steps.iter().flat_map(Step::appended).map(|(_, vector)| vector))?;
+        // The log has them, whatever comes of this change. Nobody owns them before it holds.
+        {
+            let mut state = self.write();
+            steps.iter().flat_map(Step::appended).for_each(|(number, vector)| state.dense.push(number, vector));
+        }
         let writing = self.lexical.write();
         for step in &steps {
             writing.remove(step.document());
@@ -141,6 +182,8 @@ impl Index {
                 }
             }
         }
+        #[cfg(test)]
+        self.failing(Failing::Commit)?;
         writing.commit()?;
 
         {
@@ -185,10 +228,7 @@ impl Index {
             return Ok(Vec::new());
         }
         let state = self.read();
-        if state.stale {
-            let reason = "a change could not be made visible, restart to use it again";
-            return Err(IndexError::damaged(&self.directory, reason));
-        }
+        self.check_fresh(&state)?;
         state.search(&self.lexical, &self.analysis, query, scope)
     }
 
@@ -219,9 +259,12 @@ impl Index {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes the commit visible. If that fails, searches must fail too: they could show what was just taken away.
+    /// Makes the commit visible. If that fails, searches must fail too: they could show what was just taken away. So must
+    /// changes, or rows would count as dead that the commit names.
     fn reload(&self, state: &mut State) -> Result<(), IndexError> {
         state.stale = true;
+        #[cfg(test)]
+        self.failing(Failing::Reload)?;
         self.lexical.reload()?;
         state.searcher = self.lexical.searcher();
         state.stale = false;
@@ -245,6 +288,11 @@ impl Index {
         }
     }
 
+    fn check_fresh(&self, state: &State) -> Result<(), IndexError> {
+        let reason = "a change could not be made visible, restart to use it again";
+        if state.stale { Err(IndexError::damaged(&self.directory, reason)) } else { Ok(()) }
+    }
+
     fn check(&self, change: &Change) -> Result<(), IndexError> {
         let Change::Put { passages, .. } = change else { return Ok(()) };
         let mut seen: HashSet<PassageId> = HashSet::with_capacity(passages.len());
@@ -265,6 +313,15 @@ impl Index {
         // Written so that a sum that is no number fails.
         if (length - 1.0).abs() <= UNIT_TOLERANCE { Ok(()) } else { Err(IndexError::NotUnit) }
     }
+}
+
+/// tantivy trusts its files: where they hold something else than it wrote, reading them may break off.
+fn unless_it_panics<T>(directory: &Path, read: impl FnOnce() -> Result<T, IndexError>) -> Result<T, IndexError> {
+    // What was read until then is given up with the error.
+    std::panic::catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|panic| {
+        let said = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+        Err(IndexError::damaged(directory, format!("reading it broke off ({})", said.unwrap_or("without a word"))))
+    })
 }
 
 fn read_version(directory: &Path) -> Result<Option<String>, IndexError> {
@@ -291,10 +348,11 @@ fn write_version(directory: &Path) -> Result<(), IndexError> {
 /// Gives every document its language and every vector its number.
 fn plan<'a>(changes: &'a [Change], state: &State, mut next: u64) -> Result<Vec<Step<'a>>, IndexError> {
     let mut changed = HashSet::new();
-    let mut plan_passage = |passage: &'a PassageEntry, slot: Option<u32>| {
+    let mut plan_passage = |passage: &'a PassageEntry, rows: &HashMap<PassageId, u64>| {
         let mut place = |vector: &'a [f32]| {
-            let stored = slot.map_or(Ok(None), |slot| state.dense.stored(slot, passage.id, vector))?;
-            Ok::<_, IndexError>(stored.map(Placed::Stored).unwrap_or_else(|| {
+            let row = rows.get(&passage.id).copied();
+            let stored = row.map_or(Ok(false), |row| state.dense.holds(row, vector))?;
+            Ok::<_, IndexError>(row.filter(|_| stored).map(Placed::Stored).unwrap_or_else(|| {
                 next += 1;
                 Placed::Appended(next - 1, vector)
             }))
@@ -315,7 +373,8 @@ fn plan<'a>(changes: &'a [Change], state: &State, mut next: u64) -> Result<Vec<S
             let slot = if changed.insert(document.id) { state.catalogue.slot(document.id) } else { None };
             let text: String = passages.iter().take(8).flat_map(|passage| [passage.text.as_str(), "\n"]).collect();
             let language = Language::of_document(document.language.as_deref(), &text);
-            let passages = passages.iter().map(|passage| plan_passage(passage, slot)).collect::<Result<_, _>>()?;
+            let rows = slot.map(|slot| state.dense.rows_of(slot)).unwrap_or_default();
+            let passages = passages.iter().map(|passage| plan_passage(passage, &rows)).collect::<Result<_, _>>()?;
             Ok(Step::Put { document, language, passages })
         }
     });
@@ -330,13 +389,13 @@ impl Step<'_> {
         }
     }
 
-    fn appended(&self) -> impl Iterator<Item = &[f32]> {
+    fn appended(&self) -> impl Iterator<Item = (u64, &[f32])> {
         let passages = match self {
             Self::Put { passages, .. } => passages.as_slice(),
             Self::Remove(_) => &[],
         };
         passages.iter().filter_map(|numbered| match numbered.vector {
-            Some(Placed::Appended(_, vector)) => Some(vector),
+            Some(Placed::Appended(number, vector)) => Some((number, vector)),
             _ => None,
         })
     }
@@ -355,11 +414,12 @@ impl State {
         let access = Access { collection: *collection, label: *label, readers: readers.clone(), language: *language };
         let slot = self.catalogue.put(*id, access);
         for Numbered { passage, vector } in passages {
-            match vector {
-                None => {}
-                Some(Placed::Stored(number)) => self.dense.revive(*number, passage.id, slot),
-                Some(Placed::Appended(number, vector)) => self.dense.push(*number, vector, passage.id, slot),
+            if let Some(placed) = vector {
+                self.dense.own(placed.number(), passage.id, slot);
             }
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

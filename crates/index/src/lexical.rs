@@ -1,11 +1,12 @@
 //! The lexical leg: BM25 over a field of analysed terms and one of their pairs, in tantivy. Its last commit is the truth
 //! about which passages exist and who may read them.
 
-use crate::analysis::{Analysis, Language, word_pairs};
+use crate::analysis::{Analysis, Language, figures, word_pairs};
 use crate::catalogue::Access;
 use crate::{DocumentEntry, IndexError, PassageEntry};
 use domain::{AccessScope, CollectionId, DocumentId, Label, PassageId, PrincipalId};
 use std::collections::BTreeSet;
+use std::io::ErrorKind::{InvalidData, UnexpectedEof};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tantivy::collector::TopDocs;
@@ -78,7 +79,7 @@ impl Lexical {
         std::fs::create_dir_all(directory).map_err(IndexError::file(directory))?;
         let damaged = |error: TantivyError| match error {
             TantivyError::LockFailure(..) => IndexError::InUse { directory: directory.to_path_buf() },
-            TantivyError::IoError(error) if error.kind() != std::io::ErrorKind::UnexpectedEof => {
+            TantivyError::IoError(error) if !matches!(error.kind(), UnexpectedEof | InvalidData) => {
                 IndexError::Text(TantivyError::IoError(error))
             }
             error => IndexError::damaged(directory, error.to_string()),
@@ -101,6 +102,16 @@ impl Lexical {
         let writer = index.writer_with_num_threads(1, WRITER_BYTES).map_err(damaged)?;
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into().map_err(damaged)?;
         Ok(Self { fields, writer: Mutex::new(writer), reader, directory: directory.to_path_buf() })
+    }
+
+    /// Whether every file of the last commit holds what was written.
+    pub(crate) fn verify(&self) -> Result<(), IndexError> {
+        let index = self.reader.searcher().index().clone();
+        let damaged = |what: String| IndexError::damaged(&self.directory, what);
+        let files: BTreeSet<PathBuf> =
+            index.validate_checksum().map_err(|error| damaged(error.to_string()))?.into_iter().collect();
+        let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+        if names.is_empty() { Ok(()) } else { Err(damaged(format!("{} was altered", names.join(", ")))) }
     }
 
     /// What the last commit holds, as far as [`Lexical::reload`] knows.
@@ -240,8 +251,10 @@ impl Writing<'_> {
             [&document.title, &passage.heading, &passage.text].map(|text| analysis.terms(text, language));
         let pairs = [&title, &heading, &text].into_iter().flat_map(|terms| word_pairs(terms));
         doc.add_pre_tokenized_text(fields.pairs, tokens(pairs.collect()));
-        let terms = std::iter::repeat_n(title, TITLE_WEIGHT).chain([heading, text]).flatten();
-        doc.add_pre_tokenized_text(fields.terms, tokens(terms.collect()));
+        let mut terms: Vec<String> =
+            std::iter::repeat_n(title, TITLE_WEIGHT).chain([heading, text]).flatten().collect();
+        terms.extend(figures(&terms).collect::<Vec<_>>());
+        doc.add_pre_tokenized_text(fields.terms, tokens(terms));
         doc.add_bytes(fields.document, document.id.uuid().as_bytes());
         doc.add_bytes(fields.access, &token(document.collection, document.label));
         match &document.readers {

@@ -135,6 +135,43 @@ fn a_segment_that_is_cut_short_is_found() {
     is_damaged(directory.path(), DIMENSION);
 }
 
+/// Bytes that are altered one by one, in every file of the full-text part: it opens as if nothing was, or says that it is
+/// damaged. It never breaks off, and whoever asks for every byte is told.
+#[test]
+fn an_altered_byte_of_the_terms_is_found() {
+    let whole = tempfile::tempdir().unwrap();
+    filled(whole.path());
+    let (mut damaged, mut found_by_checksum) = (0, 0);
+    let files = |part: &str| fs::read_dir(whole.path().join(part)).unwrap().map(|entry| entry.unwrap().path());
+    let terms: Vec<PathBuf> =
+        files("terms").filter(|path| path.extension().is_some_and(|kind| kind != "lock")).collect();
+    assert!(terms.len() >= 6, "{terms:?}");
+    for path in terms {
+        let bytes = fs::read(&path).unwrap();
+        for place in (0..bytes.len()).step_by(bytes.len().div_ceil(40).max(1)) {
+            // A copy for each, since opening an altered index may tidy its folder.
+            let directory = tempfile::tempdir().unwrap();
+            fs::copy(whole.path().join("version"), directory.path().join("version")).unwrap();
+            for part in ["terms", "vectors"] {
+                fs::create_dir(directory.path().join(part)).unwrap();
+                for file in files(part) {
+                    fs::copy(&file, directory.path().join(part).join(file.file_name().unwrap())).unwrap();
+                }
+            }
+            let mut altered = bytes.clone();
+            altered[place] = if place % 2 == 0 { !altered[place] } else { altered[place] ^ 1 };
+            fs::write(directory.path().join("terms").join(path.file_name().unwrap()), altered).unwrap();
+            match Index::open(directory.path(), DIMENSION) {
+                Ok(index) => found_by_checksum += usize::from(index.verify().is_err()),
+                Err(IndexError::Damaged { .. }) => damaged += 1,
+                Err(error) => panic!("{} at {place}: {error}", path.display()),
+            }
+        }
+    }
+    assert!(damaged > 0 && found_by_checksum > 0, "{damaged} and {found_by_checksum}");
+    open(whole.path()).verify().unwrap();
+}
+
 #[test]
 fn rubbish_behind_the_last_record_is_written_over() {
     let directory = tempfile::tempdir().unwrap();

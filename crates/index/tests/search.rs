@@ -46,6 +46,24 @@ fn chinese_and_japanese_are_found() {
 }
 
 #[test]
+fn figures_that_are_joined_are_found_alone() {
+    let (_directory, index) = index_of(&[
+        put(1, Some("de"), "Die Räume 101,102,103 sind bis zum 31.12.2024 gesperrt.", None),
+        put(
+            2,
+            Some("de"),
+            "Unterschrift____________________________________________________________________________",
+            None,
+        ),
+    ]);
+    for found in ["102", "Raum 103", "2024", "31.12.2024"] {
+        assert_eq!(words(&index, found), [passage(1)], "{found}");
+    }
+    assert_eq!(words(&index, "Unterschriften"), [passage(2)]);
+    assert!(words(&index, "10").is_empty());
+}
+
+#[test]
 fn titles_and_headings_are_searched() {
     let mut change = put(1, Some("en"), "It takes two weeks.", None);
     if let Change::Put { document, passages } = &mut change {

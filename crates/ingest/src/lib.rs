@@ -30,7 +30,7 @@ pub use files::{FileSeen, Tree, tree};
 pub use folders::{FolderError, add_folder, change_folder, place, remove_folder};
 pub use look::{Fresh, LookError, Looked, look};
 pub use pages::{PageError, Pages};
-pub use publish::{PublishError, Publisher, Rebuilt};
+pub use publish::{PublishError, Published, Publisher, order_rebuild};
 pub use read::Reader;
 pub use reserve::{Reserve, Short};
 pub use scan::{Scan, Scanned};

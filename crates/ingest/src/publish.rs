@@ -1,13 +1,12 @@
 //! Publish: the index follows the database, change by change, through the outbox that every write fills.
 
+use audit::{Action, Actor, Event};
 use domain::{Document, DocumentId, OperationId, Passage};
 use index::{Change, DocumentEntry, Index, IndexError, PassageEntry};
 use inference::ModelError;
 use std::sync::Arc;
 use storage::{StorageError, Store};
 use tokio::sync::Mutex;
-
-use audit::{Action, Actor, Event};
 
 /// Documents per write to the index.
 const BATCH: u32 = 64;
@@ -21,9 +20,9 @@ pub struct Publisher {
     turn: Arc<Mutex<()>>,
 }
 
-/// What a rebuild did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-pub struct Rebuilt {
+/// What the index took over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Published {
     /// Documents put into the index.
     pub documents: u64,
     /// Passages put into the index.
@@ -47,6 +46,24 @@ pub enum PublishError {
     Interrupted,
 }
 
+/// Puts every document into the outbox, with an event that the index is made anew; gives how many there are. Comes before
+/// the old index is touched or a new one begun: from then on whoever has the index makes it whole, however often that is
+/// cut short. Without documents there is nothing to make anew.
+///
+/// # Errors
+/// The database refused.
+pub async fn order_rebuild(store: &Store, actor: &Actor, operation: OperationId) -> Result<u64, StorageError> {
+    let mut act = store.begin().await?;
+    let (documents, passages) = act.tell_index_of_all().await?;
+    if documents == 0 {
+        return Ok(0);
+    }
+    let detail = serde_json::json!({ "documents": documents, "passages": passages });
+    act.record(Event::new(Action::IndexRebuilt, actor, operation).detail(detail)).await?;
+    act.commit().await?;
+    Ok(documents)
+}
+
 impl Publisher {
     /// A publisher from `store` to `index`.
     #[must_use]
@@ -59,59 +76,43 @@ impl Publisher {
     /// # Errors
     /// [`PublishError`]; what was not applied stays in the outbox.
     pub async fn catch_up(&self) -> Result<(), PublishError> {
+        self.follow(|_| {}).await.map(|_| ())
+    }
+
+    /// As [`Publisher::catch_up`]; tells after each step what was put so far, and in the end what was put in all.
+    ///
+    /// # Errors
+    /// [`PublishError`]; what was not applied stays in the outbox.
+    pub async fn follow(&self, mut progress: impl FnMut(Published)) -> Result<Published, PublishError> {
         let _turn = self.turn.lock().await;
+        let mut published = Published { documents: 0, passages: 0 };
         loop {
             let changes = self.store.index_changes(0, BATCH).await?;
-            let Some(&(last, _)) = changes.last() else { return Ok(()) };
+            let Some(&(last, _)) = changes.last() else { return Ok(published) };
             let mut documents: Vec<DocumentId> = changes.iter().map(|(_, document)| *document).collect();
             documents.sort_unstable();
             documents.dedup();
-            self.apply(&documents).await?;
+            let put = self.apply(&documents).await?;
             let mut act = self.store.begin().await?;
             act.forget_index_changes(last).await?;
             act.commit_housekeeping().await?;
+            published = Published {
+                documents: published.documents + put.documents,
+                passages: published.passages + put.passages,
+            };
+            progress(published);
         }
     }
 
-    /// Makes the index anew from the database. Searches find less until it is done.
-    ///
-    /// # Errors
-    /// [`PublishError`]; rebuilding again is always possible.
-    pub async fn rebuild(
-        &self,
-        mut progress: impl FnMut(Rebuilt),
-        actor: &Actor,
-        operation: OperationId,
-    ) -> Result<Rebuilt, PublishError> {
-        let turn = self.turn.lock().await;
-        let index = Arc::clone(&self.index);
-        tokio::task::spawn_blocking(move || index.clear()).await.map_err(|_| PublishError::Interrupted)??;
-        let mut rebuilt = Rebuilt { documents: 0, passages: 0 };
-        let mut after = None;
-        loop {
-            let documents = self.store.documents_to_index(after, BATCH).await?;
-            let Some(&last) = documents.last() else { break };
-            rebuilt.passages += self.apply(&documents).await?;
-            rebuilt.documents += documents.len() as u64;
-            progress(rebuilt);
-            after = Some(last);
-        }
-        drop(turn);
-        self.catch_up().await?;
-        let mut act = self.store.begin().await?;
-        act.record(Event::new(Action::IndexRebuilt, actor, operation).detail(serde_json::json!(rebuilt))).await?;
-        act.commit().await?;
-        Ok(rebuilt)
-    }
-
-    /// Puts these documents as the database has them now; gives the number of their passages.
-    async fn apply(&self, documents: &[DocumentId]) -> Result<u64, PublishError> {
+    /// Puts these documents as the database has them now.
+    async fn apply(&self, documents: &[DocumentId]) -> Result<Published, PublishError> {
         let mut changes = Vec::with_capacity(documents.len());
-        let mut passages = 0;
+        let mut published = Published { documents: 0, passages: 0 };
         for id in documents {
             changes.push(match self.store.indexed(*id).await? {
                 Some(found) => {
-                    passages += found.passages.len() as u64;
+                    published.documents += 1;
+                    published.passages += found.passages.len() as u64;
                     put(found.document, found.passages)
                 }
                 None => Change::Remove(*id),
@@ -119,7 +120,7 @@ impl Publisher {
         }
         let index = Arc::clone(&self.index);
         tokio::task::spawn_blocking(move || index.apply(&changes)).await.map_err(|_| PublishError::Interrupted)??;
-        Ok(passages)
+        Ok(published)
     }
 }
 

@@ -6,7 +6,6 @@ use crate::{Act, Result, Store};
 use domain::{Document, DocumentId, Passage};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Sqlite};
-use uuid::Uuid;
 
 /// A document as the index needs it.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,22 +60,6 @@ impl Store {
         let passages = rows.iter().map(|row| Ok((passage_of(row)?, vector_of(row)?))).collect::<Result<_>>()?;
         Ok(Some(IndexedDocument { document, passages, model }))
     }
-
-    /// Documents that belong into the index, after `after`, in the order of their ids: to make it anew.
-    ///
-    /// # Errors
-    /// [`crate::StorageError`].
-    pub async fn documents_to_index(&self, after: Option<DocumentId>, limit: u32) -> Result<Vec<DocumentId>> {
-        let after = after.map_or(Uuid::nil(), DocumentId::uuid);
-        let ids: Vec<Uuid> = sqlx::query_scalar(
-            "SELECT id FROM documents WHERE id > ? AND state = 'ready' AND hidden = 0 ORDER BY id LIMIT ?",
-        )
-        .bind(after)
-        .bind(limit)
-        .fetch_all(&self.reader)
-        .await?;
-        Ok(ids.into_iter().map(DocumentId::from).collect())
-    }
 }
 
 fn vector_of(row: &SqliteRow) -> Result<Option<Vec<f32>>> {
@@ -93,6 +76,27 @@ impl Act {
             .execute(self.connection())
             .await?;
         Ok(())
+    }
+
+    /// Puts every document that belongs into the index into the outbox, each once: whoever makes the index anew begins with
+    /// this, so that the next start goes on where it was cut short. Gives the number of documents and of their passages.
+    ///
+    /// # Errors
+    /// [`crate::StorageError`].
+    pub async fn tell_index_of_all(&mut self) -> Result<(u64, u64)> {
+        let row = sqlx::query(
+            "SELECT count(*) AS documents, coalesce(sum(passage_count), 0) AS passages FROM documents \
+             WHERE state = 'ready' AND hidden = 0",
+        )
+        .fetch_one(self.connection())
+        .await?;
+        for statement in [
+            "DELETE FROM index_changes WHERE document IN (SELECT id FROM documents WHERE state = 'ready' AND hidden = 0)",
+            "INSERT INTO index_changes (document) SELECT id FROM documents WHERE state = 'ready' AND hidden = 0 ORDER BY id",
+        ] {
+            sqlx::query(statement).execute(self.connection()).await?;
+        }
+        Ok((row.number("documents")?, row.number("passages")?))
     }
 
     /// Forgets changes up to and with this sequence, once the index holds them.

@@ -14,14 +14,14 @@ pub(crate) enum Command {
 pub(crate) async fn run(command: Command, configuration: &Configuration) -> Outcome {
     let Command::Rebuild = command;
     let site = Site::open(configuration).await?;
-    let retrieval = site.own_retrieval().await?;
+    let retrieval = site.retrieval_anew(&Actor::console()).await?;
     let progress = crate::progress::bar(0, "documents");
-    let report = |rebuilt: ingest::Rebuilt| {
-        progress.set_length(rebuilt.documents);
-        progress.set_position(rebuilt.documents);
+    let report = |published: ingest::Published| {
+        progress.set_length(published.documents);
+        progress.set_position(published.documents);
     };
-    let rebuilt = retrieval.publisher.rebuild(report, &Actor::console(), site.operation()).await?;
+    let published = retrieval.publisher.follow(report).await?;
     progress.finish_and_clear();
-    println!("{} documents with {} passages are in the index", rebuilt.documents, rebuilt.passages);
+    println!("{} documents with {} passages are in the index", published.documents, published.passages);
     Ok(())
 }

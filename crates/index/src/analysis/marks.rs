@@ -1,8 +1,8 @@
 //! Where the words of a query stand in a text, by the analysis that found it.
 
 use super::unspaced::Segmenter;
-use super::words::Piece;
-use super::{Analysis, Language, word_tokenizer};
+use super::words::{JOINTS, Piece};
+use super::{Analysis, Language, figures, word_tokenizer};
 use std::collections::{BTreeSet, HashMap};
 
 /// Marks the terms of one query in texts of one language.
@@ -10,14 +10,18 @@ pub struct Marks<'a> {
     analysis: &'a Analysis,
     language: Option<String>,
     terms: BTreeSet<String>,
+    /// The single figures of terms that join several, which are looked for in joined ones.
+    figures: BTreeSet<String>,
     /// Words met before, and whether they are among the query's.
     known: HashMap<String, bool>,
 }
 
 impl<'a> Marks<'a> {
     pub(crate) fn new(analysis: &'a Analysis, query: &str, language: Option<&str>) -> Self {
-        let terms = analysis.terms(query, Language::of_document(language, query)).into_iter().collect();
-        Self { analysis, language: language.map(str::to_owned), terms, known: HashMap::new() }
+        let terms = analysis.terms(query, Language::of_document(language, query));
+        let figures = figures(&terms).chain(terms.clone()).collect();
+        let terms = terms.into_iter().collect();
+        Self { analysis, language: language.map(str::to_owned), terms, figures, known: HashMap::new() }
     }
 
     /// `text` in pieces without a gap; `true` marks those that belong to a term of the query. A piece is a word, what stands
@@ -31,7 +35,13 @@ impl<'a> Marks<'a> {
         let mut pieces = Vec::new();
         for (kind, piece) in word_tokenizer(language, Segmenter::new()).pieces(text) {
             match kind {
-                Piece::Word => pieces.push((self.is_wanted(piece, language), piece)),
+                Piece::Word if self.is_wanted(piece, language) => pieces.push((true, piece)),
+                // `2024` is found in `31.12.2024`.
+                Piece::Word => pieces.extend(piece.split_inclusive(JOINTS).flat_map(|part| {
+                    let (figure, joint) = part.split_at(part.trim_end_matches(JOINTS).len());
+                    let wanted = figure.len() < piece.len() && self.figures.contains(figure);
+                    [(wanted, figure), (false, joint)].into_iter().filter(|(_, text)| !text.is_empty())
+                })),
                 Piece::Unspaced => self.mark_unspaced(piece, language, &mut pieces),
                 Piece::Between => pieces.push((false, piece)),
             }
@@ -89,6 +99,11 @@ mod tests {
     }
 
     #[test]
+    fn joined_figures_are_marked_one_by_one() {
+        assert_eq!(marked("until 31.12.2024", Some("en"), "From 1.12.2024 on"), ["12", "2024"]);
+    }
+
+    #[test]
     fn only_what_matches_is_marked_where_there_are_no_spaces() {
         assert_eq!(marked("东京的首都", Some("zh"), "日本首都在东京。"), ["首都", "东京"]);
         assert_eq!(marked("ประเทศไทย", Some("th"), "กรุงเทพเป็นเมืองหลวงของประเทศไทย"), ["ประเทศไทย"]);
@@ -98,7 +113,7 @@ mod tests {
     #[test]
     fn points_and_apostrophes_and_vowels_are_inside_words_as_they_are_found() {
         assert_eq!(marked("1.5 days", Some("en"), "It is 1.5 days, not 1.55. Days."), ["1.5", "days", "Days"]);
-        assert_eq!(marked("27,600", Some("en"), "A | 27,600 | 27 | 600,27"), ["27,600"]);
+        assert_eq!(marked("27,600", Some("en"), "A | 27,600 | 27 | 600"), ["27,600"]);
         assert_eq!(marked("4.90", Some("de"), "Suppe 4.90, Brot 4.９0"), ["4.90", "4.９0"]);
         assert_eq!(marked("won't harbour's", Some("en"), "They won’t; the harbour."), ["won’t", "harbour"]);
         assert_eq!(marked("année", Some("fr"), "Toute l'année."), ["année"]);

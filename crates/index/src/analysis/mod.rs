@@ -55,6 +55,7 @@ impl Analysis {
             let mut own = HashSet::new();
             let cut = terms.iter().position(|term| own.insert(term) && own.len() > limit).unwrap_or(terms.len());
             terms[..cut].iter().for_each(|term| words.add(term.clone()));
+            figures(&terms[..cut]).take(limit).for_each(|figure| words.add(figure));
             word_pairs(&terms[..cut]).for_each(|pair| pairs.add(pair));
         }
         QueryTerms { words: words.terms, pairs: pairs.terms }
@@ -81,6 +82,11 @@ impl Distinct {
             self.terms.push(term);
         }
     }
+}
+
+/// The single figures of terms that join several: `31.12.2024` is found by `2024`, too.
+pub(crate) fn figures(terms: &[String]) -> impl Iterator<Item = String> {
+    terms.iter().flat_map(|term| words::figures(term)).map(str::to_owned)
 }
 
 /// Each two terms that follow each other, as one. Terms of scripts that are cut into pairs of characters overlap and say
@@ -150,6 +156,28 @@ mod tests {
             terms("ISO 27001:2022, v1.2.3, COVID-19", Language::Other),
             ["iso", "27001", "2022", "v1.2.3", "covid", "19"]
         );
+    }
+
+    #[test]
+    fn a_word_is_not_lost_among_dots_and_lines() {
+        let lines = format!("Unterschrift{}Datum: {}", "_".repeat(100), ".".repeat(100));
+        assert_eq!(terms(&lines, Language::Other), ["unterschrift", "datum"]);
+        let encoded = "QUJD".repeat(30);
+        assert_eq!(terms(&format!("before {encoded} after"), Language::Other), ["before", "after"], "no word");
+        assert_eq!(terms(&format!("{encoded}_after"), Language::Other), ["after"]);
+        let rooms = (101..140).map(|room| room.to_string()).collect::<Vec<_>>();
+        assert_eq!(terms(&rooms.join(","), Language::Other), rooms, "too long for one term");
+    }
+
+    #[test]
+    fn joined_figures_are_found_one_by_one() {
+        let of = |text: &str| figures(&terms(text, Language::Other)).collect::<Vec<_>>();
+        assert_eq!(of("Räume 101,102,103 am 31.12.2024"), ["101", "102", "103", "31", "12", "2024"]);
+        assert_eq!(of("v1.2.3, 2024, U.S. 3.5 Granit"), ["v1"], "no single digits, nothing twice");
+        let wanted = Analysis::new().query_terms("31.12.2024", &[Language::Other], 64);
+        assert_eq!(wanted.words, ["31.12.2024", "31", "12", "2024"]);
+        let hostile = (10..1_000).map(|number| format!("{number}")).collect::<Vec<_>>().join(",");
+        assert!(Analysis::new().query_terms(&hostile, &[Language::Other], 64).words.len() <= 128);
     }
 
     #[test]

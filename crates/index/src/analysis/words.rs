@@ -8,6 +8,8 @@ use unicode_segmentation::UnicodeSegmentation;
 
 /// Longer words are no words: encoded data, chains of dots.
 const MAX_WORD_BYTES: usize = 80;
+/// What joins figures to one term.
+pub(super) const JOINTS: [char; 2] = ['.', ','];
 
 /// Words after Unicode Standard Annex 29, in lower case and compatibility form (NFKC); of scripts without spaces what
 /// [`Segmenter::terms`] makes of them.
@@ -44,7 +46,7 @@ impl WordTokenizer {
         let mut pieces: Vec<(Piece, &'t str)> = Vec::new();
         let (mut begin, mut end, mut open) = (0, 0, Piece::Between);
         for word in text.split_word_bounds() {
-            let is_word = word.len() <= MAX_WORD_BYTES && word.contains(char::is_alphanumeric);
+            let is_word = word.contains(char::is_alphanumeric);
             let is_run = word.chars().all(is_unspaced);
             let mut before = ' ';
             let mut chars = word.chars().peekable();
@@ -80,7 +82,8 @@ impl Tokenizer for WordTokenizer {
         for (kind, piece) in self.pieces(&normal) {
             match kind {
                 Piece::Word => {
-                    words.push(piece.chars().flat_map(|c| if c == '’' { '\'' } else { c }.to_lowercase()).collect());
+                    let word = piece.chars().flat_map(|c| if c == '’' { '\'' } else { c }.to_lowercase()).collect();
+                    push(word, &mut words);
                 }
                 Piece::Unspaced => {
                     // NFKC takes these two vowels apart, which no Thai or Lao text does, and no model has seen.
@@ -92,6 +95,23 @@ impl Tokenizer for WordTokenizer {
         }
         Words { words: words.into_iter(), token: Token::default() }
     }
+}
+
+/// Takes over a word that is finished; of figures in a row that are too long for one, each.
+fn push(word: String, words: &mut Vec<String>) {
+    if word.len() > MAX_WORD_BYTES {
+        let figures = word.split(JOINTS).filter(|figure| !figure.is_empty() && figure.len() <= MAX_WORD_BYTES);
+        words.extend(figures.map(str::to_owned));
+    } else if word.contains(char::is_alphanumeric) {
+        words.push(word);
+    }
+}
+
+/// The figures of a term that joins several, such as a date or a list without spaces. A single digit is none: it stands
+/// everywhere.
+pub(super) fn figures(term: &str) -> impl Iterator<Item = &str> {
+    let figures = term.split(JOINTS).filter(|figure| figure.len() > 1);
+    figures.filter(move |_| term.contains(JOINTS))
 }
 
 /// The stream of [`WordTokenizer`].

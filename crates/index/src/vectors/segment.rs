@@ -120,14 +120,13 @@ impl Segment {
         Ok(segment)
     }
 
-    /// Adds a row; only to a growing segment, with a number above all in it.
-    pub(crate) fn push(&mut self, number: u64, vector: &[f32], passage: PassageId, document: DocumentSlot) {
+    /// Adds a row that nobody owns yet; only to a growing segment, with a number above all in it.
+    pub(crate) fn push(&mut self, number: u64, vector: &[f32]) {
         if let Body::Growing { numbers, scales, codes } = &mut self.body {
             numbers.push(number);
             scales.push(encode(vector, codes));
-            self.passages.push(passage);
-            self.documents.push(document);
-            self.alive += 1;
+            self.passages.push(PassageId::from(uuid::Uuid::nil()));
+            self.documents.push(NOBODY);
         }
     }
 

@@ -1,6 +1,7 @@
 use crate::world::World;
 use domain::{
-    AccessScope, Clearance, Collection, ContentHash, Document, DocumentId, DocumentState, Label, PrincipalId,
+    AccessScope, Clearance, Collection, ContentHash, Document, DocumentFilter, DocumentId, DocumentState, Label,
+    PrincipalId,
 };
 use jiff::SignedDuration;
 use storage::{Page, PublishedVersion, StorageError};
@@ -235,7 +236,47 @@ async fn lists_are_paged_and_the_index_can_be_made_anew() {
     assert_eq!(world.store.passage_count(&scope).await.unwrap(), 6);
 
     ids.sort_unstable();
-    let first = world.store.documents_to_index(None, 2).await.unwrap();
-    let rest = world.store.documents_to_index(first.last().copied(), 2).await.unwrap();
-    assert_eq!([first, rest].concat(), ids, "those that are ready, each once");
+    let mut act = world.begin().await;
+    assert_eq!(act.tell_index_of_all().await.unwrap(), (3, 6));
+    act.commit_housekeeping().await.unwrap();
+    let told: Vec<_> = world.store.index_changes(0, 100).await.unwrap().into_iter().map(|(_, id)| id).collect();
+    assert_eq!(told, ids, "those that are ready, each once, whatever was told before");
+}
+
+#[tokio::test]
+async fn filters_compare_words_of_every_language_whatever_their_case() {
+    let world = World::new().await;
+    let handbook = world.collection("handbook").await;
+    let scope = everything(&[&handbook]);
+    // As macOS writes it: the dots stand behind their letters.
+    let titles = ["\u{dc}bersicht der Liegepl\u{e4}tze", "U\u{308}bersicht der Stra\u{df}en", "Obst und Gem\u{fc}se"];
+    let mut ids = Vec::new();
+    for (number, title) in titles.into_iter().enumerate() {
+        let draft = world.draft(handbook.id, &format!("{number}.txt"));
+        world.insert(&draft).await;
+        let mut version = world.version(&draft, 1, &["x"]);
+        version.title = title.to_owned();
+        version.metadata.author = (number == 0).then(|| "Łukasz ΣΊΣΥΦΟΣ".to_owned());
+        version.metadata.fields.insert("ort".to_owned(), "Köln".to_owned());
+        world.publish(&version).await;
+        ids.push(draft.id);
+    }
+    let matching = async |filter: DocumentFilter| {
+        let found = world.store.documents_matching(&filter, &scope).await.unwrap();
+        ids.iter().map(|id| found.contains(id)).collect::<Vec<_>>()
+    };
+    let title = async |part: &str| matching(DocumentFilter { title: Some(part.into()), ..<_>::default() }).await;
+    assert_eq!(title("übersicht").await, [true, true, false]);
+    assert_eq!(title("ÜBERSICHT DER LIEGEPLÄTZE").await, [true, false, false]);
+    assert_eq!(title("strassen").await, [false, true, false], "as in capitals");
+    assert_eq!(title("ubersicht").await, [false; 3], "another letter, not another case");
+    assert_eq!(title("%").await, [false; 3], "no pattern");
+    let author = async |part: &str| matching(DocumentFilter { author: Some(part.into()), ..<_>::default() }).await;
+    assert_eq!(author("łukasz σίσυφος").await, [true, false, false], "documents without an author are none of anybody");
+    let field = async |value: &str| {
+        let fields = [("Ort".to_owned(), value.to_owned())].into();
+        matching(DocumentFilter { fields, title: Some("Übersicht".to_owned()), ..<_>::default() }).await
+    };
+    assert_eq!(field("KÖLN").await, [true, true, false]);
+    assert_eq!(field("köl").await, [false; 3], "the whole value");
 }

@@ -51,7 +51,7 @@ pub(crate) struct Search<'a> {
 pub(crate) struct Found {
     /// The part that is shown, best first.
     pub(crate) results: Vec<FoundPassage>,
-    /// How many there are in all, copies aside; `true` if only as many were looked at.
+    /// How many there are in all, copies aside; `true` if there may be more that were not looked at.
     pub(crate) passages: (usize, bool),
     pub(crate) facets: Facets,
     pub(crate) took: Duration,
@@ -105,12 +105,16 @@ impl Search<'_> {
         .collect()
     }
 
-    async fn candidates(&self, app: &App, without: Option<Dimension>) -> Result<Vec<Candidate>, WebError> {
+    /// What is found, best first, and whether there may be more that was not looked at.
+    async fn candidates(&self, app: &App, without: Option<Dimension>) -> Result<(Vec<Candidate>, bool), WebError> {
         let (scope, filter) = self.narrowed(without)?;
         let found = app.answering.retrieve_within(self.query, Mode::Hybrid, DEPTH, &scope, &filter).await?;
         let Retrieved { candidates, .. } = found;
+        // Before what has no word of the query is left out: it may have taken the place of what has.
+        let capped = candidates.len() == DEPTH;
         let relevant = |(rank, candidate): &(usize, Candidate)| *rank < NEAREST || candidate.hit.bm25.is_some();
-        Ok(candidates.into_iter().enumerate().filter(relevant).map(|(_, candidate)| candidate).collect())
+        let relevant = candidates.into_iter().enumerate().filter(relevant).map(|(_, candidate)| candidate);
+        Ok((relevant.collect(), capped))
     }
 }
 
@@ -120,10 +124,10 @@ pub(crate) async fn find(app: &App, caller: &impl Acting, search: &Search<'_>) -
     if search.query.chars().count() > LONGEST_QUERY {
         return Err(WebError::Invalid(format!("a search has at most {LONGEST_QUERY} characters")));
     }
-    let (candidates, others) = tokio::try_join!(
+    let ((candidates, capped), others) = tokio::try_join!(
         search.candidates(app, None),
         try_join_all(search.chosen().into_iter().map(async |dimension| {
-            let counted = search.candidates(app, Some(dimension)).await?;
+            let (counted, _) = search.candidates(app, Some(dimension)).await?;
             Ok::<_, WebError>((dimension, Facets::of(&counted)))
         }))
     )?;
@@ -131,9 +135,8 @@ pub(crate) async fn find(app: &App, caller: &impl Acting, search: &Search<'_>) -
     for (dimension, counted) in others {
         facets.take(dimension, counted);
     }
-    let whole = candidates.len() == DEPTH;
     let folded = fold(candidates);
-    let passages = (folded.len(), whole);
+    let passages = (folded.len(), capped);
     let shown: Vec<(Candidate, Vec<Candidate>)> = folded.into_iter().skip(search.offset).take(search.limit).collect();
     record(app, caller, search.query, &shown).await?;
     let words = app.answering.words_of(search.query);

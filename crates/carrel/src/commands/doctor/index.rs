@@ -11,7 +11,7 @@ use storage::{StorageError, Store};
 const CODE: &str = "index";
 const WHY: &str = "without it nothing is found; it is only a copy, so nothing is lost";
 
-/// Opens the index and counts its passages. While a server has it, the server did.
+/// Opens the index, compares the checksums of its files and counts its passages. While a server has it, the server did.
 pub(super) async fn looked_at(subject: &Subject) -> Finding {
     let directory = subject.data.join("index");
     if !directory.exists() {
@@ -31,12 +31,18 @@ pub(super) async fn looked_at(subject: &Subject) -> Finding {
         Err(error) => return Finding::unknown(CODE, error),
     };
     let opened = tokio::task::spawn_blocking(move || {
-        let opened = Index::open(&directory, dimension).map(|index| index.passages() as u64);
+        let looked = Index::open(&directory, dimension).map(|index| (index.passages() as u64, index.verify()));
         drop(lock);
-        opened
+        looked
     });
     match opened.await {
-        Ok(Ok(passages)) => {
+        Ok(Ok((_, Err(error)))) => {
+            // It opens, so the server would not notice before it reads just these bytes.
+            let advice =
+                "stop the server and run 'carrel index rebuild', which makes it anew; then look for a failing disk";
+            Finding::warning(CODE, format!("damaged: {error}"), WHY, advice)
+        }
+        Ok(Ok((passages, Ok(())))) => {
             let finding = Finding::ok(CODE, format!("{passages} passages can be searched"));
             finding.with("passages", passages).with("passages_in_database", expected)
         }
