@@ -3,6 +3,7 @@
 use crate::analysis::Language;
 use domain::{AccessScope, CollectionId, DocumentId, Label, PrincipalId};
 use std::collections::{BTreeSet, HashMap};
+use std::ops::AddAssign;
 
 /// A document's rights, as both legs of the index know them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +12,24 @@ pub(crate) struct Access {
     pub(crate) label: Label,
     pub(crate) readers: Option<Vec<PrincipalId>>,
     pub(crate) language: Language,
+}
+
+/// How much text there is: what BM25 holds a passage against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Extent {
+    pub(crate) passages: u64,
+    /// Terms of all passages, each as often as it stands there.
+    pub(crate) terms: u64,
+    /// The same for pairs.
+    pub(crate) pairs: u64,
+}
+
+impl AddAssign for Extent {
+    fn add_assign(&mut self, other: Self) {
+        self.passages += other.passages;
+        self.terms += other.terms;
+        self.pairs += other.pairs;
+    }
 }
 
 /// A document's place in a [`Catalogue`]; given to another document once this one is removed.
@@ -23,6 +42,7 @@ struct Record {
     label: Label,
     readers: Option<Vec<PrincipalId>>,
     language: Language,
+    extent: Extent,
 }
 
 /// All documents of the index.
@@ -39,8 +59,10 @@ pub(crate) struct Visible {
     bits: Vec<bool>,
     /// Number of visible documents.
     pub(crate) count: usize,
-    /// Whether that is every document.
+    /// Whether the scope sees every document, whatever it was narrowed to.
     pub(crate) all: bool,
+    /// What the scope sees, whatever it was narrowed to.
+    pub(crate) extent: Extent,
     /// The languages of the visible documents, in the order of [`Language`].
     pub(crate) languages: Vec<Language>,
 }
@@ -56,14 +78,14 @@ impl Catalogue {
         self.slots.get(&id).copied()
     }
 
-    /// Adds a document or replaces its rights.
+    /// Adds a document or replaces its rights; its passages are still to be counted.
     pub(crate) fn put(&mut self, id: DocumentId, access: Access) -> DocumentSlot {
         let Access { collection, label, readers, language } = access;
         let collection = self.collections.iter().position(|known| *known == collection).unwrap_or_else(|| {
             self.collections.push(collection);
             self.collections.len() - 1
         });
-        let record = Some(Record { id, collection, label, readers, language });
+        let record = Some(Record { id, collection, label, readers, language, extent: Extent::default() });
         if let Some(slot) = self.slot(id).or_else(|| self.free.pop()) {
             self.records[slot as usize] = record;
             self.slots.insert(id, slot);
@@ -73,6 +95,13 @@ impl Catalogue {
         self.records.push(record);
         self.slots.insert(id, slot);
         slot
+    }
+
+    /// Counts passages of a document.
+    pub(crate) fn count(&mut self, slot: DocumentSlot, extent: Extent) {
+        if let Some(record) = &mut self.records[slot as usize] {
+            record.extent += extent;
+        }
     }
 
     pub(crate) fn remove(&mut self, id: DocumentId) -> Option<DocumentSlot> {
@@ -94,7 +123,6 @@ impl Catalogue {
             bits[slot as usize] = true;
             count += 1;
         }
-        visible.all &= count == visible.count;
         (visible.bits, visible.count) = (bits, count);
     }
 
@@ -103,7 +131,7 @@ impl Catalogue {
         let allowed: Vec<CollectionId> = scope.collections().collect();
         let open: Vec<bool> = self.collections.iter().map(|id| allowed.binary_search(id).is_ok()).collect();
         let mut languages = vec![false; Language::ALL.len()];
-        let mut count = 0;
+        let (mut count, mut extent) = (0, Extent::default());
         let bits = self
             .records
             .iter()
@@ -117,6 +145,7 @@ impl Catalogue {
                     });
                 if visible {
                     count += 1;
+                    extent += record.extent;
                     languages[usize::from(record.language.code())] = true;
                 }
                 visible
@@ -124,6 +153,6 @@ impl Catalogue {
             .collect();
         let languages =
             Language::ALL.into_iter().zip(languages).filter_map(|(language, seen)| seen.then_some(language));
-        Visible { bits, count, all: count == self.slots.len(), languages: languages.collect() }
+        Visible { bits, count, all: count == self.slots.len(), extent, languages: languages.collect() }
     }
 }

@@ -1,7 +1,7 @@
 //! Opening, changing and searching the index.
 
 use crate::analysis::{Analysis, Language, Marks};
-use crate::catalogue::{Access, Catalogue};
+use crate::catalogue::{Access, Catalogue, Extent};
 use crate::dense::Dense;
 use crate::lexical::Lexical;
 use crate::state::State;
@@ -114,8 +114,9 @@ impl Index {
         let mut catalogue = Catalogue::default();
         let mut owners = HashMap::new();
         let mut twice = false;
-        let remember = |row: crate::lexical::Row, access: &Access| {
+        let remember = |row: crate::lexical::Row, access: &Access, extent: Extent| {
             let slot = catalogue.slot(row.document).unwrap_or_else(|| catalogue.put(row.document, access.clone()));
+            catalogue.count(slot, extent);
             if let Some(number) = row.vector {
                 twice |= owners.insert(number, (row.passage, slot)).is_some();
             }
@@ -173,14 +174,17 @@ impl Index {
             steps.iter().flat_map(Step::appended).for_each(|(number, vector)| state.dense.push(number, vector));
         }
         let writing = self.lexical.write();
+        let mut extents = Vec::with_capacity(steps.len());
         for step in &steps {
+            let mut extent = Extent::default();
             writing.remove(step.document());
             if let Step::Put { document, language, passages } = step {
                 for Numbered { passage, vector } in passages {
                     let number = vector.as_ref().map(Placed::number);
-                    writing.add(&self.analysis, document, *language, passage, number)?;
+                    extent += writing.add(&self.analysis, document, *language, passage, number)?;
                 }
             }
+            extents.push(extent);
         }
         #[cfg(test)]
         self.failing(Failing::Commit)?;
@@ -189,7 +193,7 @@ impl Index {
         {
             let mut state = self.write();
             self.reload(&mut state)?;
-            steps.iter().for_each(|step| state.apply(step));
+            steps.iter().zip(extents).for_each(|(step, extent)| state.apply(step, extent));
         }
         self.upkeep(&mut log);
         Ok(())
@@ -402,7 +406,7 @@ impl Step<'_> {
 }
 
 impl State {
-    fn apply(&mut self, step: &Step<'_>) {
+    fn apply(&mut self, step: &Step<'_>, extent: Extent) {
         if let Some(slot) = self.catalogue.slot(step.document()) {
             self.dense.remove(slot);
         }
@@ -413,6 +417,7 @@ impl State {
         let DocumentEntry { id, collection, label, readers, .. } = *document;
         let access = Access { collection: *collection, label: *label, readers: readers.clone(), language: *language };
         let slot = self.catalogue.put(*id, access);
+        self.catalogue.count(slot, extent);
         for Numbered { passage, vector } in passages {
             if let Some(placed) = vector {
                 self.dense.own(placed.number(), passage.id, slot);

@@ -2,7 +2,8 @@
 //! about which passages exist and who may read them.
 
 use crate::analysis::{Analysis, Language, figures, word_pairs};
-use crate::catalogue::Access;
+use crate::catalogue::{Access, Extent};
+use crate::statistics::Statistics;
 use crate::{DocumentEntry, IndexError, PassageEntry};
 use domain::{AccessScope, CollectionId, DocumentId, Label, PassageId, PrincipalId};
 use std::collections::BTreeSet;
@@ -45,8 +46,11 @@ struct Fields {
     ids: [Field; 4],
     vector: Field,
     language: Field,
+    counts: [Field; 2],
 }
 
+/// How many terms and pairs a passage has, exactly: lengths that BM25 keeps are rounded.
+const COUNTS: [&str; 2] = ["terms_count", "pairs_count"];
 const IDS: [&str; 4] = ["passage_high", "passage_low", "document_high", "document_low"];
 
 pub(crate) struct Lexical {
@@ -65,8 +69,8 @@ fn schema() -> Schema {
     schema.add_bytes_field("document", BytesOptions::default().set_indexed());
     schema.add_bytes_field("access", BytesOptions::default().set_indexed().set_fast());
     schema.add_bytes_field("reader", BytesOptions::default().set_indexed().set_fast());
-    for id in IDS {
-        schema.add_u64_field(id, FAST);
+    for number in IDS.into_iter().chain(COUNTS) {
+        schema.add_u64_field(number, FAST);
     }
     schema.add_u64_field("vector", FAST);
     schema.add_u64_field("language", FAST | INDEXED);
@@ -97,6 +101,7 @@ impl Lexical {
             ids: [field(a)?, field(b)?, field(c)?, field(d)?],
             vector: field("vector")?,
             language: field("language")?,
+            counts: [field(COUNTS[0])?, field(COUNTS[1])?],
         };
         // The writer comes first: its lock keeps other processes away from everything else.
         let writer = index.writer_with_num_threads(1, WRITER_BYTES).map_err(damaged)?;
@@ -130,12 +135,14 @@ impl Lexical {
         Writing { fields: &self.fields, writer, committed: false }
     }
 
-    /// Every passage with its document's rights.
-    pub(crate) fn rows(&self, mut visit: impl FnMut(Row, &Access)) -> Result<(), IndexError> {
+    /// Every passage with its document's rights and its length.
+    pub(crate) fn rows(&self, mut visit: impl FnMut(Row, &Access, Extent)) -> Result<(), IndexError> {
         let damaged = |reason: &str| IndexError::damaged(&self.directory, reason);
         for segment in self.searcher().segment_readers() {
             let columns = Columns::of(segment)?;
             let language = segment.fast_fields().u64("language")?;
+            let [terms, pairs] = COUNTS.map(|name| segment.fast_fields().u64(name));
+            let (terms, pairs) = (terms?, pairs?);
             let (access, reader) = (segment.fast_fields().bytes("access")?, segment.fast_fields().bytes("reader")?);
             let mut bytes = Vec::new();
             for doc in segment.doc_ids_alive() {
@@ -159,21 +166,23 @@ impl Lexical {
                 }
                 let language =
                     Language::of_code(language.first(doc).and_then(|code| code.try_into().ok()).unwrap_or(0));
-                visit(row, &Access { collection, label, readers, language });
+                let count = |column: &Column<u64>| column.first(doc).ok_or_else(|| damaged("a passage has no length"));
+                let extent = Extent { passages: 1, terms: count(&terms)?, pairs: count(&pairs)? };
+                visit(row, &Access { collection, label, readers, language }, extent);
             }
         }
         Ok(())
     }
 
     /// The `limit` best passages for the words of `text` with their BM25 scores, best first. Only what `scope` allows
-    /// is looked at; without one, everything: for those who may see all there is, whom a filter would only slow down.
-    /// `within` narrows that to some documents.
+    /// is looked at and counted; without one, everything: for those who may see all there is, whom a filter would only slow
+    /// down. `within` narrows what is looked at to some documents.
     pub(crate) fn search(
         &self,
         searcher: &Searcher,
         analysis: &Analysis,
         (text, languages): (&str, &[Language]),
-        scope: Option<&AccessScope>,
+        scope: Option<(&AccessScope, Extent)>,
         within: Option<&BTreeSet<DocumentId>>,
         limit: usize,
     ) -> Result<Vec<(Row, f32)>, IndexError> {
@@ -192,16 +201,23 @@ impl Lexical {
             return Ok(Vec::new());
         }
         let mut query: Box<dyn Query> = Box::new(BooleanQuery::union(words));
-        if let Some(scope) = scope {
+        let mut statistics = None;
+        if let Some((scope, extent)) = scope {
+            let filters = self.filters(scope);
+            statistics = Some(Statistics::new(searcher, &filters, self.fields.pairs, extent)?);
             let mut clauses = vec![(Occur::Must, query)];
-            clauses.extend(self.filters(scope).map(|filter| (Occur::Must, filter)));
+            clauses.extend(filters.into_iter().map(|filter| (Occur::Must, only(filter))));
             query = Box::new(BooleanQuery::new(clauses));
         }
         if let Some(within) = within {
             let terms = within.iter().map(|id| Term::from_field_bytes(self.fields.document, id.uuid().as_bytes()));
             query = Box::new(BooleanQuery::new(vec![(Occur::Must, query), (Occur::Must, only(terms.collect()))]));
         }
-        let found = searcher.search(&query, &TopDocs::with_limit(limit).order_by_score())?;
+        let best = TopDocs::with_limit(limit).order_by_score();
+        let found = match &statistics {
+            Some(statistics) => searcher.search_with_statistics_provider(&query, &best, statistics),
+            None => searcher.search(&query, &best),
+        }?;
         let columns: Vec<Columns> = searcher.segment_readers().iter().map(Columns::of).collect::<Result<_, _>>()?;
         found
             .into_iter()
@@ -213,14 +229,14 @@ impl Lexical {
             .collect()
     }
 
-    /// Clauses that pass what `scope` allows and add nothing to the score.
-    fn filters(&self, scope: &AccessScope) -> impl Iterator<Item = Box<dyn Query>> {
+    /// Terms of which a passage must have one of each list to be in `scope`.
+    fn filters(&self, scope: &AccessScope) -> [Vec<Term>; 2] {
         let labels = || Label::ALL.into_iter().filter(|label| scope.clearance().covers(*label));
         let access = scope.collections().flat_map(|collection| labels().map(move |label| token(collection, label)));
         let access: Vec<Term> = access.map(|token| Term::from_field_bytes(self.fields.access, &token)).collect();
         let mut readers = vec![Term::from_field_bytes(self.fields.reader, EVERYONE)];
         readers.extend(scope.principals().map(|id| Term::from_field_bytes(self.fields.reader, id.uuid().as_bytes())));
-        [access, readers].into_iter().map(only)
+        [access, readers]
     }
 }
 
@@ -237,6 +253,7 @@ pub(crate) struct Writing<'a> {
 }
 
 impl Writing<'_> {
+    /// Adds a passage and tells its length.
     pub(crate) fn add(
         &self,
         analysis: &Analysis,
@@ -244,16 +261,20 @@ impl Writing<'_> {
         language: Language,
         passage: &PassageEntry,
         vector: Option<u64>,
-    ) -> Result<(), IndexError> {
+    ) -> Result<Extent, IndexError> {
         let fields = self.fields;
         let mut doc = TantivyDocument::new();
         let [title, heading, text] =
             [&document.title, &passage.heading, &passage.text].map(|text| analysis.terms(text, language));
-        let pairs = [&title, &heading, &text].into_iter().flat_map(|terms| word_pairs(terms));
-        doc.add_pre_tokenized_text(fields.pairs, tokens(pairs.collect()));
+        let pairs: Vec<String> = [&title, &heading, &text].into_iter().flat_map(|terms| word_pairs(terms)).collect();
         let mut terms: Vec<String> =
             std::iter::repeat_n(title, TITLE_WEIGHT).chain([heading, text]).flatten().collect();
         terms.extend(figures(&terms).collect::<Vec<_>>());
+        let extent = Extent { passages: 1, terms: terms.len() as u64, pairs: pairs.len() as u64 };
+        for (field, count) in fields.counts.into_iter().zip([extent.terms, extent.pairs]) {
+            doc.add_u64(field, count);
+        }
+        doc.add_pre_tokenized_text(fields.pairs, tokens(pairs));
         doc.add_pre_tokenized_text(fields.terms, tokens(terms));
         doc.add_bytes(fields.document, document.id.uuid().as_bytes());
         doc.add_bytes(fields.access, &token(document.collection, document.label));
@@ -270,7 +291,7 @@ impl Writing<'_> {
         }
         doc.add_u64(fields.language, u64::from(language.code()));
         self.writer.add_document(doc)?;
-        Ok(())
+        Ok(extent)
     }
 
     pub(crate) fn remove(&self, document: DocumentId) {

@@ -12,8 +12,9 @@
 //! # Limits
 //! - Of more than [`VectorOptions::probe`] visible vectors, those in the clusters nearest to the question are compared:
 //!   recall is then measured, not certain (docs/adr/0018).
-//! - Inverse document frequencies count all passages, those outside the scope as well: a score tells nothing that
-//!   can be read, but the order of two hits may depend on documents that are not shown.
+//! - What BM25 counts is counted anew for each search of a scope that does not see everything: frequencies and lengths are those
+//!   of an index without what is hidden, and each common word of the question costs some time (docs/adr/0018). For a scope that
+//!   sees everything, passages that were removed count until their segment is merged.
 
 mod analysis;
 mod catalogue;
@@ -25,6 +26,7 @@ mod index;
 mod lexical;
 pub mod metrics;
 mod state;
+mod statistics;
 mod vectors;
 
 pub use analysis::Marks;

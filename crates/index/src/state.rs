@@ -35,7 +35,7 @@ impl State {
             return Ok(Vec::new());
         }
         let words = |limit: usize| {
-            let scope = (!visible.all).then_some(scope);
+            let scope = (!visible.all).then_some((scope, visible.extent));
             let text = (query.text, visible.languages.as_slice());
             let found = lexical.search(&self.searcher, analysis, text, scope, query.within, limit)?;
             self.lexical_hits(found, query.vector, &visible)

@@ -216,6 +216,66 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Hidden passages count for nothing: what is found, and its scores, are those of an index that holds what the scope sees
+    /// and nothing else.
+    #[test]
+    fn scores_tell_nothing_of_what_is_hidden(
+        entries in proptest::collection::vec(entry(), 1..30),
+        gone in proptest::collection::btree_set(0..30_u128, 0..5),
+        look in look(),
+        within in proptest::option::of(proptest::collection::btree_set(0..30_u128, 0..20)),
+    ) {
+        let entries: Vec<Entry> =
+            entries.into_iter().zip(0..).map(|(entry, document)| Entry { document, ..entry }).collect();
+        let scope = AccessScope::issue(
+            look.principals.iter().copied().map(principal),
+            look.collections.iter().copied().map(collection),
+            Clearance(look.clearance),
+        );
+        let readers = |entry: &Entry| {
+            entry.readers.as_ref().map(|readers| readers.iter().copied().map(principal).collect::<Vec<_>>())
+        };
+        let is_seen = |entry: &Entry| scope.allows(collection(entry.collection), entry.label, readers(entry).as_deref());
+        let open = |directory: &tempfile::TempDir| Index::open(directory.path(), DIMENSION).unwrap();
+        let (with_hidden, without) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+
+        // In several segments, with passages that are gone, and with some that this scope never sees.
+        let index = open(&with_hidden);
+        for some in entries.chunks(7) {
+            index.apply(&some.iter().map(change).collect::<Vec<_>>()).unwrap();
+        }
+        let passages = vec![((0..WORDS.len()).collect(), None); 3];
+        let never = Entry { document: 99, collection: 9, label: Label::Secret, readers: None, passages };
+        index.apply(&[change(&never)]).unwrap();
+        index.apply(&gone.iter().map(|id| Change::Remove(document(*id))).collect::<Vec<_>>()).unwrap();
+
+        let alone = open(&without);
+        let seen = entries.iter().filter(|entry| is_seen(entry) && !gone.contains(&entry.document));
+        alone.apply(&seen.map(change).collect::<Vec<_>>()).unwrap();
+
+        let text = look.words.iter().map(|word| WORDS[*word]).collect::<Vec<_>>().join(" ");
+        let within: Option<BTreeSet<DocumentId>> = within.map(|ids| ids.into_iter().map(document).collect());
+        let query = Query { text: &text, vector: None, mode: Mode::Lexical, within: within.as_ref(), limit: 1_000 };
+        let found = |index: &Index| {
+            let hits = index.search(&query, &scope).unwrap();
+            hits.into_iter().map(|hit| (hit.passage, hit)).collect::<BTreeMap<_, _>>()
+        };
+        let expected = found(&alone);
+        let at_once = found(&index);
+        drop(index);
+        for hits in [at_once, found(&open(&with_hidden))] {
+            prop_assert_eq!(hits.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
+            for (hit, expected) in hits.values().zip(expected.values()) {
+                prop_assert!((hit.score - expected.score).abs() < 1e-5, "{:?} {:?}", hit, expected);
+                prop_assert!((hit.bm25.unwrap() - expected.bm25.unwrap()).abs() < 1e-5, "{:?} {:?}", hit, expected);
+            }
+        }
+    }
+}
+
 /// The writer's clock must not go back at a clearing: removals from before it would take away what comes after it.
 #[test]
 fn what_is_added_after_a_clearing_stays() {
