@@ -147,7 +147,7 @@ fn counted(tokens: &[Token<'_>], at: usize, used: usize, before: Option<&str>, s
     let noun = |token: &&Token<'_>| is_capitalised(token.text) && !is_function_word(token.text);
     let of_something = match style {
         Style::English => clause.first().is_some_and(|token| !names_nothing(token.text)),
-        Style::German => clause.iter().take(2).any(|token| noun(token)),
+        Style::German => clause.iter().take(2).any(noun),
         // Whose words are not known here.
         Style::Continental | Style::Unknown => false,
     };

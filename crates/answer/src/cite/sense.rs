@@ -107,7 +107,7 @@ fn sense(clause: &[Token<'_>]) -> (Sense, Option<(usize, usize)>) {
     let mut sense = Sense::default();
     let mut span: Option<(usize, usize)> = None;
     let mut sides: [BTreeSet<bool>; 3] = Default::default();
-    for at in 0..words.len() {
+    for (at, token) in clause.iter().enumerate() {
         let negates =
             is_negation(word(at)) && !is_bound(word(at + 1), word(at + 2)) && !begins_with_digit(word(at + 1));
         let pole = match word(at) {
@@ -134,8 +134,7 @@ fn sense(clause: &[Token<'_>]) -> (Sense, Option<(usize, usize)>) {
             sides[which].insert(side);
         }
         if negates || pole.is_some() {
-            let (start, end) = (clause[at].start, clause[at].end);
-            span = Some(span.map_or((start, end), |(first, _)| (first, end)));
+            span = Some((span.map_or(token.start, |(first, _)| first), token.end));
         }
     }
     let only = |sides: &BTreeSet<bool>| if sides.len() == 1 { sides.first().copied() } else { None };

@@ -129,11 +129,6 @@ fn what_is_changed_is_marked() {
             }
         }
     }
-    eprintln!(
-        "figures {} of {figures}: {missed:#?}\nnegations {} of {negations}: {passed:#?}",
-        missed.len(),
-        passed.len()
-    );
     assert!(figures > 50 && missed.len() * 20 < figures, "{} of {figures}: {missed:#?}", missed.len());
     assert!(negations > 5 && passed.len() * 3 < negations, "{} of {negations}: {passed:#?}", passed.len());
 }
