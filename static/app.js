@@ -188,7 +188,7 @@
       all(".cite", plain).forEach((mark) => (mark.textContent = ` [${mark.textContent}]`));
       // What the check found goes along: a sentence that nothing supports must not look proven where it is pasted.
       all(".s-word", plain).forEach((word) => (word.textContent = ` (${clean(word)})`));
-      all(".sr", plain).forEach((element) => element.closest(".unfounded") || element.remove());
+      all(".sr", plain).forEach((element) => element.closest(".s") || element.remove());
       return (block.tagName === "LI" ? "- " : "") + clean(plain);
     });
     const sources = all(".source", row).map((source) => {
