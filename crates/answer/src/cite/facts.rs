@@ -288,6 +288,11 @@ mod tests {
             &["It needs 6.5 hours since the 1980s."],
             &["It needs 6 hours."],
         );
+        compared(
+            "It is paid double on Sundays.",
+            &["It is paid double on a Sunday."],
+            &["It is paid double on a Monday."],
+        );
         compared("The protein p53 is found.", &["It is p53."], &["It is p63."]);
         compared("It takes two hundred days.", &["It takes 200 days."], &["It takes 2 days."]);
     }

@@ -92,11 +92,14 @@ impl Stock {
     /// Whether the words of a name stand together, in any order, and its codes as they are: of Ruth Adeyemi and Tom
     /// Verhage no Ruth Verhage comes.
     fn names(&self, name: &Name) -> bool {
-        let near = |window: &[String]| name.words.iter().all(|word| window.contains(word));
+        // `a Sunday` stands in `on Sundays`.
+        let same = |one: &str, other: &str| one == other || one.strip_suffix('s') == Some(other);
+        let is_in = |word: &str, words: &[String]| words.iter().any(|other| same(word, other) || same(other, word));
+        let near = |window: &[String]| name.words.iter().all(|word| is_in(word, window));
         let reach = (name.words.len() + name.slack).min(self.words.len()).max(1);
         let together = match name.words.len() {
             0 => true,
-            1 => self.words.contains(&name.words[0]),
+            1 => is_in(&name.words[0], &self.words),
             _ => self.words.windows(reach).any(near),
         };
         together && name.codes.iter().all(|code| self.has_code(code))
