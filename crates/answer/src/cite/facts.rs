@@ -204,7 +204,8 @@ fn name(tokens: &[Token<'_>], at: usize, style: Style) -> Option<(Value, usize)>
     let name = Name {
         words: words.iter().flat_map(|token| folded(token.text)).collect(),
         codes: codes.iter().map(|token| folded(token.text).collect()).collect(),
-        slack: if german { 2 } else { 1 },
+        // Its codes may stand among its words.
+        slack: codes.iter().flat_map(|token| folded(token.text)).count() + if german { 2 } else { 1 },
     };
     Some((Value::Name(name), used))
 }

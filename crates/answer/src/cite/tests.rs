@@ -132,3 +132,18 @@ fn what_is_changed_is_marked() {
     assert!(figures > 50 && missed.len() * 20 < figures, "{} of {figures}: {missed:#?}", missed.len());
     assert!(negations > 5 && passed.len() * 3 < negations, "{} of {negations}: {passed:#?}", passed.len());
 }
+
+proptest::proptest! {
+    /// Whatever a document or a model writes: facts lie within their text, and what is copied has them.
+    #[test]
+    fn any_text_can_be_read(text in "\\PC{0,60}|([0-9]{1,4}|[ .,:;/|€$½'’−–—-]|[a-zA-Zäß]{1,4}|\u{a0}|am|Uhr|per cent|Mio\\.|31\\. März| million ){0,24}") {
+        for style in [Style::English, Style::German, Style::Continental, Style::Unknown] {
+            let stock = Stock::of(&text, style);
+            for fact in facts(&text, style) {
+                proptest::prop_assert!(text.get(fact.start..fact.end).is_some_and(|part| !part.is_empty()));
+                proptest::prop_assert!(stock.has(&fact), "{:?}", fact);
+            }
+        }
+        split(&text);
+    }
+}
