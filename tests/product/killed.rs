@@ -3,7 +3,7 @@
 use domain::{AccessScope, Clearance, DocumentState, Environment, Label};
 use std::collections::BTreeSet;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use storage::{Page, Store};
@@ -44,14 +44,20 @@ fn write_files(folder: &Path) {
     archive.finish().unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_import_killed_again_and_again_loses_and_doubles_nothing() {
+/// A folder to be kept, a data directory with a model and a collection in it, and the files to import.
+fn site() -> (tempfile::TempDir, PathBuf, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let (data, files) = (folder.path().join("data"), folder.path().join("files"));
     write_files(&files);
     let model = model_directory().join("all-minilm-l6-v2");
     assert!(carrel(&data).args(["model", "import"]).arg(model).status().unwrap().success());
     assert!(carrel(&data).args(["collection", "create", "Notes"]).status().unwrap().success());
+    (folder, data, files)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_killed_again_and_again_loses_and_doubles_nothing() {
+    let (folder, data, files) = site();
 
     for after in KILLS {
         let mut running = import(&data, &files).spawn().unwrap();
@@ -71,12 +77,7 @@ async fn an_import_killed_again_and_again_loses_and_doubles_nothing() {
 /// Killed while the index is made anew: the next start goes on, and everything is found.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_index_killed_while_it_is_made_anew_becomes_whole() {
-    let folder = tempfile::tempdir().unwrap();
-    let (data, files) = (folder.path().join("data"), folder.path().join("files"));
-    write_files(&files);
-    let model = model_directory().join("all-minilm-l6-v2");
-    assert!(carrel(&data).args(["model", "import"]).arg(model).status().unwrap().success());
-    assert!(carrel(&data).args(["collection", "create", "Notes"]).status().unwrap().success());
+    let (_folder, data, files) = site();
     assert!(import(&data, &files).status().unwrap().success());
     let begin = Instant::now();
     assert!(carrel(&data).args(["index", "rebuild"]).status().unwrap().success());

@@ -115,7 +115,7 @@ async fn measure(
         None => None,
     };
     let mut eyes: HashMap<&str, (User, AccessScope)> = HashMap::new();
-    // All questions about one document of such a set have an answer, or none has.
+    // Of a document that is left out of such a set no question has an answer.
     let left_out = !set.documents.is_empty();
     let progress = bar(set.questions.len() as u64, "questions");
     let mut tally = Tally::default();
@@ -133,7 +133,8 @@ async fn measure(
             let (_, answer) = ask(&answering, &by, &item.question, user, scope).await?;
             if let Some(file) = &mut features {
                 let line = json!({
-                    "id": item.id, "document": left_out.then_some(&item.document), "answerable": item.answerable, "held_out": item.held_out, "model_sha256": model,
+                    "id": item.id, "document": left_out.then_some(&item.document),
+                    "answerable": item.answerable, "held_out": item.held_out, "model_sha256": model,
                     "features": answer.judgement.features, "state": answer.judgement.state, "text": answer.text,
                     "written": !arguments.states_only,
                 });
