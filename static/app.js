@@ -594,8 +594,14 @@
   }
 
   function readyViewer(viewer) {
-    // Where the picture does not come, the text opens in its place.
+    // Where the picture does not come, a smaller one that takes less time may; else the text opens in its place.
     const replaced = (picture) => {
+      const least = picture.srcset && new URL(picture.srcset.split(" ")[0], location).href;
+      if (least && least !== picture.currentSrc) {
+        picture.removeAttribute("srcset");
+        picture.src = least;
+        return;
+      }
       const leaf = picture.closest("[data-leaf]");
       leaf.classList.add("leaf-undrawn");
       one(".leaf-text", leaf).open = true;
@@ -687,11 +693,16 @@
     // A page that is wider than its frame is moved by the arrows; elsewhere than at pages they keep their meaning.
     const arrow = event.key.startsWith("Arrow");
     if (arrow && (!one("[data-viewer]") || event.shiftKey || target.closest?.(".leaf-frame, .cells-box"))) return;
-    if (keys[event.key]) {
+    // Whoever dictates or types by accident may switch the signs off (WCAG 2.1.4); arrows are no signs.
+    if (keys[event.key] && (arrow || signsWork())) {
       event.preventDefault();
       keys[event.key]();
     }
   });
+
+  function signsWork() {
+    return localStorage.getItem("keys") !== "off";
+  }
 
   document.addEventListener("click", (event) => {
     closeMenus(event.target.closest("details[data-menu]"));
@@ -755,6 +766,10 @@
 
   document.body.append(announcer);
   all("[data-open-keys]").forEach((button) => (button.hidden = false));
+  for (const box of all("[data-keys-on]")) {
+    box.checked = signsWork();
+    box.addEventListener("change", () => localStorage.setItem("keys", box.checked ? "on" : "off"));
+  }
   if (narrow.matches) all("[data-narrow-closed]").forEach((drawer) => (drawer.open = false));
   else if (one(".welcome")) document.getElementById("question")?.focus({ preventScroll: true });
   one(".main-nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });

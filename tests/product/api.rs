@@ -287,6 +287,10 @@ async fn a_question_is_answered_whole_or_as_it_is_made_within_its_filter() {
     );
     assert_eq!(told["text"], "In the first year every employee receives 24 days of annual leave. [1]");
     assert_eq!(told["citations"][0]["title"], "Employee Handbook");
+    // What tells it from another document of this title.
+    let handbook = world.app.store.collection_by_name("Handbook").await.unwrap().unwrap().id.to_string();
+    let citation = &told["citations"][0];
+    assert_eq!((&citation["collection_id"], &citation["source"]), (&handbook.into(), &"handbook.md".into()));
 
     let asked = json!({ "question": QUESTION, "conversation_id": told["conversation_id"], "stream": true });
     let stream = ada.post("/api/v1/ask", &asked).await.expect(StatusCode::OK);

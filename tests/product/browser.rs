@@ -122,6 +122,59 @@ async fn browser_signs_in_asks_sees_the_stream_and_opens_the_cited_passage() {
     page.close().await.unwrap();
 }
 
+/// Keeps what a page copies, whatever the browser allows.
+const KEPT: &str = "window.kept = ''; \
+    Object.defineProperty(navigator, 'clipboard', { value: { writeText: async text => { window.kept = text; } } })";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn browser_shows_what_the_check_found_copies_it_along_and_lets_keys_be_switched_off() {
+    let said = "In the first year of service every employee receives 24 days of annual leave [1]. \
+        In the first year of service not every employee receives 24 days of annual leave [1].";
+    let upstream = Upstream::start(Behaviour::Says(vec![said.to_owned()])).await;
+    let world = with_engine(&upstream).await;
+    let address = serve(&world).await;
+    let driver = driver();
+    let page = browser(&driver, 390).await;
+    sign_in(&page, &address, "ada").await;
+    let question = page.find(Locator::Id("question")).await.unwrap();
+    question.send_keys("How many days of annual leave do I get in my first year?\u{e007}").await.unwrap();
+    let wait = || page.wait().at_most(Duration::from_secs(60));
+    wait().for_element(Locator::Css("article.turn .record")).await.unwrap();
+    let marked = page.find(Locator::Css("article.turn mark.unfounded")).await.unwrap();
+    let words = "the source seems to say the opposite";
+    assert_eq!(marked.attr("title").await.unwrap().unwrap(), words);
+    look(&page, "opposite-390").await;
+
+    page.execute(KEPT, vec![]).await.unwrap();
+    page.find(Locator::Css("button[data-copy]")).await.unwrap().click().await.unwrap();
+    let kept = page.execute("return window.kept", vec![]).await.unwrap();
+    let kept = kept.as_str().unwrap();
+    let proven = "every employee receives 24 days of annual leave. [1] In the first year of service not (";
+    assert!(kept.contains(&format!("({words})")) && kept.contains("Sources\n[1] Employee Handbook, "), "{kept}");
+    assert!(kept.contains(proven), "nothing stands beside what is proven: {kept}");
+
+    let body = page.find(Locator::Css("body")).await.unwrap();
+    let at = || async { page.current_url().await.unwrap().path().to_owned() };
+    body.send_keys("?").await.unwrap();
+    look(&page, "keys-390").await;
+    page.find(Locator::Css("[data-keys-on]")).await.unwrap().click().await.unwrap();
+    page.find(Locator::Css("#keys button")).await.unwrap().click().await.unwrap();
+    let here = at().await;
+    body.send_keys("/?").await.unwrap();
+    assert_eq!(at().await, here, "the sign does nothing any more");
+    assert!(page.find(Locator::Css("#keys[open]")).await.is_err());
+    page.refresh().await.unwrap();
+    page.find(Locator::Css("[data-open-keys]")).await.unwrap();
+    let chosen = "const box = document.querySelector('[data-keys-on]'); \
+        document.getElementById('keys').showModal(); return box.checked";
+    assert_eq!(page.execute(chosen, vec![]).await.unwrap(), false, "it is remembered");
+    page.find(Locator::Css("[data-keys-on]")).await.unwrap().click().await.unwrap();
+    page.find(Locator::Css("#keys button")).await.unwrap().click().await.unwrap();
+    page.find(Locator::Css("body")).await.unwrap().send_keys("/").await.unwrap();
+    wait().for_element(Locator::Css("[data-search]")).await.unwrap();
+    page.close().await.unwrap();
+}
+
 /// A drop of two files that a script makes, since no driver can drag one in from outside.
 const DROP: &str = "const transfer = new DataTransfer(); \
     transfer.items.add(new File(['The gulls are counted in June.'], 'gulls.txt')); \

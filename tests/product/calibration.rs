@@ -63,7 +63,7 @@ fn a_site_fits_a_probe_for_its_own_model_without_an_answer_being_written() {
     assert_eq!(told.len(), 12);
     for line in &told {
         assert_eq!((&line["text"], &line["written"]), (&json!(""), &json!(false)), "{line}");
-        assert_eq!(line["state"].as_array().unwrap().len(), 576);
+        assert_eq!(line["state"].as_array().unwrap().len(), 2 * 576);
     }
 
     let calibration = path("calibration.json");
@@ -74,10 +74,15 @@ fn a_site_fits_a_probe_for_its_own_model_without_an_answer_being_written() {
     assert!(figures["without_probe"].is_null(), "no answer was written: {figures}");
     let written: Value = serde_json::from_str(&std::fs::read_to_string(&calibration).unwrap()).unwrap();
     assert_eq!(written["model_sha256"], told[0]["model_sha256"]);
-    assert_eq!(written["probe"]["weights"].as_str().unwrap().split(' ').count(), 576);
+    assert_eq!(written["probe"]["weights"].as_str().unwrap().split(' ').count(), 2 * 576);
 
     let yes: String = told.iter().filter(|line| line["answerable"] == true).map(|line| format!("{line}\n")).collect();
     std::fs::write(path("yes.jsonl"), yes).unwrap();
     let reason = refused(&data, &["eval", "calibrate", "--features", &path("yes.jsonl")]);
     assert!(reason.contains("with and without an answer"), "{reason}");
+
+    let older: String = told.iter().map(|line| format!("{line}\n").replace("\"state_version\":2,", "")).collect();
+    std::fs::write(path("older.jsonl"), older).unwrap();
+    let reason = refused(&data, &["eval", "calibrate", "--features", &path("older.jsonl")]);
+    assert!(reason.contains("an earlier version"), "{reason}");
 }

@@ -109,6 +109,28 @@ async fn the_larger_ones_refusal_holds_and_its_failure_does_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_stops_the_larger_one_keeps_the_first_answer() {
+    let (world, _small, large) = world(PARTLY, Behaviour::Silent).await;
+    let mut ada = world.signed_in("ada").await;
+    let address = ada.post("/ask", &[("question", QUESTION)]).await.expect(StatusCode::SEE_OTHER).location.unwrap();
+    let answer = address.split("#a").nth(1).unwrap();
+    while large.received().is_empty() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    ada.post(&format!("/answers/{answer}/stop"), &[]).await.expect(StatusCode::SEE_OTHER);
+    let page = loop {
+        let page = ada.get(&address).await.expect(StatusCode::OK).body;
+        if !page.contains("data-stream=") {
+            break page;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert!(page.contains("Saltwick Stevedores") && !page.contains("You stopped this answer"), "{page}");
+    let detail = finished(&world).await;
+    assert_eq!((&detail["model"], &detail["text"]), (&"small".into(), &PARTLY.into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn streams_never_mix_the_two() {
     let (world, _small, _large) = world(WRONG, says(RIGHT)).await;
     let chat = program(&world, "ada", TokenScope::Chat).await;

@@ -58,6 +58,31 @@ async fn facets_never_count_what_is_hidden() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_search_says_whether_there_may_be_more_than_it_looked_at() {
+    let (world, handbook) = with_handbook().await;
+    let berth = |berth: usize| {
+        let bollards: String =
+            (1..60).map(|bollard| format!("Bollard {bollard} holds {} lines. ", berth * bollard)).collect();
+        format!("## Berth {berth}\n\nThe tide table of berth {berth}. {bollards}\n\n")
+    };
+    let berths = |range: std::ops::Range<usize>| "# Berths\n\n".to_owned() + &range.map(berth).collect::<String>();
+    world.submit(&handbook, "few.md", berths(1..40).as_bytes(), None).await;
+    world.ingest().await;
+    let told = facets(&world, "ada", json!({})).await;
+    let total = told["total"].as_u64().unwrap();
+    assert!((39..200).contains(&total) && told["capped"] == false, "{total}");
+    assert!(!world.signed_in("ada").await.get("/search?q=tide+table").await.body.contains("The best "));
+
+    world.submit(&handbook, "many.md", berths(40..260).as_bytes(), None).await;
+    world.ingest().await;
+    let told = facets(&world, "ada", json!({})).await;
+    let total = told["total"].as_u64().unwrap();
+    assert!((100..=200).contains(&total) && told["capped"] == true, "copies are folded: {total}");
+    let page = world.signed_in("ada").await.get("/search?q=tide+table").await.body;
+    assert!(page.contains(&format!("The best {total} passages")), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_facet_narrows_and_its_other_values_stay_to_choose_from() {
     let (world, handbook) = with_handbook().await;
     world.submit(&handbook, "a.txt", b"The tide table of the north pier, for ferries.", None).await;

@@ -184,6 +184,38 @@ async fn functions_are_called_and_their_results_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_held_back_of_a_refused_text_stays_back() {
+    let upstream = Upstream::start(says("The harbour keeps 77 parrots. <tool_call> Bosun feeds 88 of them.")).await;
+    let world = with_engine(&upstream).await;
+    let tool = json!({ "type": "function", "function": { "name": "tide", "parameters": { "type": "object" } } });
+    let wanted = question(json!({ "tools": [tool], "stream": true }));
+    let events = world.program_of("ada").await.post(CHAT, &wanted).await.expect(StatusCode::OK).events();
+    assert_eq!(events.last().unwrap()["carrel"]["state"], "refused", "{events:?}");
+    assert!(events.iter().all(|event| !event.to_string().contains("Bosun")), "{events:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_can_claim_something_in_its_names_and_prove_nothing_by_what_it_leaves_empty() {
+    let upstream = Upstream::start(says(r#"{"Everybody receives a bonus of 9000 euros": null}"#)).await;
+    let world = with_engine(&upstream).await;
+    let ada = world.program_of("ada").await;
+    let wanted = question(json!({ "response_format": { "type": "json_object" } }));
+    let ours = async || ada.post(CHAT, &wanted).await.expect(StatusCode::OK).json()["choices"][0]["message"].clone();
+    let message = ours().await;
+    assert_eq!((&message["content"], &message["carrel"]["state"]), (&Value::Null, &"refused".into()), "{message}");
+    let answer = ANSWER.replace(" [3]", "");
+    for (form, supported) in [
+        (json!({ "answer": answer }), true),
+        (json!({ "answer": answer, "until": null }), false),
+        (json!({ "answer": answer, "sure": true }), false),
+    ] {
+        upstream.behave(says(&form.to_string()));
+        let message = ours().await;
+        assert_eq!(message["carrel"]["supported"], supported, "{message}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_shaped_answer_is_json_or_refused_as_such() {
     let upstream = Upstream::start(says(r#"{"annual_leave_days": 24}"#)).await;
     let world = with_engine(&upstream).await;

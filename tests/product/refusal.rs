@@ -17,7 +17,8 @@ const QUESTION: &str = "How many days of annual leave do I get in my first year?
 async fn judged_by(bias: f32) -> TestApp {
     let (mut world, _) = with_handbook().await;
     let model_sha256 = world.app.answering.generator().unwrap().generator.info().sha256.clone();
-    let probe = Some(Probe { bias, threshold: 0.5, weights: vec![0.0; 576] });
+    let state_version = inference::STATE_VERSION;
+    let probe = Some(Probe { bias, threshold: 0.5, state_version, weights: vec![0.0; 2 * 576] });
     let calibration = Calibration { model_sha256, probe, plain: None };
     world.app.answering = world.app.answering.judged_by(calibration, Probing::Calibrated);
     world

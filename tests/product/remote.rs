@@ -2,12 +2,16 @@
 
 use crate::story::ask;
 use crate::with_handbook;
-use answer::NamedGenerator;
+use answer::{Event, NamedGenerator};
+use audit::Action;
 use axum::http::StatusCode;
+use domain::{AnswerId, ConversationId};
 use inference::{Generator, RemoteOptions};
+use serde_json::Value;
 use std::io::Write;
 use std::process::Command;
 use std::time::Duration;
+use storage::{AnswerRecord, AnswerState};
 use testkit::{Behaviour, TestApp, Upstream};
 
 const QUESTION: &str = "How many days of annual leave do I get in my first year?";
@@ -70,6 +74,65 @@ async fn an_engine_that_fails_is_named_with_its_reason() {
     upstream.behave(says(&ANSWER));
     let (_, page) = ask(&mut ada, QUESTION).await;
     assert!(page.contains("receives 24 days"), "it goes on: {page}");
+}
+
+/// The last answer of the conversation at `address`, and what the audit log says of how it ended.
+async fn ended(world: &TestApp, address: &str) -> (AnswerRecord, Value) {
+    let id = address.trim_start_matches("/conversations/").split('#').next().unwrap();
+    let answers = world.app.store.answers(id.parse::<ConversationId>().unwrap()).await.unwrap();
+    let events = world.events().await;
+    let finished = events.iter().rfind(|entry| entry.event.action == Action::AnswerFinished).unwrap();
+    (answers.last().unwrap().clone(), finished.event.detail.clone())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_shown_before_an_engine_failed_stays() {
+    let said = "In the first year every employee receives 24 days of annual leave [1].";
+    let upstream = Upstream::start(Behaviour::Drops(vec![said.to_owned(), " Leave".to_owned()])).await;
+    let world = with_engine(&upstream).await;
+    let (address, page) = ask(&mut world.signed_in("ada").await, QUESTION).await;
+    assert!(page.contains("In the first year every employee") && page.contains("This answer broke off."), "{page}");
+    assert!(page.contains("stops in the middle"), "{page}");
+    let (record, detail) = ended(&world, &address).await;
+    assert_eq!((record.state, record.text), (AnswerState::Failed, format!("{said} Leave")));
+    let prompt: Value = serde_json::from_str(&record.prompt).unwrap();
+    assert!(prompt["messages"][1]["content"].as_str().unwrap().contains(QUESTION), "it can be written again: {prompt}");
+    assert_eq!(detail["model"], format!("far at {}", upstream.address).as_str());
+    assert_eq!((&detail["label"], &detail["cited"][0]), (&"internal".into(), &1.into()));
+    assert!(detail["text"].as_str().unwrap().starts_with(said), "{detail}");
+    assert!(detail["error"].as_str().unwrap().contains("stops in the middle"), "{detail}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fault_of_ours_is_told_without_its_reason_and_takes_no_text_away() {
+    let upstream = Upstream::start(says(&ANSWER)).await;
+    let world = with_engine(&upstream).await;
+    // Only the check of what is written already asks for it.
+    crate::doctor::run(world.data(), "ALTER TABLE vectors RENAME TO lost").await;
+    let (address, page) = ask(&mut world.signed_in("ada").await, QUESTION).await;
+    assert!(page.contains("something went wrong here") && !page.contains("no such table"), "{page}");
+    let (record, detail) = ended(&world, &address).await;
+    assert_eq!((record.state, record.text), (AnswerState::Failed, ANSWER.concat()));
+    assert!(detail["error"].as_str().unwrap().contains("no such table"), "an auditor is told: {detail}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_whose_conversation_is_deleted_stops_and_stays_in_the_log() {
+    let upstream = Upstream::start(Behaviour::Endless("word ".to_owned(), Duration::from_millis(10))).await;
+    let world = with_engine(&upstream).await;
+    let mut ada = world.signed_in("ada").await;
+    let sent = ada.post("/ask", &[("question", QUESTION)]).await.expect(StatusCode::SEE_OTHER).location.unwrap();
+    let (conversation, answer) = sent.split_once("#a").unwrap();
+    let owner = world.app.store.user_by_name("ada").await.unwrap().unwrap().id;
+    let mut told = world.app.live.subscribe(answer.parse::<AnswerId>().unwrap(), owner).unwrap();
+    while !matches!(told.next().await.expect("the model writes"), Event::Text(_)) {}
+    ada.post(&format!("{conversation}/delete"), &[]).await.expect(StatusCode::SEE_OTHER);
+    let end = async { while told.next().await.is_some() {} };
+    tokio::time::timeout(Duration::from_secs(20), end).await.expect("nobody can read on, so it stops");
+    let events = world.events().await;
+    let stopped = events.iter().find(|entry| entry.event.action == Action::AnswerStopped).expect("it is recorded");
+    assert!(stopped.event.detail["text"].as_str().unwrap().starts_with("word"), "{:?}", stopped.event.detail);
+    ada.get(conversation).await.expect(StatusCode::NOT_FOUND);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,7 @@
 use crate::HANDBOOK;
 use crate::story::ask;
 use answer::{Calibration, NamedGenerator, Probing, Wishes};
-use audit::Action;
+use audit::{Action, Actor, Event};
 use axum::http::StatusCode;
 use domain::{Collection, ConversationId, Permission};
 use inference::{Generator, GeneratorOptions};
@@ -123,6 +123,83 @@ async fn an_answer_in_the_making_is_told_to_nobody_who_may_no_longer_read_its_so
     assert!(told.contains("event: sources") && told.contains("event: end"), "it was in the making: {told}");
     assert!(!told.contains("24 days") && !told.contains("Employee Handbook"), "{told}");
     assert!(told.contains("no longer open to you"), "{told}");
+}
+
+/// The product with an engine that thinks, and writes its answer when it is told to go on.
+async fn with_thinking_engine() -> (TestApp, Upstream, Arc<Notify>) {
+    let go_on = Arc::new(Notify::new());
+    let answer = ["In the first year every employee ", "receives 24 days of annual leave", " [1]."];
+    let thoughts = vec!["I look into it.".to_owned()];
+    let thinks = Behaviour::Thinks(thoughts, Arc::clone(&go_on), answer.map(str::to_owned).to_vec());
+    let upstream = Upstream::start(thinks).await;
+    (crate::remote::with_engine(&upstream).await, upstream, go_on)
+}
+
+/// What ada's stream tells if `change` happens after the sources were told and before the answer is written.
+async fn told_across(
+    (world, upstream, go_on): &(TestApp, Upstream, Arc<Notify>),
+    change: impl Future<Output = ()>,
+) -> String {
+    let mut ada = world.signed_in("ada").await;
+    let sent = ada.post("/ask", &[("question", QUESTION)]).await.expect(StatusCode::SEE_OTHER);
+    let page = ada.get(&sent.location.unwrap()).await.body;
+    let stream = page.split("data-stream=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    while upstream.received().is_empty() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let later = async {
+        // By then the stream has told what was there when it began.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        change.await;
+        go_on.notify_one();
+    };
+    let (told, ()) = tokio::join!(ada.get(&stream), later);
+    let told = told.expect(StatusCode::OK).body;
+    assert!(told.contains("event: sources") && told.contains("Employee Handbook"), "the sources were open: {told}");
+    assert!(!told.contains("In the first year every employee"), "what the model wrote is not told: {told}");
+    assert!(told.contains("event: end"), "{told}");
+    told
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_that_is_taken_away_after_the_sources_holds_for_the_first_word() {
+    let all = with_thinking_engine().await;
+    let world = &all.0;
+    let handbook = world.app.store.collection_by_name("Handbook").await.unwrap().unwrap();
+    let told = told_across(&all, world.grant(&handbook, "ada", None)).await;
+    assert!(told.contains("no longer open to you"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_leaves_a_group_while_an_answer_is_written_loses_what_it_opened() {
+    let all = with_thinking_engine().await;
+    let world = &all.0;
+    let handbook = world.app.store.collection_by_name("Handbook").await.unwrap().unwrap();
+    let ada = world.app.store.user_by_name("ada").await.unwrap().unwrap().id;
+    let (identity, console) = (&world.app.identity, Actor::console());
+    let crew = identity.create_group("crew", &console, world.operation()).await.unwrap().id;
+    identity.set_membership(crew, ada, true, &console, world.operation()).await.unwrap();
+    let mut act = world.app.store.begin().await.unwrap();
+    act.set_grant(handbook.id, crew.into(), Some(Permission::Read)).await.unwrap();
+    act.record(Event::new(Action::GrantChanged, &console, world.operation())).await.unwrap();
+    act.commit().await.unwrap();
+    world.grant(&handbook, "ada", None).await;
+    let leaves = async { identity.set_membership(crew, ada, false, &console, world.operation()).await.unwrap() };
+    let told = told_across(&all, leaves).await;
+    assert!(told.contains("no longer open to you"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_signed_out_while_an_answer_is_written_is_told_nothing_more() {
+    let all = with_thinking_engine().await;
+    let world = &all.0;
+    let ada = world.app.store.user_by_name("ada").await.unwrap().unwrap().id;
+    let ends = async {
+        let ended = world.app.identity.end_sessions(ada, None, &Actor::console(), world.operation()).await;
+        assert_eq!(ended.unwrap(), 1);
+    };
+    let told = told_across(&all, ends).await;
+    assert!(!told.contains("event: answer") && !told.contains("event: text"), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -31,6 +31,7 @@ async fn one_asks_and_reads_another_finds_nothing_and_the_auditor_sees_both() {
     let (address, answer) = ask(&mut ada, QUESTION).await;
     assert!(answer.contains("24 days of annual leave"), "the source is quoted: {answer}");
     assert!(answer.contains("Employee Handbook"));
+    assert!(answer.contains("<p class=\"place\"><span>Handbook</span>"), "its collection is named: {answer}");
     let cited = ada.visit(&address).await.link("/documents/");
     let document = ada.get(&cited).await.expect(StatusCode::OK);
     assert!(document.body.contains("24 days of annual leave"));

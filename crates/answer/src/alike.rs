@@ -1,5 +1,6 @@
 //! Alike: passages that say the same. In a prompt only the best of them stands, on the search page the others stand behind it.
 
+use crate::cite::turns;
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -13,26 +14,34 @@ pub struct Words {
     all: Vec<u64>,
     /// Those with a digit in them.
     figures: Vec<u64>,
+    /// Words such as `not` and `before`, each as often as it stands there.
+    turning: Vec<u64>,
 }
 
 impl Words {
     /// Those of `text`, in small letters.
     #[must_use]
     pub fn of(text: &str) -> Self {
-        let words = || text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+        let small = text.to_lowercase();
+        let words = || small.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
         let is_figure = |word: &&str| word.contains(char::is_numeric);
-        Self { all: hashes(words()), figures: hashes(words().filter(is_figure)) }
+        // `don't` is one word there.
+        let whole = small.split(|c: char| !(c.is_alphanumeric() || matches!(c, '\'' | '’')));
+        let mut turning: Vec<u64> = whole.filter(|word| turns(word)).map(hash).collect();
+        turning.sort_unstable();
+        Self { all: hashes(words()), figures: hashes(words().filter(is_figure)), turning }
     }
 
-    /// Whether the Jaccard similarity is above 0.85 and the figures are the same ones: two clauses, two rows of a table or two
-    /// years of a rule may differ in nothing else. Texts without words are like nothing.
+    /// Whether the Jaccard similarity is above 0.85 and the figures and the words that turn what is said are the same ones: two
+    /// clauses, two rows of a table or two years of a rule may differ in nothing else, nor may a rule and its opposite. Texts
+    /// without words are like nothing.
     #[allow(clippy::cast_precision_loss, reason = "counts of words in a passage")]
     #[must_use]
     pub fn alike(&self, other: &Self) -> bool {
         let (a, b) = (&self.all, &other.all);
         let (least, most) = (a.len().min(b.len()), a.len().max(b.len()));
         // The similarity is at most the ratio of the lengths.
-        if most == 0 || (least as f64) <= ALIKE * most as f64 || self.figures != other.figures {
+        if most == 0 || (least as f64) <= ALIKE * most as f64 || self.differ(other) {
             return false;
         }
         let (mut i, mut j, mut common) = (0, 0, 0);
@@ -45,14 +54,19 @@ impl Words {
         }
         common as f64 > ALIKE * (a.len() + b.len() - common) as f64
     }
+
+    fn differ(&self, other: &Self) -> bool {
+        self.figures != other.figures || self.turning != other.turning
+    }
+}
+
+fn hash(word: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    word.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn hashes<'a>(words: impl Iterator<Item = &'a str>) -> Vec<u64> {
-    let hash = |word: &str| {
-        let mut hasher = DefaultHasher::new();
-        word.to_lowercase().hash(&mut hasher);
-        hasher.finish()
-    };
     words.map(hash).collect::<BTreeSet<u64>>().into_iter().collect()
 }
 
@@ -82,5 +96,20 @@ mod tests {
             assert!(!rule("40").alike(&rule(other)), "{other}");
         }
         assert!(rule("some").alike(&rule("few")), "words may differ");
+    }
+
+    #[test]
+    fn a_rule_and_its_opposite_are_no_copies() {
+        let rule = |how: &str| {
+            Words::of(&format!(
+                "Every permit for welding in the engine room of a tanker {how} by the head of the safety department, the \
+                 harbour master is not told of it, and the permit hangs at the door until the work has ended for the day."
+            ))
+        };
+        let signed = rule("must be signed");
+        assert!(signed.alike(&rule("must be stamped")));
+        for opposite in ["must not be signed", "mustn’t be signed", "must only be signed", "must never be signed"] {
+            assert!(!signed.alike(&rule(opposite)), "{opposite}");
+        }
     }
 }

@@ -1,8 +1,10 @@
 //! Ask: the straight line from a question to its answer.
 
+mod leaves;
+
 use crate::cite::Support;
 use crate::escalate::Doubt;
-use crate::generate::generate;
+use crate::generate::{Failure, generate};
 use crate::judge::{Features, Judgement, Probing, confidence, declines, of_answer, of_search};
 use crate::pack::{Source, label, pack};
 use crate::record::Answer;
@@ -13,7 +15,7 @@ use audit::Actor;
 use domain::{AccessScope, AnswerId, ConversationId, OperationId, UserId};
 use index::{IndexError, Mode};
 use inference::{Message, MessageRole, ModelError, TokenLogprob};
-use serde_json::Value;
+use leaves::leaves;
 use std::time::{Duration, Instant};
 use storage::{AnswerState, StorageError};
 use tokio_util::sync::CancellationToken;
@@ -140,25 +142,27 @@ impl Answering {
         self.end(question, outcome, &mut report).await
     }
 
-    /// Brings the record of an answer to its end, whatever the outcome.
+    /// Brings the record of an answer to its end, whatever the outcome. What was written before a failure stays: it was
+    /// shown.
     pub(crate) async fn end(
         &self,
         question: &Question,
-        outcome: Result<Answer, AskError>,
+        outcome: Result<Answer, impl Into<Failure>>,
         report: &mut impl FnMut(Event),
     ) -> Result<Answer, AskError> {
-        let (answer, outcome) = match outcome {
-            Ok(answer) => (answer.clone(), Ok(answer)),
-            Err(error) => {
-                let mut answer = Answer::empty(question, AnswerState::Failed);
-                answer.text = error.to_string();
-                (answer, Err(error))
+        let (answer, error) = match outcome {
+            Ok(answer) => (answer, None),
+            Err(failure) => {
+                let Failure { error, answer }: Failure = failure.into();
+                let mut answer = answer.map_or_else(|| Answer::empty(question, AnswerState::Failed), |answer| *answer);
+                answer.state = AnswerState::Failed;
+                (answer, Some(error))
             }
         };
         self.tally.end(answer.state);
-        self.close(question, &answer).await?;
-        report(Event::Answer(Box::new(answer)));
-        outcome
+        self.close(question, &answer, error.as_ref()).await?;
+        report(Event::Answer(Box::new(answer.clone())));
+        error.map_or(Ok(answer), Err)
     }
 
     async fn line(
@@ -166,7 +170,7 @@ impl Answering {
         question: &Question,
         stop: &CancellationToken,
         report: &mut impl FnMut(Event),
-    ) -> Result<Answer, AskError> {
+    ) -> Result<Answer, Failure> {
         let begin = Instant::now();
         let named = self.generator().ok_or(AskError::NoModel)?;
         if question.wishes.without_documents {
@@ -178,7 +182,7 @@ impl Answering {
         let found = self.find(question, &named).await?;
         self.show(question, &found, report).await?;
         let first = self.write(question, &named, &found, begin, stop, report).await?;
-        self.escalate(question, first, &found, begin, stop, report).await
+        Ok(self.escalate(question, first, &found, begin, stop, report).await)
     }
 
     /// Rewrite, retrieve, judge, rerank, pack: what the question will be answered from.
@@ -188,11 +192,11 @@ impl Answering {
         let Retrieved { candidates, took } = self
             .retrieve_within(&query, Mode::Hybrid, self.candidates(), &question.scope, &question.wishes.filter)
             .await?;
-        let confidence = confidence(&self.index, &query, &candidates);
+        let confidence = confidence(&self.index, &self.wordings(&query), &candidates);
         let found = candidates.clone();
         let candidates = self.rerank(&query, candidates).await?;
         let sources = pack(candidates, &self.settings, |text| named.generator.count_tokens(text));
-        let features = of_search(&self.index, &query, &found, &sources);
+        let features = of_search(confidence, &found, &sources);
         let enough = confidence >= self.settings.least_confidence && !sources.is_empty();
         Ok(Found { query, sources, confidence, features, enough, took })
     }
@@ -219,7 +223,7 @@ impl Answering {
         begin: Instant,
         stop: &CancellationToken,
         report: &mut impl FnMut(Event),
-    ) -> Result<Answer, AskError> {
+    ) -> Result<Answer, Failure> {
         let mut answer = Answer::empty(question, AnswerState::Refused);
         answer.label = label(&found.sources);
         answer.sources.clone_from(&found.sources);
@@ -282,7 +286,7 @@ impl Answering {
         begin: Instant,
         stop: &CancellationToken,
         report: &mut impl FnMut(Event),
-    ) -> Result<Answer, AskError> {
+    ) -> Result<Answer, Failure> {
         answer.model.clone_from(&named.name);
         answer.model_hash.clone_from(&named.generator.info().sha256);
         answer.messages.clone_from(&messages);
@@ -299,7 +303,7 @@ impl Answering {
                 }
                 report(event);
             })
-            .await?;
+            .await;
         if generated.refused {
             // Nothing was written, so there is nothing to write again.
             answer.messages.clear();
@@ -314,8 +318,12 @@ impl Answering {
             answer.logprobs = generated.logprobs;
         }
         answer.timings.first_word = first_word;
-        let stands = self.stands(question, &mut answer, likelihood).await?;
+        let stands = self.stands(question, &mut answer, likelihood).await;
         answer.timings.total = begin.elapsed();
+        let stands = match (generated.error, stands) {
+            (None, Ok(stands)) => stands,
+            (Some(error), _) | (None, Err(error)) => return Err(Failure { error, answer: Some(Box::new(answer)) }),
+        };
         answer.state = match &generated.usage {
             None => AnswerState::Stopped,
             Some(_) if question.wishes.without_documents || !answer.calls.is_empty() => AnswerState::Finished,
@@ -335,7 +343,7 @@ impl Answering {
         likelihood: Option<f32>,
     ) -> Result<bool, AskError> {
         let begin = Instant::now();
-        let shaped = question.wishes.text_schema().and_then(|_| leaves(&answer.text));
+        let shaped = question.wishes.text_schema().and_then(|schema| leaves(&answer.text, schema));
         let text = shaped.as_deref().unwrap_or(&answer.text);
         let checked = self.prove(&question.text, text, &answer.sources).await?;
         answer.sentences = checked.iter().map(|checked| checked.sentence.clone()).collect();
@@ -373,7 +381,7 @@ impl Answering {
     /// A failing index, embedder or database.
     pub async fn judged(&self, question: &str, scope: &AccessScope) -> Result<(Vec<Source>, f32), AskError> {
         let found = self.retrieve(question, Mode::Hybrid, self.candidates(), scope).await?;
-        let confidence = confidence(&self.index, question, &found.candidates);
+        let confidence = confidence(&self.index, &self.wordings(question), &found.candidates);
         let sources = pack(self.rerank(question, found.candidates).await?, &self.settings, |text| {
             self.embedder.count_tokens(text)
         });
@@ -410,30 +418,4 @@ impl Answering {
 fn mean_likelihood(tokens: &[TokenLogprob]) -> Option<f32> {
     let sum: f32 = tokens.iter().map(|token| token.logprob).sum();
     (!tokens.is_empty()).then(|| sum / tokens.len() as f32)
-}
-
-/// What a JSON text says, one statement a line: each value with the name before it. `None` if it is no JSON.
-fn leaves(text: &str) -> Option<String> {
-    fn collect(name: &str, value: &Value, lines: &mut Vec<String>) {
-        match value {
-            Value::Object(members) => members.iter().for_each(|(name, value)| collect(name, value, lines)),
-            Value::Array(items) => items.iter().for_each(|item| collect(name, item, lines)),
-            Value::String(text) => lines.push(text.clone()),
-            Value::Number(number) => lines.push(format!("{} {number}", name.replace(['_', '-'], " "))),
-            Value::Bool(_) | Value::Null => {}
-        }
-    }
-    let mut lines = Vec::new();
-    collect("", &serde_json::from_str(text).ok()?, &mut lines);
-    Some(lines.join("\n"))
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn json_is_read_as_what_it_says() {
-        let text = r#"{"answer": "24 days.", "leave_days": 24, "sure": true, "more": ["a", {"b": "c"}]}"#;
-        assert_eq!(super::leaves(text).unwrap(), "24 days.\nleave days 24\na\nc");
-        assert!(super::leaves("24 days").is_none());
-    }
 }

@@ -2,13 +2,14 @@
 //! same passages. Off unless the site names a larger model.
 //!
 //! The larger one's word holds, a refusal too: it was asked because the first answer was not to be trusted. If it cannot
-//! write, the first answer stays.
+//! write, or the reader stops it, a first answer that came to its end stays.
 
+use crate::Answering;
 use crate::ask::{Event, Found, Question};
 use crate::cite::{Sentence, Support};
+use crate::generate::Failure;
 use crate::judge::Judgement;
 use crate::record::Answer;
-use crate::{Answering, AskError};
 use serde::Serialize;
 use std::time::Instant;
 use storage::AnswerState;
@@ -54,23 +55,25 @@ impl Answering {
         begin: Instant,
         stop: &CancellationToken,
         report: &mut impl FnMut(Event),
-    ) -> Result<Answer, AskError> {
+    ) -> Answer {
         let larger = self.engines.larger().filter(|_| question.wishes.tools.is_empty() && found.enough);
         let Some((larger, doubt)) =
             larger.zip(doubt(first.state, &first.sentences, first.judgement.after, self.settings.sure))
         else {
-            return Ok(first);
+            return first;
         };
         self.tally.escalate();
         report(Event::Escalated { model: larger.name.clone(), doubt });
         match self.write(question, &larger, found, begin, stop, report).await {
+            // Whoever stops the larger one keeps what there was.
+            Ok(answer) if answer.state == AnswerState::Stopped && first.state == AnswerState::Finished => first,
             Ok(answer) => {
                 let Answer { model, model_hash: model_sha256, text, judgement, .. } = first;
-                Ok(Answer { first: Some(Box::new(First { model, model_sha256, doubt, text, judgement })), ..answer })
+                Answer { first: Some(Box::new(First { model, model_sha256, doubt, text, judgement })), ..answer }
             }
-            Err(error) => {
+            Err(Failure { error, .. }) => {
                 tracing::warn!(%error, answer.id = %question.id, "the larger model could not answer; the first answer stays");
-                Ok(first)
+                first
             }
         }
     }

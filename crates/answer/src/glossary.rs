@@ -2,10 +2,13 @@
 //! them is searched for the others too, by words alone: the embedder knows what it knows, and would be led astray by a
 //! list.
 
+use index::is_unspaced;
+use std::ops::Range;
+
 /// Groups of expressions that mean the same.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Glossary {
-    groups: Vec<Vec<String>>,
+    groups: Vec<Vec<Expression>>,
 }
 
 /// Why a glossary cannot be used.
@@ -38,10 +41,12 @@ impl Glossary {
         if groups.len() > GROUPS {
             return Err(GlossaryError::TooLong);
         }
-        let tidy = |expression: &String| expression.split_whitespace().collect::<Vec<_>>().join(" ");
-        let groups: Vec<Vec<String>> =
-            groups.iter().map(|group| group.iter().map(tidy).filter(|one| !one.is_empty()).collect()).collect();
-        let wrong = |group: &Vec<String>| group.len() < 2 || group.iter().any(|one| one.chars().count() > LONGEST);
+        let of = |group: &Vec<String>| -> Vec<Expression> {
+            group.iter().map(|one| Expression::of(one)).filter(|one| !one.text.is_empty()).collect()
+        };
+        let groups: Vec<Vec<Expression>> = groups.iter().map(of).collect();
+        let wrong =
+            |group: &Vec<Expression>| group.len() < 2 || group.iter().any(|one| one.text.chars().count() > LONGEST);
         match groups.iter().position(wrong) {
             Some(at) => Err(GlossaryError::Group { line: at + 1 }),
             None => Ok(Self { groups }),
@@ -50,25 +55,115 @@ impl Glossary {
 
     /// The question with what else its words are called; as it is if the glossary knows none of them.
     pub(crate) fn expand(&self, question: &str) -> String {
+        let asked = Asked::of(question);
         let mut added: Vec<&str> = Vec::new();
-        for group in self.groups.iter().filter(|group| group.iter().any(|one| stands_in(one, question))) {
-            added.extend(group.iter().map(String::as_str).filter(|one| !stands_in(one, question)));
+        for group in self.groups.iter().filter(|group| group.iter().any(|one| one.stands_in(&asked).is_some())) {
+            let missing = group.iter().filter(|one| one.stands_in(&asked).is_none());
+            added.extend(missing.map(|one| one.text.as_str()));
         }
         added.truncate(ADDED);
         std::iter::once(question).chain(added).collect::<Vec<_>>().join(" ")
     }
+
+    /// The question in other words: with each expression that the glossary knows called by one of its other names.
+    pub(crate) fn variants(&self, question: &str) -> Vec<String> {
+        let mut variants: Vec<String> = Vec::new();
+        let asked = Asked::of(question);
+        for group in &self.groups {
+            let Some(one) = group.iter().find(|one| one.stands_in(&asked).is_some()) else { continue };
+            let before: Vec<String> = std::iter::once(question.to_owned()).chain(variants.iter().cloned()).collect();
+            for (text, other) in before.iter().flat_map(|text| group.iter().map(move |other| (text, other))) {
+                let place = one.stands_in(&Asked::of(text)).filter(|_| other != one);
+                if let Some(place) = place.filter(|_| variants.len() < ADDED) {
+                    variants.push(format!("{}{}{}", &text[..place.start], other.text, &text[place.end..]));
+                }
+            }
+        }
+        variants
+    }
 }
 
-/// Whether `expression` stands in `text` as whole words. Capitals count only in acronyms: IT is not "it".
-fn stands_in(expression: &str, text: &str) -> bool {
-    let words = |text: &str| -> Vec<String> {
-        let parts = text.split(|c: char| !(c.is_alphanumeric() || matches!(c, '-' | '&' | '/')));
-        parts.map(|word| word.trim_matches('-').to_owned()).filter(|word| !word.is_empty()).collect()
-    };
-    let acronym = expression.chars().count() <= 5 && !expression.chars().any(char::is_lowercase);
-    let same = |a: &String, b: &String| if acronym { a == b } else { a.to_lowercase() == b.to_lowercase() };
-    let (wanted, text) = (words(expression), words(text));
-    !wanted.is_empty() && text.windows(wanted.len()).any(|window| window.iter().zip(&wanted).all(|(a, b)| same(a, b)))
+/// A name of something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Expression {
+    text: String,
+    /// In small letters unless it is an acronym.
+    words: Vec<String>,
+    /// IT is not "it".
+    acronym: bool,
+    /// Whether its script puts no space between words.
+    unspaced: bool,
+}
+
+impl Expression {
+    fn of(text: &str) -> Self {
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let acronym = text.chars().count() <= 5 && !text.chars().any(char::is_lowercase);
+        let fold = |word: &str| if acronym { word.to_owned() } else { word.to_lowercase() };
+        let words = words(&text).map(|(_, word)| fold(word)).collect();
+        Self { words, acronym, unspaced: text.contains(is_unspaced), text }
+    }
+
+    /// Where it stands in a question, as whole words or as a part of a compound with hyphens.
+    fn stands_in(&self, asked: &Asked<'_>) -> Option<Range<usize>> {
+        if self.unspaced {
+            return asked.text.find(&self.text).map(|start| start..start + self.text.len());
+        }
+        let same = |word: &Word<'_>, wanted: &String| *wanted == if self.acronym { word.text } else { &word.small };
+        if let [wanted] = self.words.as_slice() {
+            let found = asked.words.iter().chain(&asked.parts).find(|&word| same(word, wanted));
+            return found.map(|word| word.start..word.start + word.text.len());
+        }
+        let mut windows = asked.words.windows(self.words.len().max(1));
+        let found = windows.find(|window| window.iter().zip(&self.words).all(|(word, wanted)| same(word, wanted)))?;
+        let last = found.last().filter(|_| !self.words.is_empty())?;
+        Some(found.first()?.start..last.start + last.text.len())
+    }
+}
+
+/// A question, cut once for all expressions.
+struct Asked<'a> {
+    text: &'a str,
+    words: Vec<Word<'a>>,
+    /// Of compounds with hyphens.
+    parts: Vec<Word<'a>>,
+}
+
+struct Word<'a> {
+    start: usize,
+    text: &'a str,
+    small: String,
+}
+
+impl<'a> Asked<'a> {
+    fn of(text: &'a str) -> Self {
+        let word = |(start, text): (usize, &'a str)| Word { start, text, small: text.to_lowercase() };
+        let words: Vec<Word<'a>> = words(text).map(word).collect();
+        let compounds = words.iter().filter(|word| word.text.contains('-'));
+        let parts = compounds.flat_map(|compound| {
+            compound.text.split('-').scan(compound.start, |next, part| {
+                let start = *next;
+                *next += part.len() + 1;
+                Some((start, part))
+            })
+        });
+        let parts = parts.filter(|(_, part)| !part.is_empty()).map(word).collect();
+        Self { text, words, parts }
+    }
+}
+
+/// The words of a text with their places.
+fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut from = 0;
+    text.split_inclusive(|c: char| !(c.is_alphanumeric() || matches!(c, '-' | '&' | '/'))).filter_map(move |piece| {
+        let start = from;
+        from += piece.len();
+        let bare = piece.trim_end_matches(|c: char| !(c.is_alphanumeric() || matches!(c, '-' | '&' | '/')));
+        let word = bare.trim_start_matches('-');
+        let start = start + bare.len() - word.len();
+        let word = word.trim_end_matches('-');
+        (!word.is_empty()).then_some((start, word))
+    })
 }
 
 #[cfg(test)]
@@ -89,6 +184,27 @@ mod tests {
         assert_eq!(known.expand("Is it broken?"), "Is it broken?", "an acronym is not a pronoun");
         assert_eq!(known.expand("Ask IT."), "Ask IT. information technology");
         assert_eq!(known.expand("private VPNs"), "private VPNs", "whole words only");
+        assert_eq!(known.expand("Wer gibt mir VPN-Zugang?"), "Wer gibt mir VPN-Zugang? virtual private network");
+    }
+
+    #[test]
+    fn words_without_spaces_between_them_are_known_too() {
+        let known = glossary(&[&["年假", "annual leave"]]).unwrap();
+        assert_eq!(known.expand("年假有多少天？"), "年假有多少天？ annual leave");
+        assert_eq!(known.variants("年假有多少天？"), ["annual leave有多少天？"]);
+    }
+
+    #[test]
+    fn a_question_can_be_put_in_other_words() {
+        let known = glossary(&[&["PO", "People Office", "HR"], &["VPN", "virtual private network"]]).unwrap();
+        assert_eq!(known.variants("Where is the PO?"), ["Where is the People Office?", "Where is the HR?"]);
+        assert_eq!(known.variants("the VPN-Zugang"), ["the virtual private network-Zugang"]);
+        assert_eq!(
+            known.variants("HR and -VPN-").last().unwrap(),
+            "People Office and -virtual private network-",
+            "both at once"
+        );
+        assert!(known.variants("Where is the canteen?").is_empty());
     }
 
     #[test]

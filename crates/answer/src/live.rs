@@ -5,7 +5,7 @@
 
 use crate::ask::{AskError, Event, Question};
 use crate::{Answering, Comparison};
-use domain::{AnswerId, UserId};
+use domain::{AnswerId, ConversationId, UserId};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -25,6 +25,7 @@ pub struct Live {
 
 struct Run {
     owner: UserId,
+    conversation: ConversationId,
     stop: CancellationToken,
     changed: Notify,
     progress: Mutex<Progress>,
@@ -102,6 +103,7 @@ impl Live {
     fn enter(&self, question: &Question) -> Arc<Run> {
         let run = Arc::new(Run {
             owner: question.owner,
+            conversation: question.conversation,
             stop: CancellationToken::new(),
             changed: Notify::new(),
             progress: Mutex::new(Progress { events: Vec::new(), ended: false, readers: 0, last_read: Instant::now() }),
@@ -128,6 +130,13 @@ impl Live {
     pub fn stop(&self, id: AnswerId, owner: UserId) -> bool {
         let run = lock(&self.runs).get(&id).filter(|run| run.owner == owner).cloned();
         run.map(|run| run.stop.cancel()).is_some()
+    }
+
+    /// Stops every answer of `owner` in a conversation, as when it is deleted.
+    pub fn stop_all(&self, conversation: ConversationId, owner: UserId) {
+        let runs = lock(&self.runs);
+        let of_it = runs.values().filter(|run| run.owner == owner && run.conversation == conversation);
+        of_it.for_each(|run| run.stop.cancel());
     }
 
     /// Answers in the making now.

@@ -18,6 +18,9 @@ pub struct Source {
     pub score: f32,
 }
 
+/// Tokens of a title and a heading that the budget leaves room for beside it.
+const HEAD: usize = 64;
+
 /// The best candidates that fit: near-copies of a better one are left out, and one that is too long makes room for a
 /// shorter one behind it.
 pub(crate) fn pack(candidates: Vec<Candidate>, settings: &Settings, count: impl Fn(&str) -> usize) -> Vec<Source> {
@@ -32,8 +35,10 @@ pub(crate) fn pack(candidates: Vec<Candidate>, settings: &Settings, count: impl 
         if seen.iter().any(|other| other.alike(&words)) {
             continue;
         }
-        let cost = count(&passage.text);
-        if tokens + cost > settings.passage_tokens && !sources.is_empty() {
+        let cost = count(&passage.text) + count(&head(&passage, &document)).saturating_sub(HEAD);
+        // One passage is better than none, but not one that leaves no room for an answer.
+        let most = settings.passage_tokens * if sources.is_empty() { 2 } else { 1 };
+        if tokens + cost > most {
             continue;
         }
         tokens += cost;
@@ -42,6 +47,12 @@ pub(crate) fn pack(candidates: Vec<Candidate>, settings: &Settings, count: impl 
         sources.push(Source { rank, passage, document, score: hit.cosine.unwrap_or(hit.score).clamp(0.0, 1.0) });
     }
     sources
+}
+
+/// What a prompt tells of a passage before its text: the title and the last heading.
+pub(crate) fn head(passage: &Passage, document: &Document) -> String {
+    let above = passage.heading_path.last().map(|heading| format!(", {heading}")).unwrap_or_default();
+    format!("{}{above}", document.title)
 }
 
 /// The highest label among the sources: what the answer carries.

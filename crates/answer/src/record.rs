@@ -12,7 +12,7 @@ use domain::{AccessScope, AnswerId, ConversationId, Label, OperationId, UserId};
 use inference::{Generator, Message, TokenLogprob, ToolCall, Usage};
 use serde_json::{Value, json};
 use std::time::Duration;
-use storage::{AnswerRecord, AnswerState, Conversation};
+use storage::{AnswerRecord, AnswerState, Conversation, StorageError};
 
 /// Longest question, in characters.
 const LONGEST_QUESTION: usize = 4000;
@@ -39,7 +39,7 @@ pub struct Answer {
     pub id: AnswerId,
     /// How it ended.
     pub state: AnswerState,
-    /// What the model wrote, or why there is nothing.
+    /// What the model wrote; its beginning, if that is all there is.
     pub text: String,
     /// Functions that the model called instead, or with it.
     pub calls: Vec<ToolCall>,
@@ -79,13 +79,13 @@ impl Answer {
         self.state == AnswerState::Refused && first.is_some_and(|sentence| !declines(sentence))
     }
 
-    /// Whether its passages say all of it. A field of a form that is ticked or not cannot be held against them, so one that
-    /// has such fields is not.
+    /// Whether its passages say all of it. A field of a form that is ticked or not, or left empty, cannot be held against
+    /// them, so one that has such fields is not.
     #[must_use]
     pub fn is_supported(&self) -> bool {
         fn has_ticks(value: &Value) -> bool {
             match value {
-                Value::Bool(_) => true,
+                Value::Bool(_) | Value::Null => true,
                 Value::Array(items) => items.iter().any(has_ticks),
                 Value::Object(members) => members.values().any(has_ticks),
                 _ => false,
@@ -259,25 +259,33 @@ impl Answering {
         Ok(act.commit().await?)
     }
 
-    /// Records how the answer ended.
-    pub(crate) async fn close(&self, question: &Question, answer: &Answer) -> Result<(), AskError> {
+    /// Records how the answer ended, and what broke it off. The event is written in any case: what was shown was shown.
+    pub(crate) async fn close(
+        &self,
+        question: &Question,
+        answer: &Answer,
+        error: Option<&AskError>,
+    ) -> Result<(), AskError> {
         let now = self.store.environment().now();
-        let Some(mut record) = self.store.answer(question.id, question.owner).await? else {
-            // The conversation was deleted while it was being answered; its events say so.
-            return Ok(());
-        };
-        record.state = answer.state;
-        record.text.clone_from(&answer.text);
-        record.sentences = json!(answer.sentences);
-        record.label = answer.label;
-        record.model.clone_from(&answer.model);
-        record.model_hash.clone_from(&answer.model_hash);
         let engines = [self.engines.stable(), self.engines.experimental(), self.engines.larger()];
         let wrote = |generator: &Generator| generator.info().sha256 == answer.model_hash;
         let on_gpu = engines.iter().flatten().any(|named| named.generator.on_gpu() && wrote(&named.generator));
-        record.prompt = prompt_record(answer, &question.wishes, &self.settings, on_gpu).to_string();
-        record.timings = timings(answer);
-        record.finished_at = Some(now);
+        let record = AnswerRecord {
+            id: question.id,
+            conversation: question.conversation,
+            question: question.text.clone(),
+            state: answer.state,
+            text: answer.text.clone(),
+            sentences: json!(answer.sentences),
+            label: answer.label,
+            model: answer.model.clone(),
+            model_hash: answer.model_hash.clone(),
+            prompt: prompt_record(answer, &question.wishes, &self.settings, on_gpu).to_string(),
+            timings: timings(answer, error),
+            // Stands in the record already, like the question, and stays.
+            asked_at: now,
+            finished_at: Some(now),
+        };
         let (action, outcome) = match answer.state {
             AnswerState::Stopped => (Action::AnswerStopped, Outcome::Success),
             AnswerState::Failed => (Action::AnswerFinished, Outcome::Failed),
@@ -287,7 +295,11 @@ impl Answering {
             json!({ "model": first.model, "model_sha256": first.model_sha256, "doubt": first.doubt, "text": first.text })
         });
         let mut act = self.store.begin().await?;
-        act.finish_answer(&record).await?;
+        match act.finish_answer(&record).await {
+            // The conversation may have been deleted while it was being answered.
+            Ok(()) | Err(StorageError::NotFound { .. }) => {}
+            Err(refused) => return Err(refused.into()),
+        }
         act.record(
             Event::new(action, &question.actor, question.operation)
                 .on("answer", question.id, title(&question.text))
@@ -298,6 +310,7 @@ impl Answering {
                     "model": answer.model,
                     "model_sha256": answer.model_hash,
                     "text": answer.text,
+                    "error": error.map(ToString::to_string),
                     "calls": answer.calls,
                     "first": first,
                     "cited": answer.sentences.iter().flat_map(|sentence| &sentence.citations).collect::<Vec<_>>(),
@@ -383,7 +396,8 @@ fn prompt_record(answer: &Answer, wishes: &Wishes, settings: &Settings, on_gpu: 
     record
 }
 
-fn timings(answer: &Answer) -> Value {
+/// Durations and what else pages say of an answer; why it failed, as its reader is told.
+fn timings(answer: &Answer, error: Option<&AskError>) -> Value {
     let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     json!({
         "retrieval_ms": ms(answer.timings.retrieval),
@@ -395,6 +409,7 @@ fn timings(answer: &Answer) -> Value {
         "answerable": answer.judgement.after,
         "taken_back": answer.taken_back(),
         "first_model": answer.first.as_ref().map(|first| &first.model),
+        "error": error.map(AskError::told),
         "prompt_tokens": answer.usage.as_ref().map(|usage| usage.prompt_tokens),
         "reused_tokens": answer.usage.as_ref().map(|usage| usage.reused_tokens),
         "new_tokens": answer.usage.as_ref().map(|usage| usage.new_tokens),

@@ -2,7 +2,7 @@
 
 use crate::{Answering, AskError};
 use domain::{AccessScope, Document, DocumentFilter, Passage};
-use index::{Hit, Mode, Query};
+use index::{Hit, Mode, Query, both_ends};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,6 +17,9 @@ pub struct Candidate {
     /// How the index ranked it.
     pub hit: Hit,
 }
+
+/// Bytes of a question whose meaning is taken: about what encoders read of it. What is longer is told by both its ends.
+const MEANT: usize = 1_024;
 
 /// What a search found.
 #[derive(Debug, Clone)]
@@ -72,7 +75,7 @@ impl Answering {
         let hits = tokio::task::spawn_blocking(move || -> Result<Vec<Hit>, AskError> {
             let vector = match mode {
                 Mode::Lexical => None,
-                Mode::Dense | Mode::Hybrid => embedder.embed_queries(&[&query])?.pop(),
+                Mode::Dense | Mode::Hybrid => embedder.embed_queries(&[&*both_ends(&query, MEANT)])?.pop(),
             };
             let (vector, documents) = (vector.as_deref(), documents.as_ref());
             let query = Query { text: &words, vector, mode, within: documents, limit };
@@ -91,6 +94,11 @@ impl Answering {
             .filter_map(|(passage, document)| hits.remove(&passage.id).map(|hit| Candidate { passage, document, hit }))
             .collect();
         Ok(Retrieved { candidates, took: begin.elapsed() })
+    }
+
+    /// The question as it stands, and in the words of the site's glossary.
+    pub(crate) fn wordings(&self, question: &str) -> Vec<String> {
+        std::iter::once(question.to_owned()).chain(self.settings.glossary.variants(question)).collect()
     }
 
     /// The words that are searched for `text`: with what else the site's glossary calls things.

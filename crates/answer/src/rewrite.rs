@@ -4,6 +4,7 @@
 //! the last turns were about. No model is asked: the words are for the search, the prompt keeps the question as it is.
 
 use crate::cite::names;
+use index::is_unspaced;
 
 /// An earlier question of the conversation with its answer's text.
 #[derive(Debug, Clone)]
@@ -15,6 +16,8 @@ pub(crate) struct Turn {
 
 /// Words lent at most.
 const LENT: usize = 12;
+/// Characters of a word that is lent; what is longer is none.
+const LONGEST: usize = 40;
 /// How many turns back a chain of follow-ups is followed.
 pub(crate) const TURNS: usize = 8;
 
@@ -31,13 +34,15 @@ pub(crate) fn standalone(question: &str, history: &[Turn]) -> String {
     // The newest are what is meant: if there are too many, the oldest stay away.
     for words in turns.into_iter().rev() {
         let mut fresh: Vec<String> = Vec::new();
-        for word in words {
+        for word in words.into_iter().filter(|word| word.chars().count() <= LONGEST) {
+            if fresh.len() + kept.len() == LENT {
+                break;
+            }
             let known = |other: &String| other.eq_ignore_ascii_case(&word);
             if !kept.iter().chain(&fresh).any(known) && !own.iter().any(known) {
                 fresh.push(word);
             }
         }
-        fresh.truncate(LENT - kept.len());
         kept.splice(0..0, fresh);
     }
     match kept.is_empty() {
@@ -72,16 +77,38 @@ fn leans(question: &str) -> bool {
     let opens_as_addition =
         words.first().is_some_and(|word| is_in(&["and", "und", "or", "oder", "also", "auch"], word));
     let what_about = matches!(words.first().zip(words.get(1)), Some((a, b)) if a == "what" && b == "about" || a == "was" && b == "ist" && words.get(2).is_some_and(|c| c == "mit"));
-    let points_back = split(question).zip(&words).enumerate().any(|(at, (written, word))| {
-        // "Is there a canteen?", "Gibt es eine Kantine?", "Können Sie …?"
-        let says_nothing = at == 1 && is_in(&["there", "es"], word) || at > 0 && written == "Sie";
-        is_in(&POINTING, word) && !says_nothing
-    });
+    let points_back = split(question).enumerate().any(|(at, written)| points(&words, at, written));
     let says = words.iter().filter(|word| !is_in(&EMPTY, word) && !is_in(&POINTING, word)).count();
+    // "What is overtime?" names what it asks for; "What is allowed?" doesn't.
+    let names = matches!(words.as_slice(), [what, is, name] if what == "what" && is == "is" && !name.ends_with("ed"));
     (points_back && words.len() <= 10)
         || (opens_as_addition && words.len() <= 12)
         || what_about
-        || says <= 1 && words.len() <= 3
+        // Where no spaces stand between words, a whole question looks like one.
+        || says <= 1 && words.len() <= 3 && !(names && says == 1) && !question.contains(is_unspaced)
+}
+
+/// Whether the word at a place of `words` stands for something said before; `written` as it is.
+fn points(words: &[String], at: usize, written: &str) -> bool {
+    let Some(word) = words.get(at).map(String::as_str).filter(|word| POINTING.contains(word)) else { return false };
+    let next = words.get(at + 1).map(String::as_str);
+    // The department of IT is named by its letters.
+    let is_acronym = written.len() > 1 && !written.contains(char::is_lowercase);
+    match word {
+        // "Is there a canteen?", "Gibt es eine Kantine?"
+        "there" | "es" if at == 1 => false,
+        // "Können Sie …?", "Ihre Passwortregeln"
+        "sie" | "ihr" | "ihre" | "ihren" | "ihrem" | "ihrer" | "ihnen" => {
+            at == 0 || written.starts_with(char::is_lowercase)
+        }
+        // "ships that stay overnight"; "Does that apply?", "Who approves that?"
+        "that" => next.is_none() || at == 0 || EMPTY.contains(&words[at - 1].as_str()),
+        // "for those who work at night"
+        "those" | "these" => !matches!(next, Some("who" | "that" | "which")),
+        // "Wie hoch muss der Zaun sein?"
+        "sein" => next.is_some(),
+        _ => !is_acronym,
+    }
 }
 
 fn split(text: &str) -> impl Iterator<Item = &str> {
@@ -95,13 +122,16 @@ fn words(text: &str) -> Vec<String> {
 }
 
 /// Words that stand for something said before.
-const POINTING: [&str; 27] = [
+const POINTING: [&str; 46] = [
     "it", "its", "they", "them", "their", "that", "those", "these", "he", "she", "him", "her", "his", "there", "then",
-    "same", "too", "es", "sie", "er", "diese", "dieser", "dieses", "dort", "dafür", "davon", "dann",
+    "same", "too", "es", "sie", "er", "ihn", "ihm", "ihr", "ihre", "ihren", "ihrem", "ihrer", "ihnen", "sein", "seine",
+    "seinen", "seinem", "seiner", "deren", "dessen", "diese", "dieser", "dieses", "diesen", "diesem", "dort", "dafür",
+    "davon", "dazu", "darüber", "dann",
 ];
 
 /// Those of them that stand for people.
-const PERSONS: [&str; 7] = ["he", "she", "him", "her", "his", "sie", "er"];
+const PERSONS: [&str; 13] =
+    ["he", "she", "him", "her", "his", "sie", "er", "ihn", "ihm", "ihr", "ihre", "sein", "seine"];
 
 /// Words that say nothing of what a question is about.
 const EMPTY: [&str; 70] = [
@@ -170,6 +200,34 @@ mod tests {
         {
             assert_eq!(standalone(own, &history), own);
         }
+    }
+
+    #[test]
+    fn what_only_looks_as_if_it_pointed_back_is_lent_nothing() {
+        let history = [turn("How long is the notice period?", "")];
+        for own in [
+            "Who is the head of IT?",
+            "Which fees apply to ships that stay overnight?",
+            "Which rules hold for those who work at night?",
+            "What is overtime?",
+            "Wie hoch muss der Zaun sein?",
+            "Wo stehen Ihre Passwortregeln?",
+            "食堂在哪里？",
+            "年假有多少天？",
+        ] {
+            assert_eq!(standalone(own, &history), own);
+        }
+        for leaning in [
+            "Does that apply to me?",
+            "Who approves that?",
+            "What is allowed?",
+            "Wie erreiche ich ihn?",
+            "Wer ist sein Stellvertreter?",
+        ] {
+            assert_eq!(standalone(leaning, &history), format!("long notice period {leaning}"));
+        }
+        let unspaced = [turn(&"年".repeat(1_400), "")];
+        assert_eq!(standalone("Why?", &unspaced), "Why?", "no word is as long as that");
     }
 
     #[test]

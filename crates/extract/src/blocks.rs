@@ -4,6 +4,12 @@ use crate::{ExtractError, Limits};
 use domain::{Block, BlockKind, Location};
 use unicode_normalization::UnicodeNormalization;
 
+/// The longest heading, in characters: it goes into every passage below it, and into every prompt with one of them.
+const LONGEST_HEADING: usize = 300;
+
+/// The longest title, in characters.
+const LONGEST_TITLE: usize = 500;
+
 /// The blocks of one file as they are found.
 pub(crate) struct Blocks<'a> {
     blocks: Vec<Block>,
@@ -21,7 +27,8 @@ impl<'a> Blocks<'a> {
         self.push_at(kind, text, Location::on_page(page))
     }
 
-    /// Adds a block whose place is known more closely; one without any text is left out.
+    /// Adds a block whose place is known more closely; one without any text is left out, and a heading that is too long
+    /// for one is a paragraph.
     pub(crate) fn push_at(&mut self, kind: BlockKind, text: &str, location: Location) -> Result<(), ExtractError> {
         // A first look at the raw size: normalising can grow a text, and a huge one should not get that far.
         self.limits.check_text(self.text_bytes.saturating_add(text.len() as u64 / 4))?;
@@ -32,6 +39,10 @@ impl<'a> Blocks<'a> {
         if text.is_empty() {
             return Ok(());
         }
+        let kind = match kind {
+            BlockKind::Heading(_) if text.chars().nth(LONGEST_HEADING).is_some() => BlockKind::Paragraph,
+            kind => kind,
+        };
         self.text_bytes += text.len() as u64;
         self.limits.check_text(self.text_bytes)?;
         self.limits.check_blocks(self.blocks.len() + 1)?;
@@ -84,7 +95,19 @@ pub(crate) fn clean_title(title: &str) -> Option<String> {
     ];
     let file_name = [".doc", ".docx", ".pdf", ".html", ".indd", ".tex"].iter().any(|end| lower.ends_with(end));
     let shown = title.chars().any(char::is_alphanumeric) && !by_itself.contains(&lower.as_str()) && !file_name;
-    shown.then(|| title.chars().take(500).collect())
+    shown.then(|| cut_title(title))
+}
+
+/// As much of a text as a title may be long.
+pub(crate) fn cut_title(text: &str) -> String {
+    text.chars().take(LONGEST_TITLE).collect()
+}
+
+/// A name that somebody gave a file, as people may be shown it: on one line, without control characters and without
+/// characters that cannot be seen or that turn the direction of what stands around them. Empty if nothing is left.
+#[must_use]
+pub fn shown_name(name: &str) -> String {
+    running(name)
 }
 
 /// Running text in Unicode NFC: white space collapsed to single spaces, ends trimmed, characters without a shape of
@@ -121,12 +144,14 @@ fn preformatted(text: &str) -> String {
     lines[first..last].join("\n")
 }
 
-/// Soft hyphens, zero-width spaces, byte order marks, direction marks and non-characters. The zero-width joiners
-/// stay: several scripts need them.
+/// Soft hyphens, zero-width spaces, byte order marks, direction marks, invisible operators, fillers, tags, variation
+/// selectors and non-characters. The zero-width joiners stay: several scripts need them. So do the two selectors
+/// between text and emoji.
 fn is_invisible(c: char) -> bool {
     matches!(c,
-        '\u{ad}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}' | '\u{2066}'..='\u{2069}'
-        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}')
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0d}' | '\u{feff}'
+        | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]
@@ -140,6 +165,50 @@ mod tests {
             "Café am Hafen zwei xy"
         );
         assert_eq!(running("\u{0}\n\t"), "");
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_dropped_and_what_scripts_need_stays() {
+        for unseen in [
+            '\u{61c}',
+            '\u{180e}',
+            '\u{2061}',
+            '\u{2064}',
+            '\u{206a}',
+            '\u{206f}',
+            '\u{3164}',
+            '\u{fe00}',
+            '\u{fe0d}',
+            '\u{ffa0}',
+            '\u{e0001}',
+            '\u{e0041}',
+            '\u{e0fff}',
+        ] {
+            assert_eq!(running(&format!("a{unseen}b")), "ab", "{}", unseen.escape_unicode());
+            assert_eq!(preformatted(&format!("a{unseen}b")), "ab", "{}", unseen.escape_unicode());
+        }
+        for needed in ["a\u{200c}b", "a\u{200d}b", "\u{2764}\u{fe0e}", "\u{2764}\u{fe0f}"] {
+            assert_eq!(running(needed), needed);
+        }
+    }
+
+    #[test]
+    fn a_name_is_shown_on_one_line_in_its_own_direction() {
+        assert_eq!(shown_name("rep\u{202e}fdp\u{200b}\u{1b}[2J\n.exe"), "repfdp [2J .exe");
+        assert_eq!(shown_name("\u{200b}\u{2067}"), "");
+    }
+
+    #[test]
+    fn a_heading_that_is_too_long_for_one_is_a_paragraph() {
+        let limits = Limits::default();
+        let mut blocks = Blocks::new(&limits);
+        let longest = "ä".repeat(LONGEST_HEADING);
+        blocks.push(BlockKind::Heading(1), &format!("{longest}b"), None).unwrap();
+        blocks.push(BlockKind::Heading(2), &format!(" {longest} "), None).unwrap();
+        let found: Vec<_> = blocks.as_slice().iter().map(|block| (block.kind, block.text.as_str())).collect();
+        let whole = format!("{longest}b");
+        assert_eq!(found, [(BlockKind::Paragraph, whole.as_str()), (BlockKind::Heading(2), longest.as_str())]);
+        assert_eq!(first_heading(blocks.as_slice()), None);
     }
 
     #[test]
@@ -175,5 +244,7 @@ mod tests {
             assert_eq!(clean_title(invented), None, "{invented}");
         }
         assert_eq!(clean_title("Microsoft Word - Crane rules").as_deref(), Some("Crane rules"));
+        let long = "Crane ".repeat(10_000);
+        assert_eq!(clean_title(&long).map(|title| title.chars().count()), Some(LONGEST_TITLE));
     }
 }

@@ -39,6 +39,7 @@ mod xls;
 mod xlsx;
 mod xml;
 
+pub use blocks::shown_name;
 pub use dates::Dated;
 pub use error::ExtractError;
 pub use format::Format;

@@ -71,6 +71,17 @@ fn a_plain_mail() {
 }
 
 #[test]
+fn a_subject_without_end_is_no_heading_and_a_short_title() {
+    for letter in ["x", "-"] {
+        let subject = letter.repeat(20_000);
+        let file = format!("From: ada@example.org\r\nSubject: {subject}\r\n\r\nBring boots.");
+        let expected = [format!("- p {subject}"), "- p From: ada@example.org".into(), "- p Bring boots.".into()];
+        let extracted = check(file.as_bytes(), "x.eml", &expected.each_ref().map(String::as_str));
+        assert_eq!(extracted.title, Some(letter.repeat(500)));
+    }
+}
+
+#[test]
 fn the_better_form_of_a_text_is_read() {
     let html = "Content-Type: text/html; charset=utf-8\r\n\r\n<html><body><h1>Plan</h1><p>We meet at the gate, every Monday in March, at nine.</p>\
         <ul><li>boots</li></ul></body></html>";

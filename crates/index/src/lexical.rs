@@ -186,8 +186,8 @@ impl Lexical {
         within: Option<&BTreeSet<DocumentId>>,
         limit: usize,
     ) -> Result<Vec<(Row, f32)>, IndexError> {
-        let text = crate::analysis::beginning(text, 64 * MAX_QUERY_TERMS);
-        let wanted = analysis.query_terms(text, languages, MAX_QUERY_TERMS);
+        let text = crate::analysis::both_ends(text, 64 * MAX_QUERY_TERMS);
+        let wanted = analysis.query_terms(&text, languages, MAX_QUERY_TERMS);
         let query = |field: Field, term: &String| {
             TermQuery::new(Term::from_field_text(field, term), IndexRecordOption::WithFreqs)
         };

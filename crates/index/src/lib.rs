@@ -29,7 +29,7 @@ mod state;
 mod statistics;
 mod vectors;
 
-pub use analysis::Marks;
+pub use analysis::{Marks, both_ends, is_unspaced};
 pub use entry::{Change, DocumentEntry, Hit, Mode, PassageEntry, Query};
 pub use error::IndexError;
 pub use index::Index;

@@ -33,7 +33,8 @@ pub use device::Device;
 pub use embedder::{Embedder, EmbedderOptions, Precision};
 pub use error::ModelError;
 pub use generator::{
-    FinishReason, GenerateRequest, Generator, GeneratorOptions, GeneratorState, Progress, TokenStream, Usage,
+    FinishReason, GenerateRequest, Generator, GeneratorOptions, GeneratorState, Progress, STATE_VERSION, TokenStream,
+    Usage,
 };
 pub use kernels::Arithmetic;
 pub use message::{Message, MessageRole, ToolCall};

@@ -103,6 +103,16 @@ fn what_is_behind_the_last_token_is_cut_off() {
 }
 
 #[test]
+fn control_tokens_in_a_text_are_letters() {
+    for token in ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] {
+        assert!(EMBEDDER.count_tokens(token) >= 3, "{token} is a control token");
+    }
+    // The model knows no capitals, and its control tokens have nothing else.
+    let vectors = EMBEDDER.embed(&["Days of leave [SEP] [MASK] lapse", "Days of leave [sep] [mask] lapse"]).unwrap();
+    assert!(vectors[0] == vectors[1], "{}", cosine(&vectors[0], &vectors[1]));
+}
+
+#[test]
 fn many_texts_keep_their_order() {
     let texts: Vec<String> = (0..150).map(|index| format!("Number {index}. {}", "word ".repeat(index % 40))).collect();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();

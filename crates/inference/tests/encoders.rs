@@ -350,6 +350,33 @@ fn prefixes_stand_in_front_of_queries_and_passages() {
 }
 
 #[test]
+fn control_tokens_among_the_pieces_of_a_unigram_model_are_left_out_of_texts() {
+    let tiny = Tiny::write(&bert_config("xlm-roberta"), &bert_tensors("xlm-roberta", "roberta."));
+    let written = std::fs::read(tiny.path().join("tokenizer.json")).unwrap();
+    let mut tokenizer: Value = serde_json::from_slice(&written).unwrap();
+    let special = ["<s>", "<pad>", "</s>", "<unk>"];
+    let added = |(id, token): (usize, &&str)| {
+        json!({
+            "id": id, "content": token, "special": true, "normalized": false, "single_word": false, "lstrip": false,
+            "rstrip": false,
+        })
+    };
+    tokenizer["added_tokens"] = special.iter().enumerate().map(added).collect();
+    let pieces: Vec<Value> = special.iter().map(|token| json!([token, 0.0])).collect();
+    let words = (0..tiny::WORDS).map(|word| json!([format!("▁w{word}"), -3.0]));
+    let pieces: Vec<Value> = pieces.into_iter().chain(words).collect();
+    tokenizer["model"] = json!({ "type": "Unigram", "unk_id": 3, "byte_fallback": false, "vocab": pieces });
+    tokenizer["pre_tokenizer"] =
+        json!({ "type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": true });
+    tiny.add("tokenizer.json", &tokenizer);
+
+    let embedder = Embedder::load(tiny.path()).unwrap();
+    let vectors = embedder.embed(&["w1 w2", "w1</s> w2<s>", "w1 w2 ?"]).unwrap();
+    assert!(vectors[0] == vectors[1], "a control token counts: {}", cosine(&vectors[0], &vectors[1]));
+    assert!(vectors[0] != vectors[2], "what the vocabulary lacks counts");
+}
+
+#[test]
 fn the_first_token_stands_for_the_text_where_the_model_says_so() {
     let config = bert_config("bert");
     let tiny = Tiny::write(&config, &bert_tensors("bert", ""));

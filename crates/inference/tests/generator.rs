@@ -355,7 +355,9 @@ fn the_hidden_state_behind_a_prompt_is_told_before_the_text_and_depends_on_nothi
         states.remove(0)
     };
     let fresh = state("Who grants leave?", Some(41));
-    assert_eq!(fresh.len(), 576, "the width of SmolLM2 135M");
+    assert_eq!(fresh.len(), 2 * 576, "twice the width of SmolLM2 135M");
+    let [last, mean] = [&fresh[..576], &fresh[576..]];
+    assert_ne!(last, mean);
     assert_eq!(state("Who grants leave?", Some(41)), fresh, "from the prefix cache");
     assert_ne!(state("Who grants peace?", Some(41)), fresh);
     let mut unasked = generator.generate(request("Hello")).unwrap();

@@ -6,6 +6,13 @@
 use domain::{Block, BlockKind, Location};
 use unicode_segmentation::UnicodeSegmentation;
 
+/// A word with more characters than this may count as one token, however long it is: tokenizers of the WordPiece kind
+/// take it for a word that they do not know.
+const LONG_WORD: usize = 100;
+
+/// Characters of such a word that are one token at least. Keys and long numbers have fewer to a token, words more.
+const CHARACTERS_A_TOKEN: usize = 4;
+
 /// How large passages are, in tokens of the embedder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sizes {
@@ -37,6 +44,11 @@ pub struct Chunk {
 
 /// Divides `blocks` into passages; `count` gives the tokens of a text.
 pub fn chunks(blocks: &[Block], sizes: Sizes, count: impl Fn(&str) -> usize) -> Vec<Chunk> {
+    let count = move |text: &str| match in_long_words(text) {
+        // It has to be divided whatever is counted, and counting takes far more memory than the text.
+        least if least > sizes.most => least,
+        least => count(text).max(least),
+    };
     let mut chunker = Chunker { sizes, count, headings: Vec::new(), open: None, done: Vec::new() };
     for block in blocks {
         match block.kind {
@@ -116,8 +128,7 @@ impl<F: Fn(&str) -> usize> Chunker<F> {
             return vec![(sentence.to_owned(), tokens)];
         }
         let mut pieces: Vec<(String, usize)> = Vec::new();
-        for word in sentence.split_inclusive(char::is_whitespace).flat_map(|word| self.cut(word)) {
-            let tokens = (self.count)(&word);
+        for (word, tokens) in sentence.split_inclusive(char::is_whitespace).flat_map(|word| self.cut(word)) {
             match pieces.last_mut() {
                 Some((piece, sum)) if *sum + tokens <= self.sizes.most => {
                     piece.push_str(&word);
@@ -131,14 +142,23 @@ impl<F: Fn(&str) -> usize> Chunker<F> {
         pieces
     }
 
-    /// A word, or what passes for one (a key, a long number), in parts that fit a passage.
-    fn cut(&self, word: &str) -> Vec<String> {
-        if (self.count)(word) <= self.sizes.most {
-            return vec![word.to_owned()];
+    /// A word, or what passes for one (a key, a long number), in parts that fit a passage, with their tokens.
+    fn cut(&self, word: &str) -> Vec<(String, usize)> {
+        let tokens = (self.count)(word);
+        if tokens <= self.sizes.most {
+            return vec![(word.to_owned(), tokens)];
         }
         // Every token has at least one character, so this many characters always fit.
         let characters: Vec<char> = word.chars().collect();
-        characters.chunks(self.sizes.most.max(1)).map(|part| part.iter().collect()).collect()
+        let is_long = in_long_words(word) > 0;
+        let part = |part: &[char]| {
+            let text: String = part.iter().collect();
+            // A part may be no long word any more, and would be one again beside its neighbours.
+            let least = if is_long { part.len() / CHARACTERS_A_TOKEN } else { 0 };
+            let tokens = (self.count)(&text).max(least);
+            (text, tokens)
+        };
+        characters.chunks(self.sizes.most.max(1)).map(part).collect()
     }
 
     fn close(&mut self) {
@@ -171,6 +191,12 @@ impl Open {
         place.area = place.area.zip(at.area).map(|(a, b)| a.around(b)).or(place.area).or(at.area);
         place.cells = place.cells.zip(at.cells).map(|(a, b)| a.around(b)).or(place.cells).or(at.cells);
     }
+}
+
+/// The least that a text counts by its long words.
+fn in_long_words(text: &str) -> usize {
+    let long = text.split_whitespace().filter(|word| word.len() > LONG_WORD).map(|word| word.chars().count());
+    long.filter(|characters| *characters > LONG_WORD).map(|characters| characters / CHARACTERS_A_TOKEN).sum()
 }
 
 /// The sentences of a block (UAX #29); lines where line breaks matter; a table row stays whole.
@@ -230,6 +256,32 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].heading_path, ["Canteen"]);
         assert_eq!(found[0].text, "Soup.\nTuesday\nFish.");
+    }
+
+    #[test]
+    fn a_word_that_counts_as_one_token_is_divided_by_its_characters() {
+        let endless: String = ('a'..='z').cycle().take(100_000).collect();
+        let text = format!("Before it stand words. The key is {endless} and ends here.");
+        let bare = |text: &str| text.split_whitespace().collect::<String>();
+        for kind in [BlockKind::Paragraph, BlockKind::TableRow, BlockKind::Preformatted] {
+            for sizes in [Sizes::default(), Sizes { least: 5, most: 30 }] {
+                let found = chunks(&[block(kind, &text, 1)], sizes, words);
+                let longest = found.iter().map(|chunk| chunk.text.chars().count()).max();
+                assert!(longest.is_some_and(|longest| longest <= 10 * sizes.most), "{kind:?}: {longest:?} characters");
+                let kept: String = found.iter().map(|chunk| chunk.text.as_str()).collect();
+                assert!(bare(&kept) == bare(&text), "{kind:?}: something is missing or out of order");
+            }
+        }
+    }
+
+    #[test]
+    fn words_that_tokenizers_know_are_left_to_them() {
+        let longest = "é".repeat(LONG_WORD);
+        let text = format!("{longest} {longest} {longest}");
+        assert_eq!(in_long_words(&text), 0);
+        let found = chunks(&[block(BlockKind::Paragraph, &text, 1)], Sizes { least: 1, most: 3 }, words);
+        assert_eq!(found.iter().map(|chunk| chunk.text.as_str()).collect::<Vec<_>>(), [text.as_str()]);
+        assert_eq!(in_long_words(&format!("a {longest}é b")), (LONG_WORD + 1) / CHARACTERS_A_TOKEN);
     }
 
     fn any_block() -> impl Strategy<Value = Block> {

@@ -287,13 +287,19 @@ pub(crate) async fn give_up(act: &mut Act, bench: &Bench, job: &Job, reason: &st
     Ok(())
 }
 
-/// A title for a document that has none: its file name without the ending, with spaces for separators.
+/// A title for a document that has none: its file name without the ending, with spaces for separators, and without what
+/// would make a page or a terminal show something else.
 pub(crate) fn title_of(source: &str) -> String {
-    let name = file_name(source);
-    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+    let name = extract::shown_name(file_name(source));
+    let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem);
     let words = stem.replace(['_', '-'], " ");
     let mut graphemes = words.trim().graphemes(true);
-    graphemes.next().map_or_else(|| name.to_owned(), |first| first.to_uppercase() + graphemes.as_str())
+    match graphemes.next() {
+        Some(first) => first.to_uppercase() + graphemes.as_str(),
+        // A title is what people click on.
+        None if name.is_empty() => "?".to_owned(),
+        None => name,
+    }
 }
 
 /// The language of most of a document's text, as ISO 639-1; `None` if that is not clear.
@@ -387,6 +393,12 @@ mod tests {
     fn a_file_name_reads_as_a_title() {
         assert_eq!(title_of("hr/travel-and_expenses.v2.pdf"), "Travel and expenses.v2");
         assert_eq!(title_of("C:\\scans\\.pdf"), ".pdf");
+    }
+
+    #[test]
+    fn a_title_has_nothing_that_cannot_be_seen() {
+        assert_eq!(title_of("in/rep\u{202e}fdp\u{200b}_of\u{1b}[2Jmay.txt"), "Repfdp of [2Jmay");
+        assert_eq!(title_of("in/\u{200b}\u{2066}"), "?");
     }
 
     #[test]

@@ -391,7 +391,7 @@ async fn added(
     let document = Document {
         id: DocumentId::new(environment),
         collection: collection.id,
-        title: file_name(file.source).to_owned(),
+        title: extract::shown_name(file_name(file.source)),
         source: file.source.to_owned(),
         media_type: "application/octet-stream".to_owned(),
         label,

@@ -54,6 +54,8 @@ pub(crate) fn citation(source: &Source) -> Value {
         "quote": passage.text,
         "label": document.label,
         "document_id": document.id,
+        "collection_id": document.collection,
+        "source": document.source,
         "version": passage.version,
         "passage_id": passage.id,
         "hash": passage.hash,

@@ -70,6 +70,8 @@ pub(crate) struct Reader {
     pub(crate) operation: OperationId,
     pub(crate) theme: Theme,
     said: Option<Flash>,
+    /// The secret of the session.
+    token: String,
 }
 
 impl FromRequestParts<App> for Reader {
@@ -77,13 +79,15 @@ impl FromRequestParts<App> for Reader {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, WebError> {
         let jar = CookieJar::from_headers(&parts.headers);
-        let who = match jar.get(SESSION_COOKIE) {
-            Some(cookie) => app.identity.authenticate(cookie.value()).await?,
-            None => None,
+        let token = jar.get(SESSION_COOKIE).map(|cookie| cookie.value().to_owned()).unwrap_or_default();
+        let who = match token.as_str() {
+            "" => None,
+            token => app.identity.authenticate(token).await?,
         };
         let Some(who) = who else { return Err(nobody(parts, app, &jar).await?) };
         Ok(Self {
             who,
+            token,
             address: client(parts).address,
             operation: operation(parts, app),
             theme: theme_of(&jar),
@@ -227,6 +231,14 @@ impl Reader {
 
     pub(crate) fn role(&self) -> Role {
         self.who.principal.user.role
+    }
+
+    /// Looks again who this is: what goes on for longer than a request must not outlive the session, nor go on with the
+    /// groups and the clearance that it began with.
+    pub(crate) async fn renew(&mut self, app: &App) -> Result<(), WebError> {
+        let who = app.identity.authenticate(&self.token).await?;
+        self.who = who.ok_or_else(|| WebError::SignIn { next: "/".to_owned() })?;
+        Ok(())
     }
 
     /// What may be read, as of now.

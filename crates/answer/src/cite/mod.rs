@@ -17,6 +17,7 @@ mod words;
 
 pub use facts::FactKind;
 pub(crate) use facts::{Fact, facts, names};
+pub(crate) use sense::turns;
 
 use crate::pack::Source;
 use evidence::Evidence;

@@ -27,8 +27,22 @@ const CURRENCIES: [&str; 4] = ["eur", "usd", "gbp", "chf"];
 /// How far behind a number its unit is looked for where it counts something else at first.
 const REACH: usize = 4;
 
+/// Numbers that share a unit at most: `5, 10 or 15 days`. A chain of any length would take the stack.
+const SHARING: usize = 4;
+
+/// Groups of three digits at most; more are the columns of a table.
+const GROUPS: usize = 8;
+
+/// Words such as `thousand` behind each other at most.
+const SCALES: usize = 3;
+
 /// The number that begins at a token.
 pub(super) fn number(tokens: &[Token<'_>], at: usize, style: Style) -> Option<Number> {
+    number_among(tokens, at, style, SHARING)
+}
+
+/// The same, with at most `sharing` numbers that share its unit, itself included.
+fn number_among(tokens: &[Token<'_>], at: usize, style: Style, sharing: usize) -> Option<Number> {
     let text = tokens[at].text;
     let currency = text.chars().next().filter(|first| "€$£".contains(*first));
     let digits = currency.map_or(text, |sign| &text[sign.len_utf8()..]);
@@ -60,7 +74,9 @@ pub(super) fn number(tokens: &[Token<'_>], at: usize, style: Style) -> Option<Nu
     if let Some(by) = scale(behind, style) {
         (values, behind) = (by_scale(&values, by), "");
     }
-    while let Some(by) = next(used).filter(|_| behind.is_empty()).and_then(|token| scale(token.text, style)) {
+    for _ in 0..SCALES {
+        let by = next(used).filter(|_| behind.is_empty()).and_then(|token| scale(token.text, style));
+        let Some(by) = by else { break };
         (values, used) = (by_scale(&values, by), used + 1);
     }
     if tokens[at].negative || before.as_deref() == Some("minus") {
@@ -76,7 +92,7 @@ pub(super) fn number(tokens: &[Token<'_>], at: usize, style: Style) -> Option<Nu
     if let Some(unit) = sign.or(named).or_else(|| unit(behind)) {
         return Some(Number { readings: values, of: Of::Unit(unit), tokens: used });
     }
-    let (of, used) = counted(tokens, at, used, before.as_deref(), style);
+    let (of, used) = counted(tokens, (at, used), before.as_deref(), style, sharing);
     Some(Number { readings: values, of, tokens: used })
 }
 
@@ -98,6 +114,9 @@ fn groups_of_three(tokens: &[Token<'_>], at: usize, digits: &str) -> usize {
         if last.ends_clause || last.joined {
             break;
         }
+        if more == GROUPS {
+            return 0;
+        }
         // A space that does not break has two or three bytes.
         fixed &= (2..=3).contains(&(token.start - last.end));
         more += 1;
@@ -110,7 +129,13 @@ fn groups_of_three(tokens: &[Token<'_>], at: usize, digits: &str) -> usize {
 }
 
 /// What a number of `used` tokens is of, and how many tokens it takes with its unit.
-fn counted(tokens: &[Token<'_>], at: usize, used: usize, before: Option<&str>, style: Style) -> (Of, usize) {
+fn counted(
+    tokens: &[Token<'_>],
+    (at, used): (usize, usize),
+    before: Option<&str>,
+    style: Style,
+    sharing: usize,
+) -> (Of, usize) {
     if before.is_some_and(is_label) {
         return (Of::Else(None), used);
     }
@@ -139,7 +164,8 @@ fn counted(tokens: &[Token<'_>], at: usize, used: usize, before: Option<&str>, s
         Some(word) if clause.len() == 1 && connects(word.text) => Some(at + used + 1),
         _ => None,
     };
-    let other = other.filter(|other| *other < tokens.len()).and_then(|other| number(tokens, other, style));
+    let other = other.filter(|other| sharing > 1 && *other < tokens.len());
+    let other = other.and_then(|other| number_among(tokens, other, style, sharing - 1));
     if let Some(Number { of: Of::Unit(unit), .. }) = other.filter(|_| !is_year(tokens[at].text)) {
         return (Of::Unit(unit), used);
     }

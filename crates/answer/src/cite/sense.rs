@@ -175,6 +175,42 @@ fn is_negation(word: &str) -> bool {
     WORDS.contains(&word) || word.ends_with("n't") || word.ends_with("n’t")
 }
 
+/// Whether a word in small letters may turn what is said with it into its opposite.
+pub(crate) fn turns(word: &str) -> bool {
+    const WORDS: [&str; 29] = [
+        "only",
+        "nur",
+        "except",
+        "außer",
+        "unless",
+        "before",
+        "vor",
+        "after",
+        "nach",
+        "most",
+        "least",
+        "maximum",
+        "minimum",
+        "höchstens",
+        "mindestens",
+        "maximal",
+        "minimal",
+        "under",
+        "below",
+        "unter",
+        "over",
+        "above",
+        "über",
+        "more",
+        "less",
+        "inside",
+        "within",
+        "outside",
+        "außerhalb",
+    ];
+    is_negation(word) || WORDS.contains(&word)
+}
+
 /// `not only`, `no later than`, `nicht mehr als`: limits, not negations.
 fn is_bound(next: &str, third: &str) -> bool {
     let compares = matches!(third, "than" | "als");

@@ -133,6 +133,19 @@ fn what_is_changed_is_marked() {
     assert!(negations > 5 && passed.len() * 3 < negations, "{} of {negations}: {passed:#?}", passed.len());
 }
 
+/// A heading or a question may be a chain without an end; the stack and the time of an answer are not.
+#[test]
+fn chains_of_any_length_can_be_read() {
+    for link in ["1-", "1/", "5 to ", "111 ", "111\u{a0}", "2 million ", "two hundred ", "Ruth ", "1.", "-", "31 "] {
+        let chain = link.repeat(20_000);
+        for style in [Style::English, Style::German] {
+            let stock = Stock::of(&chain, style);
+            assert!(facts(&chain, style).iter().take(100).all(|fact| stock.has(fact)), "{link}");
+        }
+        split(&chain);
+    }
+}
+
 proptest::proptest! {
     /// Whatever a document or a model writes: facts lie within their text, and what is copied has them.
     #[test]

@@ -82,13 +82,23 @@ impl Calibration {
     pub fn read(file: &Path) -> Result<Self, CalibrationError> {
         let unreadable = |reason: String| CalibrationError::Unreadable { file: file.display().to_string(), reason };
         let text = std::fs::read_to_string(file).map_err(|error| unreadable(error.to_string()))?;
-        serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))
+        let calibration: Self = serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
+        if calibration.probe.as_ref().is_some_and(|probe| probe.state_version != inference::STATE_VERSION) {
+            tracing::warn!(
+                file = %file.display(),
+                "the probe of this calibration reads states that this version does not tell, so it is left out; \
+                 run 'carrel eval answers --features' and 'carrel eval calibrate' again"
+            );
+        }
+        Ok(calibration)
     }
 
-    /// What reads the hidden states of this model.
+    /// What reads the hidden states of this model, if it was fitted on states as they are told now.
     #[must_use]
     pub fn probe_of(&self, model_sha256: &str) -> Option<&Probe> {
-        self.probe.as_ref().filter(|_| self.model_sha256 == model_sha256)
+        let told =
+            |probe: &&Probe| self.model_sha256 == model_sha256 && probe.state_version == inference::STATE_VERSION;
+        self.probe.as_ref().filter(told)
     }
 }
 
@@ -108,13 +118,21 @@ mod tests {
         }
         let probe = built_in.probe.unwrap();
         assert!((0.0..1.0).contains(&probe.threshold));
-        assert_eq!(probe.weights.len(), 1536, "the width of Qwen2.5 1.5B");
+        assert_eq!(probe.weights.len(), 2 * 1536, "twice the width of Qwen2.5 1.5B");
+        assert_eq!(probe.state_version, inference::STATE_VERSION);
     }
 
     #[test]
-    fn a_probe_counts_only_for_the_model_it_was_fitted_with() {
-        let calibration =
-            Calibration { model_sha256: "a".to_owned(), probe: Some(Probe::default()), ..Calibration::default() };
-        assert!(calibration.probe_of("a").is_some() && calibration.probe_of("b").is_none());
+    fn a_probe_counts_only_for_the_model_and_the_states_it_was_fitted_with() {
+        let of = |state_version: u32| Calibration {
+            model_sha256: "a".to_owned(),
+            probe: Some(Probe { state_version, ..Probe::default() }),
+            ..Calibration::default()
+        };
+        let now = of(inference::STATE_VERSION);
+        assert!(now.probe_of("a").is_some() && now.probe_of("b").is_none());
+        let mut earlier = serde_json::to_value(of(1)).unwrap();
+        earlier["probe"].as_object_mut().unwrap().remove("state_version");
+        assert!(serde_json::from_value::<Calibration>(earlier).unwrap().probe_of("a").is_none());
     }
 }

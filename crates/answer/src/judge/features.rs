@@ -2,11 +2,9 @@
 //! of about the size of 1. Few on purpose: of the eighteen that were tried, those that were left out made no fit better
 //! and most of them made it worse on questions that it had not seen (docs/adr/0015).
 
-use super::confidence;
 use crate::cite::{Checked, FactKind};
 use crate::pack::Source;
 use crate::retrieve::Candidate;
-use index::Index;
 use std::collections::BTreeMap;
 
 /// The features by name.
@@ -23,15 +21,15 @@ pub(super) const fn names(after: bool) -> &'static [&'static str] {
 /// How far what is written may lie from certain, in natural logarithms.
 const LEAST_LIKELIHOOD: f32 = -2.0;
 
-/// What the search says. `sources` are those of `candidates` that go into the prompt.
-pub(crate) fn of_search(index: &Index, question: &str, candidates: &[Candidate], sources: &[Source]) -> Features {
+/// What the search says, with how sure it is. `sources` are those of `candidates` that go into the prompt.
+pub(crate) fn of_search(confidence: f32, candidates: &[Candidate], sources: &[Source]) -> Features {
     let packed = |candidate: &Candidate| sources.iter().any(|source| source.passage.id == candidate.passage.id);
-    let mut cosines: Vec<f32> =
-        candidates.iter().filter(|one| packed(one)).map(|one| one.hit.cosine.unwrap_or(0.0).clamp(0.0, 1.0)).collect();
+    let known = candidates.iter().filter(|one| packed(one)).filter_map(|one| one.hit.cosine);
+    let mut cosines: Vec<f32> = known.map(|cosine| cosine.clamp(0.0, 1.0)).collect();
     cosines.sort_by(|a, b| b.total_cmp(a));
-    let best = cosines.first().copied().unwrap_or(0.0);
+    // Without a vector the words are all that is known.
+    let best = cosines.first().copied().unwrap_or(confidence);
     let gap = best - mean(cosines.iter().skip(1).copied()).unwrap_or(best);
-    let confidence = confidence(index, question, candidates);
     [("cosine", best), ("gap", gap), ("confidence", confidence)].map(|(name, value)| (name.to_owned(), value)).into()
 }
 

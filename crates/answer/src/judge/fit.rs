@@ -41,19 +41,18 @@ pub fn fit(observations: &[Observation], after: bool, penalty: f64) -> Option<Lo
     // refused still has its unsupported sentences marked: so precision counts twice.
     logistic.threshold = match after {
         false => certain_threshold(&held_out),
-        true => best_threshold(&held_out, 0.5),
+        true => best_threshold(&held_out, 0.5)?,
     };
     Some(logistic)
 }
 
 /// Where precision and recall of refusals are best together (F-beta, van Rijsbergen 1979): alike with a `beta` of 1, precision
-/// twice with 0.5.
-pub(super) fn best_threshold(predictions: &[(f32, bool)], beta: f32) -> f32 {
-    let candidates = thresholds(predictions).into_iter();
-    candidates
-        .map(|at| (f_beta(predictions, at, beta), at))
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map_or(0.0, |(_, at)| at)
+/// twice with 0.5. `None` without predictions of both classes: any threshold would be as good.
+pub(super) fn best_threshold(predictions: &[(f32, bool)], beta: f32) -> Option<f32> {
+    let of = |answerable: bool| predictions.iter().any(|(_, is)| *is == answerable);
+    let candidates = thresholds(predictions).into_iter().filter(|_| of(true) && of(false));
+    let best = candidates.map(|at| (f_beta(predictions, at, beta), at)).max_by(|a, b| a.0.total_cmp(&b.0));
+    best.map(|(_, at)| at)
 }
 
 /// The highest one at which refusing is right nearly always.

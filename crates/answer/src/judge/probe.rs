@@ -20,9 +20,17 @@ pub struct Probe {
     pub bias: f32,
     /// Below this probability the question is refused.
     pub threshold: f32,
+    /// Of the states it was fitted on ([`inference::STATE_VERSION`]).
+    #[serde(default = "first_version")]
+    pub state_version: u32,
     /// One for each number of the hidden state ([`inference::Progress::State`]).
     #[serde(with = "in_a_line")]
     pub weights: Vec<f32>,
+}
+
+/// Earlier calibrations don't say it.
+fn first_version() -> u32 {
+    1
 }
 
 /// The hidden state behind a prompt, and whether its passages answer the question.
@@ -46,7 +54,8 @@ impl Probe {
     }
 
     /// The probe that tells `readings` apart, with a threshold where precision and recall of refusals are best together,
-    /// chosen on predictions for questions that the fold's own fit has not seen. `None` without both classes.
+    /// chosen on predictions for questions that the fold's own fit has not seen. `None` without both classes, or where they are
+    /// about too few subjects to be judged by what was fitted on others.
     ///
     /// Logistic regression over standardised states, both classes alike, with an L2 `penalty`. There are more numbers in a
     /// state than questions, so it is solved for one coefficient a question: weights are sums of the states (Zhu and Hastie
@@ -63,7 +72,7 @@ impl Probe {
             let told = |one: &Reading| fitted.probability(&one.state).map(|p| (p, one.answerable));
             unseen.extend(part(true).into_iter().filter_map(told));
         }
-        probe.threshold = best_threshold(&unseen, 1.0);
+        probe.threshold = best_threshold(&unseen, 1.0)?;
         Some(probe)
     }
 }
@@ -81,7 +90,7 @@ fn regression(readings: &[&Reading], penalty: f64) -> Option<Probe> {
         return None;
     }
     let (rows, means, deviations) = standardised(readings, width);
-    let products: Vec<Vec<f64>> = rows.iter().map(|a| rows.iter().map(|b| dot(a, b)).collect()).collect();
+    let products = products(&rows);
     let truth: Vec<f64> = readings.iter().map(|one| f64::from(u8::from(one.answerable))).collect();
     let class = |truth: f64| count as f64 / 2.0 / if truth > 0.5 { yes as f64 } else { (count - yes) as f64 };
     let (mut of_question, mut bias) = (vec![0.0; count], 0.0);
@@ -115,6 +124,7 @@ fn regression(readings: &[&Reading], penalty: f64) -> Option<Probe> {
     Some(Probe {
         bias: (bias - dot(&weights, &means)) as f32,
         threshold: 0.5,
+        state_version: inference::STATE_VERSION,
         weights: weights.into_iter().map(|weight| weight as f32).collect(),
     })
 }
@@ -141,8 +151,27 @@ fn standardised(readings: &[&Reading], width: usize) -> (Vec<Vec<f64>>, Vec<f64>
     (readings.iter().map(row).collect(), means, deviations)
 }
 
+/// The product of every row with every row.
+fn products(rows: &[Vec<f64>]) -> Vec<Vec<f64>> {
+    let mut products: Vec<Vec<f64>> = Vec::with_capacity(rows.len());
+    for (at, row) in rows.iter().enumerate() {
+        let earlier = products.iter().map(|row| row[at]).collect::<Vec<_>>();
+        products.push(rows[at..].iter().map(|other| dot(row, other)).collect());
+        let later = std::mem::replace(&mut products[at], earlier);
+        products[at].extend(later);
+    }
+    products
+}
+
+/// In eight sums, so that the processor adds several at once.
 fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
+    let (a, b) = (a.chunks_exact(8), b.chunks_exact(8));
+    let rest: f64 = a.remainder().iter().zip(b.remainder()).map(|(a, b)| a * b).sum();
+    let mut sums = [0.0; 8];
+    for (a, b) in a.zip(b) {
+        sums.iter_mut().zip(a.iter().zip(b)).for_each(|(sum, (a, b))| *sum += a * b);
+    }
+    sums.iter().sum::<f64>() + rest
 }
 
 /// Numbers as one text with spaces between, to four digits: an array would take a line for each.
@@ -225,10 +254,11 @@ mod tests {
 
     #[test]
     fn weights_are_written_in_a_line_and_read_again() {
-        let probe = Probe { bias: 0.5, threshold: 0.4, weights: vec![1.25, -0.000_312_5, 0.0] };
+        let probe = Probe { bias: 0.5, threshold: 0.4, state_version: 3, weights: vec![1.25, -0.000_312_5, 0.0] };
         let text = serde_json::to_string_pretty(&probe).unwrap();
-        assert_eq!(text.lines().count(), 5);
+        assert_eq!(text.lines().count(), 6);
         let again: Probe = serde_json::from_str(&text).unwrap();
+        assert_eq!(again.state_version, 3);
         assert!(again.weights.iter().zip(&probe.weights).all(|(a, b)| (a - b).abs() <= b.abs() * 1e-3));
         assert!(serde_json::from_str::<Probe>(r#"{"bias": 0, "threshold": 0, "weights": "1 x"}"#).is_err());
     }

@@ -1,6 +1,6 @@
 //! `carrel folder`
 
-use super::print_json;
+use super::{plain, print_json};
 use crate::Outcome;
 use crate::config::Configuration;
 use crate::site::{Failure, Site};
@@ -84,14 +84,14 @@ pub(crate) async fn run(command: Command, configuration: &Configuration) -> Outc
                 created_at: site.store.environment().now(),
             };
             ingest::add_folder(&site.store, &folder, &Actor::console(), site.operation()).await?;
-            let (path, name) = (&folder.path, &collection.name);
+            let (path, name) = (plain(&folder.path), &collection.name);
             println!("{path} is watched for '{name}' while a server runs; 'carrel folder scan' looks into it now");
             Ok(())
         }
         Command::Remove(one) => {
             let folder = find(&site, &one).await?;
             ingest::remove_folder(&site.store, &folder, &Actor::console(), site.operation()).await?;
-            println!("{} is no longer watched; its documents stay", folder.path);
+            println!("{} is no longer watched; its documents stay", plain(&folder.path));
             Ok(())
         }
         Command::Pause(one) => pause(&site, &one, true).await,
@@ -120,7 +120,7 @@ async fn pause(site: &Site, one: &One, paused: bool) -> Outcome {
     let folder = find(site, one).await?;
     let after = Folder { paused, ..folder.clone() };
     ingest::change_folder(&site.store, &folder, &after, &Actor::console(), site.operation()).await?;
-    println!("{} is {}", folder.path, if paused { "not looked into for now" } else { "looked into again" });
+    println!("{} is {}", plain(&folder.path), if paused { "not looked into for now" } else { "looked into again" });
     Ok(())
 }
 
@@ -138,14 +138,14 @@ async fn list(site: &Site, json: bool) -> Outcome {
         facts.extend(folder.quarantine.then(|| "quarantine".to_owned()));
         facts.push(format!("every {} s", folder.every));
         facts.extend(folder.paused.then(|| "paused".to_owned()));
-        println!("{}  {}  {}", folder.id, folder.path, facts.join(", "));
+        println!("{}  {}  {}", folder.id, plain(&folder.path), facts.join(", "));
         match (folder.scanned_at, folder.found) {
             (Some(at), Some(found)) => println!("    looked into {at}: {} files, {} failed", found.files, found.failed),
             (Some(at), None) => println!("    looked into {at}"),
             (None, _) => println!("    not looked into yet"),
         }
         if let Some(problem) = folder.problem {
-            println!("    ! {problem}");
+            println!("    ! {}", plain(&problem));
         }
     }
     Ok(())
@@ -176,7 +176,7 @@ async fn scan(site: &Site, one: &One, json: bool) -> Outcome {
             "{files} files: {changed} new or changed, {renamed} renamed, {gone} gone, {} failed",
             scanned.failed.len()
         );
-        scanned.failed.iter().for_each(|(file, reason)| println!("  {file}: {reason}"));
+        scanned.failed.iter().for_each(|(file, reason)| println!("  {}: {}", plain(file), plain(reason)));
         if !scanned.changing.is_empty() {
             println!("{} are being written; the next look takes them in", scanned.changing.len());
         }

@@ -2,8 +2,8 @@
 
 use super::failures::{Failed, write_csv};
 use super::job::failure;
-use super::print_json;
 use super::serve::interrupted;
+use super::{plain, print_json};
 use crate::Outcome;
 use crate::config::Configuration;
 use crate::progress::bar;
@@ -122,7 +122,7 @@ pub(crate) fn print_report(report: &Report, seconds: f64) {
         report.failed.len()
     );
     for (file, reason) in &report.failed {
-        println!("  {file}: {reason}");
+        println!("  {}: {}", plain(file), plain(reason));
     }
 }
 
@@ -139,8 +139,8 @@ async fn dry_run(site: &Site, arguments: &Arguments, collection: &Collection) ->
         }));
         return Ok(());
     }
-    found.changed.iter().for_each(|source| println!("{source}"));
-    found.failed.iter().for_each(|(source, reason)| println!("! {source}: {reason}"));
+    found.changed.iter().for_each(|source| println!("{}", plain(source)));
+    found.failed.iter().for_each(|(source, reason)| println!("! {}: {}", plain(source), plain(reason)));
     println!("{} would be imported, {} are unchanged", found.changed.len(), found.unchanged);
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! `carrel job`
 
-use super::{failures, print_json};
+use super::{failures, plain, print_json};
 use crate::Outcome;
 use crate::config::Configuration;
 use crate::site::{Failure, Site};
@@ -137,8 +137,8 @@ async fn list(site: &Site, state: Option<JobState>, batch: Option<String>, limit
         } else {
             String::new()
         };
-        let reason = job.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-        println!("{:9} {}{progress}{reason}", job.state.as_str(), job.source);
+        let reason = job.reason.as_ref().map(|reason| format!(": {}", plain(reason))).unwrap_or_default();
+        println!("{:9} {}{progress}{reason}", job.state.as_str(), plain(&job.source));
     }
     Ok(())
 }
@@ -163,7 +163,7 @@ async fn batches(site: &Site, limit: u32, json: bool) -> Outcome {
         let counts: Vec<String> =
             counts.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{number} {what}")).collect();
         let left = progress.seconds_left().map_or_else(String::new, |seconds| format!(", about {seconds} s left"));
-        println!("{}  {}  {}: {}{left}", batch.id, batch.created_at, batch.title, counts.join(", "));
+        println!("{}  {}  {}: {}{left}", batch.id, batch.created_at, plain(&batch.title), counts.join(", "));
     }
     if json {
         print_json(&json!({ "batches": all }));

@@ -1,6 +1,6 @@
 //! `carrel search`
 
-use super::print_json;
+use super::{plain, print_json};
 use crate::Outcome;
 use crate::config::Configuration;
 use crate::site::Site;
@@ -60,8 +60,8 @@ pub(crate) async fn run(arguments: Arguments, configuration: &Configuration) -> 
 
 pub(crate) fn print_source(source: &Source) {
     let page = source.passage.page.map(|page| format!(", p. {page}")).unwrap_or_default();
-    let above = source.passage.heading_path.join(" › ");
-    println!("[{}] {}{page} · {} · {above}", source.rank, source.document.title, source.document.label);
+    let above = plain(&source.passage.heading_path.join(" › "));
+    println!("[{}] {}{page} · {} · {above}", source.rank, plain(&source.document.title), source.document.label);
 }
 
 pub(crate) fn source_json(source: &Source) -> serde_json::Value {

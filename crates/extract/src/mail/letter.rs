@@ -2,7 +2,7 @@
 
 use super::mime::Content;
 use super::{body, quotes};
-use crate::blocks::{Blocks, clean_title, running};
+use crate::blocks::{Blocks, clean_title, cut_title, running};
 use crate::{Dated, ExtractError, Extracted, Host, Limits};
 use domain::BlockKind;
 use jiff::Timestamp;
@@ -90,7 +90,7 @@ impl Letter {
         }
         let author = self.author.as_deref().map(running).filter(|author| !author.is_empty());
         Ok(Extracted {
-            title: subject.as_deref().and_then(clean_title).or(subject.clone()),
+            title: subject.as_deref().and_then(|subject| clean_title(subject).or_else(|| Some(cut_title(subject)))),
             author,
             created_at: self.sent_at.map(Dated::At),
             fields: self.fields(subject),

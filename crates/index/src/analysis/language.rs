@@ -104,8 +104,11 @@ impl Language {
         let other = present.contains(&Self::Other).then_some(Self::Other);
         match Self::detected(text, &known) {
             _ if present.is_empty() => vec![Self::English],
-            Some(language) => [language].into_iter().chain(other).collect(),
-            None => known.into_iter().chain(other).collect(),
+            // Some scripts have one language only, whatever is present.
+            Some(language) if language != Self::Other || other.is_some() => {
+                [language].into_iter().chain(other.filter(|other| *other != language)).collect()
+            }
+            _ => known.into_iter().chain(other).collect(),
         }
     }
 

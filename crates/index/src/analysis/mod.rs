@@ -11,7 +11,9 @@ mod words;
 
 pub(crate) use language::Language;
 pub use marks::Marks;
+pub use unspaced::is_unspaced;
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use tantivy::tokenizer::{Stemmer, StopWordFilter, TextAnalyzer};
 use unspaced::Segmenter;
@@ -35,6 +37,7 @@ impl Analysis {
         let Some(analyzer) = self.analyzers.get(usize::from(language.code())) else {
             return Vec::new();
         };
+        let text = &*visible(text);
         let mut terms = Vec::new();
         // A token stream borrows its analyser mutably; a clone shares the word lists.
         let mut analyzer = analyzer.clone();
@@ -53,10 +56,14 @@ impl Analysis {
         for language in Language::of_query(text, present) {
             let terms = self.terms(text, language);
             let mut own = HashSet::new();
-            let cut = terms.iter().position(|term| own.insert(term) && own.len() > limit).unwrap_or(terms.len());
-            terms[..cut].iter().for_each(|term| words.add(term.clone()));
-            figures(&terms[..cut]).take(limit).for_each(|figure| words.add(figure));
-            word_pairs(&terms[..cut]).for_each(|pair| pairs.add(pair));
+            let distinct = terms.iter().filter(|term| own.insert(*term)).count();
+            // Of a pasted letter with a question the question may stand at either end.
+            let (most, figured) = if distinct > limit { (limit, limit / 2) } else { (terms.len(), limit) };
+            for terms in ends(&terms, most) {
+                terms.iter().for_each(|term| words.add(term.clone()));
+                figures(terms).take(figured).for_each(|figure| words.add(figure));
+                word_pairs(terms).for_each(|pair| pairs.add(pair));
+            }
         }
         QueryTerms { words: words.terms, pairs: pairs.terms }
     }
@@ -117,6 +124,37 @@ fn analyzer(language: Language, segmenter: Segmenter) -> TextAnalyzer {
 /// The beginning of `text`, cut at a character.
 pub(crate) fn beginning(text: &str, bytes: usize) -> &str {
     &text[..text.floor_char_boundary(bytes)]
+}
+
+/// `text` if it has at most so many bytes, else its beginning and its end with a line break between.
+#[must_use]
+pub fn both_ends(text: &str, bytes: usize) -> Cow<'_, str> {
+    if text.len() <= bytes {
+        return Cow::Borrowed(text);
+    }
+    let end = text.ceil_char_boundary(text.len() - bytes / 2);
+    Cow::Owned(format!("{}\n{}", beginning(text, bytes / 2), &text[end..]))
+}
+
+/// All of `terms` if they are at most `limit`, else the first and the last ones.
+fn ends(terms: &[String], limit: usize) -> [&[String]; 2] {
+    match terms.len() > limit {
+        true => [&terms[..limit / 2], &terms[terms.len() - limit / 2..]],
+        false => [terms, &[]],
+    }
+}
+
+/// `text` without soft hyphens and other characters without a shape of their own: extraction drops them from documents,
+/// and in a question that was pasted they would cut its words.
+fn visible(text: &str) -> Cow<'_, str> {
+    let invisible = |c: char| {
+        matches!(c, '\u{ad}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'
+            | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    };
+    match text.contains(invisible) {
+        true => Cow::Owned(text.replace(invisible, "")),
+        false => Cow::Borrowed(text),
+    }
 }
 
 #[cfg(test)]
@@ -190,6 +228,19 @@ mod tests {
         assert_eq!(Language::of_query(text, &with_chinese), [Language::German, Language::Other]);
         assert_eq!(Language::of_query("Panther", &with_chinese).len(), 3);
         assert_eq!(Language::of_query("", &[]), [Language::English]);
+        let chinese = "请告诉我们公司关于员工年假和病假的 policies 是什么样的规定";
+        assert_eq!(Language::of_query(chinese, &present), present, "its other words are read as the documents' are");
+    }
+
+    #[test]
+    fn what_has_no_shape_cuts_no_word() {
+        assert_eq!(terms("Hafen\u{ad}gebühr \u{202e}Kai\u{200b}mauer", Language::Other), ["hafengebuhr", "kaimauer"]);
+    }
+
+    #[test]
+    fn long_texts_keep_both_ends() {
+        assert_eq!(both_ends("kurz", 8), "kurz");
+        assert_eq!(both_ends("ääääääää", 7), "ä\nä");
     }
 
     #[test]
@@ -197,7 +248,8 @@ mod tests {
         let text = (0..10_000).map(|number| format!("w{number} ")).collect::<String>();
         let terms = Analysis::new().query_terms(&text, &[Language::English, Language::Other], 64);
         assert_eq!(terms.words.len(), 64, "numbers read the same in both");
-        assert_eq!(terms.pairs.len(), 63);
+        assert_eq!(terms.pairs.len(), 62);
+        assert!(terms.words.contains(&"w0".to_owned()) && terms.words.contains(&"w9999".to_owned()), "both ends");
         let mixed = "running ".repeat(3) + "jumping";
         let terms = Analysis::new().query_terms(&mixed, &[Language::English, Language::Other], 64);
         assert_eq!(terms.words, ["run", "jump", "running", "jumping"]);

@@ -37,7 +37,8 @@ impl Cut {
 }
 
 /// Whether `c` is of a script that puts no space between words, or of Hangul.
-pub(crate) fn is_unspaced(c: char) -> bool {
+#[must_use]
+pub fn is_unspaced(c: char) -> bool {
     Cut::of(c).is_some()
 }
 

@@ -76,7 +76,7 @@ impl CudaDecoder {
     }
 
     /// The hidden states behind the last layer, of shape (tokens of the plan, hidden), and those of the tapped layer for the
-    /// chunks' last tokens; `None` when stopped.
+    /// tokens whose states are wanted; `None` when stopped.
     fn states(&self, plan: &Plan, proceed: &mut dyn FnMut() -> bool) -> Result<Option<(Tensor, Vec<f32>)>, ModelError> {
         let angles = self.rope.at(&plan.positions)?;
         let mut x = self.embeddings.embedding(&plan.tokens)?;
@@ -90,8 +90,8 @@ impl CudaDecoder {
                 return Ok(None);
             }
             x = layer.forward(&x, &self.shape, plan, &angles, &self.memory)?;
-            if let Some(last) = plan.last.as_ref().filter(|_| index + 1 == tapped) {
-                states = x.index_select(last, 0)?.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
+            if let Some(rows) = plan.states.as_ref().filter(|_| index + 1 == tapped) {
+                states = x.index_select(rows, 0)?.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
             }
         }
         Ok(Some((x, states)))

@@ -18,8 +18,8 @@ pub(super) struct Plan {
     pub(super) groups: Vec<Group>,
     /// Rows whose logits are wanted, in the order of the chunks as they came; `None` for none.
     pub(super) wanted: Option<Tensor>,
-    /// Rows of the last tokens of the chunks whose logits are wanted, in the same order; `None` for none.
-    pub(super) last: Option<Tensor>,
+    /// Rows whose hidden states are wanted, in the same order; `None` for none.
+    pub(super) states: Option<Tensor>,
 }
 
 /// Chunks that attend together: each sequence to its own keys, padded to the longest.
@@ -68,11 +68,12 @@ impl Plan {
             let start = run.first().map_or(0, |&index| first_rows[index]);
             groups.push(group(&members, start, shape, device)?);
         }
-        let (mut wanted, mut last) = (Vec::new(), Vec::new());
+        let (mut wanted, mut states) = (Vec::new(), Vec::new());
         for (chunk, first) in chunks.iter().zip(&first_rows) {
             let end = first + chunk.tokens.len();
-            wanted.extend((end - chunk.logits.min(chunk.tokens.len())..end).map(|row| row as u32));
-            last.extend((chunk.logits > 0).then_some(end as u32 - 1));
+            let last = |count: usize| (end - count.min(chunk.tokens.len())..end).map(|row| row as u32);
+            wanted.extend(last(chunk.logits));
+            states.extend(last(chunk.states));
         }
         let count = tokens.len();
         let written = Tensor::from_vec(written, (count, 1), device)?;
@@ -86,7 +87,7 @@ impl Plan {
             written: written.broadcast_as((count, memory.width()))?.contiguous()?,
             groups,
             wanted: rows(wanted)?,
-            last: rows(last)?,
+            states: rows(states)?,
         })
     }
 }

@@ -28,7 +28,7 @@ fn computed(path: &Path, tokens: &[u32]) -> Computed {
     decoder.allocate(BLOCKS as usize).unwrap();
     let blocks: Vec<BlockId> = (0..BLOCKS).collect();
     let mut computed = Computed::default();
-    let chunk = Chunk { tokens, position: 0, blocks: &blocks, logits: 1 };
+    let chunk = Chunk { tokens, position: 0, blocks: &blocks, logits: 1, states: 1 };
     decoder.step(&[chunk], &mut computed, &mut || true).unwrap();
     computed
 }
@@ -50,7 +50,7 @@ fn blocks(sequence: u32) -> Vec<BlockId> {
 }
 
 fn chunk<'a>(tokens: &'a [u32], position: usize, blocks: &'a [BlockId], logits: usize) -> Chunk<'a> {
-    Chunk { tokens: &tokens[position..], position, blocks, logits }
+    Chunk { tokens: &tokens[position..], position, blocks, logits, states: logits }
 }
 
 fn step(decoder: &mut CudaDecoder, chunks: &[Chunk<'_>]) -> Vec<Vec<f32>> {
@@ -214,7 +214,7 @@ fn chunks_that_do_not_fit_are_errors() {
     let mut decoder = decoder(file.path());
     let prompt = tokens(BLOCK_TOKENS + 1);
     let mut refused = |tokens: &[u32], blocks: &[BlockId]| {
-        let chunk = Chunk { tokens, position: 0, blocks, logits: 1 };
+        let chunk = Chunk { tokens, position: 0, blocks, logits: 1, states: 0 };
         assert!(decoder.step(&[chunk], &mut Computed::default(), &mut || true).is_err());
     };
     refused(&prompt, &[0]);

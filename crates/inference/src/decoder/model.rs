@@ -17,6 +17,8 @@ pub(crate) struct Chunk<'a> {
     /// Of how many of the last tokens the logits are wanted: 0 (prefill in the middle), 1, or more (verification of
     /// drafted tokens).
     pub logits: usize,
+    /// Of how many of the last tokens the hidden states are wanted.
+    pub states: usize,
 }
 
 /// What a step computed for its readers.
@@ -24,8 +26,8 @@ pub(crate) struct Chunk<'a> {
 pub(crate) struct Computed {
     /// Rows of [`DecoderModel::vocabulary`] each, in the order of chunks and tokens.
     pub logits: Vec<f32>,
-    /// Rows of [`DecoderModel::hidden`] each, one for every chunk whose logits were wanted: what the layers up to
-    /// [`tapped_layer`] made of its last token, before any norm.
+    /// Rows of [`DecoderModel::hidden`] each, in the order of chunks and tokens: what the layers up to [`tapped_layer`]
+    /// made of the tokens whose states were wanted, before any norm.
     pub states: Vec<f32>,
 }
 

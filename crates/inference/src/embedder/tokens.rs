@@ -3,11 +3,14 @@
 use super::encoder::Sequence;
 use crate::ModelError;
 use std::path::Path;
-use tokenizers::{Encoding, PostProcessor, Tokenizer, TruncationDirection};
+use tokenizers::{Encoding, Model, ModelWrapper, PostProcessor, Token, Tokenizer, TruncationDirection};
 
-/// A tokenizer that leaves lengths to its callers.
+/// A tokenizer that leaves lengths to its callers. Whatever stands in a text is letters to it: only its own template
+/// puts control tokens around and between texts.
 pub(crate) struct Tokens {
     tokenizer: Tokenizer,
+    /// Control tokens that letters could still add up to.
+    spelled: Vec<u32>,
 }
 
 impl Tokens {
@@ -17,7 +20,8 @@ impl Tokens {
         let damaged = |error: tokenizers::Error| ModelError::damaged(&path, error.to_string());
         let mut tokenizer = Tokenizer::from_file(&path).map_err(damaged)?;
         tokenizer.with_truncation(None).map_err(damaged)?.with_padding(None);
-        Ok(Self { tokenizer })
+        tokenizer.set_encode_special_tokens(true);
+        Ok(Self { spelled: spelled(&tokenizer), tokenizer })
     }
 
     /// Special tokens around a text, or around and between a pair.
@@ -46,6 +50,11 @@ impl Tokens {
 
     fn encode(&self, text: &str, longest: usize) -> Result<Encoding, ModelError> {
         let mut encoding = self.tokenizer.encode_fast(text, false).map_err(failed)?;
+        if encoding.get_ids().iter().any(|id| self.spelled.contains(id)) {
+            let letters = encoding.get_ids().iter().filter(|id| !self.spelled.contains(id));
+            let letters = letters.map(|&id| Token::new(id, String::new(), (0, 0))).collect();
+            encoding = Encoding::from_tokens(letters, 0);
+        }
         encoding.truncate(longest, 0, TruncationDirection::Right);
         Ok(encoding)
     }
@@ -57,6 +66,19 @@ impl Tokens {
         }
         Ok(Sequence { tokens: encoding.get_ids().to_vec(), types: encoding.get_type_ids().to_vec() })
     }
+}
+
+/// Control tokens that a unigram model finds in letters: they are pieces of its vocabulary as words are, and those that
+/// it likes best. They are left out of texts; the token for what the vocabulary lacks is not one of them.
+fn spelled(tokenizer: &Tokenizer) -> Vec<u32> {
+    let model = tokenizer.get_model();
+    if !matches!(model, ModelWrapper::Unigram(_)) {
+        return Vec::new();
+    }
+    let lacking = model.tokenize("\u{10ffff}").unwrap_or_default();
+    let added = tokenizer.get_added_vocabulary().get_added_tokens_decoder();
+    let special = added.iter().filter(|(_, token)| token.special).map(|(id, _)| *id);
+    special.filter(|id| lacking.iter().all(|token| token.id != *id)).collect()
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "as `map_err` has it")]

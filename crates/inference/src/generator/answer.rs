@@ -16,8 +16,6 @@ pub(super) struct Answer {
     /// Whether a stop text was reached: what is held back is lost.
     stopped: bool,
     prompt_text: Arc<PromptText>,
-    /// Whether the reader asked for the hidden state.
-    tell_state: bool,
     sender: UnboundedSender<Result<Progress, ModelError>>,
 }
 
@@ -26,10 +24,9 @@ impl Answer {
         sampler: Sampler,
         text: AnswerText,
         prompt_text: Arc<PromptText>,
-        tell_state: bool,
         sender: UnboundedSender<Result<Progress, ModelError>>,
     ) -> Self {
-        Self { sampler, text: Some(text), stopped: false, prompt_text, tell_state, sender }
+        Self { sampler, text: Some(text), stopped: false, prompt_text, sender }
     }
 
     /// A reader that left is noticed by [`Writer::is_open`].
@@ -52,10 +49,8 @@ impl Writer for Answer {
         Ok((token, self.stopped.then_some(FinishReason::Stop)))
     }
 
-    fn state(&mut self, state: &[f32]) {
-        if self.tell_state {
-            self.send(Progress::State(state.to_vec()));
-        }
+    fn state(&mut self, state: Vec<f32>) {
+        self.send(Progress::State(state));
     }
 
     fn is_open(&self) -> bool {

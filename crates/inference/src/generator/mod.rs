@@ -11,7 +11,7 @@ mod stream;
 mod worker;
 
 pub use state::GeneratorState;
-pub use stream::{FinishReason, Progress, TokenStream, Usage};
+pub use stream::{FinishReason, Progress, STATE_VERSION, TokenStream, Usage};
 
 use crate::chat_template::ChatTemplate;
 use crate::decoder;
@@ -274,11 +274,11 @@ impl Generator {
         let common = text.common_tokens(&request, &prompt)?;
         let limit = request.max_new_tokens.min(self.context - prompt.len());
         let sampler = text.sampler(&request, &prompt)?;
-        let (user, cache_key) = (request.user, request.cache_key);
+        let (user, cache_key, state) = (request.user, request.cache_key, request.state);
         let (sender, stream) = TokenStream::new();
         let answer = AnswerText::new(text, &prompt, request.stop);
-        let writer = Box::new(Answer::new(sampler, answer, Arc::clone(text), request.state, sender));
-        worker.queue(Request { prompt, limit, user, cache_key, common, passages, writer, told: None })?;
+        let writer = Box::new(Answer::new(sampler, answer, Arc::clone(text), sender));
+        worker.queue(Request { prompt, limit, user, cache_key, common, passages, state, writer, told: None })?;
         Ok(stream)
     }
 }

@@ -36,6 +36,10 @@ pub struct Usage {
     pub decode: Duration,
 }
 
+/// Counts up whenever [`Progress::State`] tells something else: what was fitted on states of another version means nothing.
+/// 1: the last token's state alone, behind five of seven layers.
+pub const STATE_VERSION: u32 = 2;
+
 /// A step of an answer.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Progress {
@@ -53,7 +57,9 @@ pub enum Progress {
         /// How many of `done` were computed for an earlier request.
         reused: usize,
     },
-    /// The hidden state behind the whole prompt, five sevenths up the layers, if the request asked; before any text.
+    /// What the middle of the model makes of the whole prompt, if the request asked; before any text: the hidden state of
+    /// the last token, then the mean of the last sixteen tokens', so twice the width of the model. Passages are left out
+    /// of the mean. What is told changes only with [`STATE_VERSION`].
     State(Vec<f32>),
     /// More of what the model thinks before it answers; whole characters. Not part of the answer.
     Thinking(String),

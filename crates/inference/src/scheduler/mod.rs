@@ -3,7 +3,7 @@
 //! - [`fair`]: whose request is admitted next.
 //! - [`plan`]: what each step computes: the next token of every answer, drafts, and pieces of prompts.
 //! - [`blocks`], [`prefix`], [`table`]: where keys and values are, and who may find them again.
-//! - [`lookup`]: guesses at the next tokens.
+//! - [`lookup`]: guesses at the next tokens. [`prompt_state`]: what the model makes of a prompt.
 //! - [`step`]: the loop's body, [`sequence`]: what is scheduled.
 //!
 //! It knows tokens, not text, and no thread: [`crate::generator`] drives it.
@@ -18,6 +18,7 @@ mod lookup;
 mod passages;
 mod plan;
 mod prefix;
+mod prompt_state;
 mod sequence;
 mod step;
 mod table;

@@ -281,7 +281,7 @@ mod tests {
         let mut cache = PrefixCache::new(8, 4);
         let (mine, yours) = (Scope::Shared(1), Scope::Shared(2));
         let mut begin = |scope: Scope, tokens: &[u32]| {
-            let (table, position) = Table::begin(&mut cache, scope, 4, tokens, 0, |_, _| false).unwrap();
+            let (table, position) = Table::begin(&mut cache, scope, 4, tokens, tokens.len(), 0, |_, _| false).unwrap();
             let blocks = table.blocks().to_vec();
             table.release(&mut cache, scope, tokens);
             cache.check(&[0; 8]);

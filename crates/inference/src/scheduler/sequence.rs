@@ -2,6 +2,7 @@
 
 use super::lookup::Lookup;
 use super::prefix::Scope;
+use super::prompt_state::PromptState;
 use super::table::Table;
 use crate::ModelError;
 use crate::generator::{FinishReason, Usage};
@@ -14,8 +15,9 @@ pub(crate) trait Writer: Send {
     /// once for each place, in order; the logits may be changed in place. An error ends the answer.
     fn accept(&mut self, logits: &mut [f32]) -> Result<(u32, Option<FinishReason>), ModelError>;
 
-    /// The hidden state behind the prompt ([`crate::decoder::model::Computed`]); told once, before the first token.
-    fn state(&mut self, state: &[f32]);
+    /// What the middle of the model makes of the prompt ([`PromptState::told`]); told once, before the first token, if
+    /// the request asked for it.
+    fn state(&mut self, state: Vec<f32>);
 
     /// Whether somebody still reads.
     fn is_open(&self) -> bool;
@@ -44,6 +46,8 @@ pub(crate) struct Request {
     pub common: usize,
     /// Places of passages in the prompt, in order, whose keys and values may come from the passage cache.
     pub passages: Vec<Range<usize>>,
+    /// Whether to tell [`Writer::state`].
+    pub state: bool,
     pub writer: Box<dyn Writer>,
     /// How many were ahead when its reader was told last.
     pub told: Option<usize>,
@@ -56,6 +60,12 @@ impl Request {
             self.told = Some(ahead);
             self.writer.waiting(ahead);
         }
+    }
+
+    /// What is gathered of the prompt's hidden states, if they are to be told.
+    pub(super) fn prompt_state(&self) -> Option<PromptState> {
+        let behind = self.passages.last().map_or(0, |passage| passage.end);
+        self.state.then(|| PromptState::new(self.prompt.len(), behind))
     }
 }
 
@@ -76,6 +86,8 @@ pub(super) struct Sequence {
     pub passages: Vec<Range<usize>>,
     /// Places beyond `position` whose keys and values are there already.
     pub filled: Vec<Range<usize>>,
+    /// What is to be told of the prompt and isn't yet.
+    prompt_state: Option<PromptState>,
     prompt: usize,
     limit: usize,
     /// What was found in the cache at the first admission.
@@ -99,6 +111,7 @@ impl Sequence {
             scope,
             common: request.common,
             prompt: request.prompt.len(),
+            prompt_state: request.prompt_state(),
             tokens: request.prompt,
             position,
             table,
@@ -161,19 +174,47 @@ impl Sequence {
         }
     }
 
-    /// Goes on after all pending tokens and `drafts` were computed; `state` is the hidden state of the last of them, `rows`
-    /// are the logits of the last pending token and of each draft. Each place's token is chosen from its own logits, as without drafts; those behind the first
-    /// wrong draft aren't looked at. Gives what the answer took when it ended.
+    /// How many of the first tokens need not be computed if their keys and values are known.
+    pub(super) fn known(&self) -> usize {
+        self.prompt_state.as_ref().map_or(self.tokens.len(), PromptState::first)
+    }
+
+    /// Of how many of the last tokens at `place` the hidden states are wanted.
+    pub(super) fn states_wanted(&self, place: &Range<usize>) -> usize {
+        self.prompt_state.as_ref().map_or(0, |state| state.wanted(place))
+    }
+
+    /// Takes the hidden states that were wanted, rows of `hidden` numbers.
+    pub(super) fn take_states(&mut self, states: &[f32], hidden: usize) {
+        if let Some(state) = &mut self.prompt_state {
+            state.add(states, hidden);
+        }
+    }
+
+    /// Gives up its blocks.
+    pub(super) fn preempt(&mut self) -> Table {
+        self.position = 0;
+        self.filled.clear();
+        if let Some(state) = &mut self.prompt_state {
+            state.restart();
+        }
+        std::mem::take(&mut self.table)
+    }
+
+    /// Goes on after all pending tokens and `drafts` were computed; `rows` are the logits of the last pending token and
+    /// of each draft. Each place's token is chosen from its own logits, as without drafts; those behind the first wrong
+    /// draft aren't looked at. Gives what the answer took when it ended.
     pub(super) fn advance<'a>(
         &mut self,
         drafts: &[u32],
-        state: &[f32],
         rows: impl Iterator<Item = &'a mut [f32]>,
     ) -> Result<Option<Usage>, ModelError> {
         self.position = self.tokens.len();
         if self.prefill.is_none() {
             self.tell_reading();
-            self.writer.state(state);
+            if let Some(state) = self.prompt_state.take() {
+                self.writer.state(state.told());
+            }
             self.prefill = Some(self.began.elapsed());
         }
         let (mut accepted, mut finish) = (0, None);

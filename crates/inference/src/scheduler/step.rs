@@ -43,6 +43,8 @@ struct Row {
     drafted: usize,
     /// Rows of logits wanted; 0 in the middle of a prompt.
     logits: usize,
+    /// Hidden states wanted.
+    states: usize,
 }
 
 /// A model and the sequences that run on it.
@@ -92,7 +94,7 @@ impl Scheduler {
         let tokens = vec![0; WARM_UP.min(self.model.context())];
         let mut table = Table::default();
         table.grow(&mut self.cache, tokens.len());
-        let chunk = Chunk { tokens: &tokens, position: 0, blocks: table.blocks(), logits: 1 };
+        let chunk = Chunk { tokens: &tokens, position: 0, blocks: table.blocks(), logits: 1, states: 0 };
         let outcome = self.model.step(&[chunk], &mut self.computed, &mut || true);
         table.release(&mut self.cache, Scope::Private(0), &[]);
         outcome.map(|_| ())
@@ -144,7 +146,7 @@ impl Scheduler {
                 &mut self.cache,
                 &mut self.model,
                 (scope, request.common),
-                &request.prompt,
+                (&request.prompt, request.prompt_state().map_or(request.prompt.len(), |state| state.first())),
                 self.running.len(),
             );
             if begun.is_none() && !self.running.is_empty() {
@@ -171,7 +173,8 @@ impl Scheduler {
         let Some(sequence) = self.preempted.first_mut() else { return false };
         let reserve = self.running.len();
         let whose = (sequence.scope, sequence.common);
-        let begun = Self::begin(&mut self.cache, &mut self.model, whose, &sequence.tokens, reserve);
+        let tokens = (sequence.tokens.as_slice(), sequence.known());
+        let begun = Self::begin(&mut self.cache, &mut self.model, whose, tokens, reserve);
         let Some((table, position)) = begun else { return false };
         (sequence.table, sequence.position) = (table, position);
         let mut sequence = self.preempted.remove(0);
@@ -181,15 +184,15 @@ impl Scheduler {
         true
     }
 
-    /// A table for `tokens`. Each of the `others` that run could need a block in its next step.
+    /// A table for `tokens`, of which the first `known` may be in the cache. Each of the `others` that run could need a block in its next step.
     fn begin(
         cache: &mut PrefixCache,
         model: &mut Box<dyn DecoderModel>,
         (scope, common): (Scope, usize),
-        tokens: &[u32],
+        (tokens, known): (&[u32], usize),
         others: usize,
     ) -> Option<(Table, usize)> {
-        Table::begin(cache, scope, common, tokens, others, |from, to| {
+        Table::begin(cache, scope, common, tokens, known, others, |from, to| {
             let copied = catch_unwind(AssertUnwindSafe(|| model.copy(from, to))).unwrap_or_else(|_| Err(panicked()));
             copied.unwrap_or_else(|error| {
                 tracing::warn!(%error, "a cached block can't be copied; its tokens are computed again");
@@ -224,12 +227,13 @@ impl Scheduler {
     /// Computes a passage behind the beginning of all prompts.
     fn save(&mut self, scope: Scope, beginning: usize, tokens: &[u32]) -> Option<Arc<SavedKv>> {
         let (mut table, mut position) =
-            Self::begin(&mut self.cache, &mut self.model, (scope, 0), tokens, self.running.len())?;
+            Self::begin(&mut self.cache, &mut self.model, (scope, 0), (tokens, tokens.len()), self.running.len())?;
         let mut done = true;
         position = position.min(beginning);
         while done && position < tokens.len() {
             let end = tokens.len().min(position + self.budget.prefill);
-            let chunk = Chunk { tokens: &tokens[position..end], position, blocks: table.blocks(), logits: 0 };
+            let blocks = table.blocks();
+            let chunk = Chunk { tokens: &tokens[position..end], position, blocks, logits: 0, states: 0 };
             done = self.model.step(&[chunk], &mut Computed::default(), &mut || true).unwrap_or(false);
             position = end;
         }
@@ -295,10 +299,9 @@ impl Scheduler {
     /// Takes a sequence's blocks; they stay in the cache, so that going on is cheap if nobody needed them.
     fn preempt(&mut self, index: usize) {
         let mut sequence = self.running.remove(index);
-        let table = std::mem::take(&mut sequence.table);
-        table.release(&mut self.cache, sequence.scope, sequence.computed());
-        sequence.position = 0;
-        sequence.filled.clear();
+        let computed = sequence.position;
+        let table = sequence.preempt();
+        table.release(&mut self.cache, sequence.scope, &sequence.tokens[..computed]);
         self.state.preemptions += 1;
         let place = self.preempted.partition_point(|other| other.age < sequence.age);
         self.preempted.insert(place, sequence);
@@ -331,7 +334,8 @@ impl Scheduler {
                 last.end += drafted;
             }
             let logits = if end == sequence.tokens.len() { 1 + drafted } else { 0 };
-            rows.push(Row { index, tokens, places, end, drafted, logits });
+            let states = places.iter().map(|place| sequence.states_wanted(place)).sum();
+            rows.push(Row { index, tokens, places, end, drafted, logits, states });
         }
         rows
     }
@@ -347,7 +351,8 @@ impl Scheduler {
                 rest = later;
                 let logits = if index + 1 == row.places.len() { row.logits } else { 0 };
                 let blocks = running[row.index].table.blocks();
-                chunks.push(Chunk { tokens, position: place.start, blocks, logits });
+                let states = running[row.index].states_wanted(place);
+                chunks.push(Chunk { tokens, position: place.start, blocks, logits, states });
             }
         }
         let mut proceed = || rows.iter().any(|row| running[row.index].is_open());
@@ -355,7 +360,7 @@ impl Scheduler {
         self.computed.states.clear();
         let (model, computed) = (&mut self.model, &mut self.computed);
         let wanted = rows.iter().map(|row| row.logits).sum::<usize>() * model.vocabulary();
-        let states = rows.iter().filter(|row| row.logits > 0).count() * model.hidden();
+        let states = rows.iter().map(|row| row.states).sum::<usize>() * model.hidden();
         let done = catch_unwind(AssertUnwindSafe(|| model.step(&chunks, computed, &mut proceed)))
             .unwrap_or_else(|_| Err(panicked()))?;
         let (logits, found) = (self.computed.logits.len(), self.computed.states.len());
@@ -372,10 +377,13 @@ impl Scheduler {
         let mut computed = std::mem::take(&mut self.computed);
         let (vocabulary, hidden) = (self.model.vocabulary().max(1), self.model.hidden().max(1));
         let mut rest = computed.logits.as_mut_slice();
-        let mut states = computed.states.chunks_exact(hidden);
+        let mut states = computed.states.as_slice();
         let mut ended = Vec::new();
         for row in rows {
             let sequence = &mut self.running[row.index];
+            let (own, others) = states.split_at(row.states * hidden);
+            states = others;
+            sequence.take_states(own, hidden);
             if row.logits == 0 {
                 sequence.position = row.end;
                 sequence.tell_reading();
@@ -383,11 +391,9 @@ impl Scheduler {
                 let drafts = &row.tokens[row.tokens.len() - row.drafted..];
                 let (own, others) = std::mem::take(&mut rest).split_at_mut(row.logits * vocabulary);
                 rest = others;
-                let state = states.next().unwrap_or_default();
                 let before = sequence.tokens.len();
-                let advanced = catch_unwind(AssertUnwindSafe(|| {
-                    sequence.advance(drafts, state, own.chunks_exact_mut(vocabulary))
-                }));
+                let advanced =
+                    catch_unwind(AssertUnwindSafe(|| sequence.advance(drafts, own.chunks_exact_mut(vocabulary))));
                 self.state.new_tokens += (sequence.tokens.len() - before) as u64;
                 match advanced {
                     Ok(Ok(None)) => {}

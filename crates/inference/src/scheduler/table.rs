@@ -14,7 +14,7 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// Room for all `tokens`, with what the cache knows of their beginning; also gives how many that are. The last
+    /// Room for all `tokens`, with what the cache knows of the first `known` ones; also gives how many that are. The last
     /// token is never among them: its logits are wanted. `None` when fewer than `reserve` blocks would be left.
     /// `copy` makes its second block equal to its first one, if it can. The first `common` tokens may be everybody's.
     pub(super) fn begin(
@@ -22,11 +22,12 @@ impl Table {
         scope: Scope,
         common: usize,
         tokens: &[u32],
+        known: usize,
         reserve: usize,
         copy: impl FnOnce(BlockId, BlockId) -> bool,
     ) -> Option<(Self, usize)> {
         let size = cache.block_tokens();
-        let found = cache.find(scope, &tokens[..tokens.len().saturating_sub(1)]);
+        let found = cache.find(scope, &tokens[..known.min(tokens.len().saturating_sub(1))]);
         let missing = tokens.len().div_ceil(size) - found.blocks.len();
         let found_idle = found.blocks.iter().filter(|&&block| cache.pool().is_idle(block)).count();
         if cache.available() < found_idle + missing + reserve {
@@ -110,7 +111,7 @@ mod tests {
     fn begin(cache: &mut PrefixCache, tokens: &[u32]) -> Option<(Table, usize, Copied)> {
         let mut copied = None;
         let (table, position) =
-            Table::begin(cache, KEY, 0, tokens, 0, |from, to| copied.replace((from, to)).is_none())?;
+            Table::begin(cache, KEY, 0, tokens, tokens.len(), 0, |from, to| copied.replace((from, to)).is_none())?;
         Some((table, position, copied))
     }
 

@@ -90,6 +90,8 @@ pub(crate) async fn delete(
     let event = Event::new(Action::ConversationDeleted, &reader.actor(), reader.operation);
     act.record(event.on("conversation", id, "")).await?;
     act.commit().await?;
+    // Nobody can read on; what was written by now still goes into the log.
+    app.live.stop_all(id, owner);
     Ok(Redirect::to("/ask?said=conversation-deleted").into_response())
 }
 

@@ -13,15 +13,18 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Redirect, Response};
-use domain::{AccessScope, AnswerId, UserId};
+use domain::{AccessScope, AnswerId, CollectionId, UserId};
 use futures_util::stream;
 use serde_json::json;
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::time::{Duration, Instant};
 use storage::AnswerRecord;
 
 /// Characters of a passage that stand in the list of sources.
 const QUOTE: usize = 420;
+/// How long text is passed on before it is looked again what the reader may read.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// `GET /answers/{id}/events`
 pub(crate) async fn events(
@@ -40,6 +43,8 @@ pub(crate) async fn events(
         instead: None,
         closing: false,
         withdrawn: false,
+        looked: None,
+        written: false,
         app,
         reader,
         id,
@@ -78,6 +83,10 @@ struct Follower {
     /// A source is no longer open to the reader. What the model writes says what it says, so only the answer's own view
     /// follows, which leaves out the sentences that rest on it.
     withdrawn: bool,
+    /// When it was looked last what the reader may read, for text to be passed on.
+    looked: Option<Instant>,
+    /// Text was passed on.
+    written: bool,
     ended: bool,
 }
 
@@ -87,41 +96,82 @@ impl Follower {
         if self.ended {
             return None;
         }
+        match self.told().await {
+            // For whoever may no longer sign in this is the end, too; the page loads again and asks who is there.
+            Ok(None) | Err(WebError::SignIn { .. }) => {
+                self.ended = true;
+                Some(sse::Event::default().event("end").data("{}"))
+            }
+            Ok(Some(event)) => Some(event),
+            Err(error) => {
+                tracing::error!(%error, "an event could not be rendered");
+                Some(sse::Event::default().comment("an event could not be rendered"))
+            }
+        }
+    }
+
+    /// What happens next, as far as the reader may be told of it by then; `None` after the last.
+    async fn told(&mut self) -> Result<Option<sse::Event>, WebError> {
         if std::mem::take(&mut self.closing) {
-            return Some(rendered(self.fragment("sources").await));
+            return self.fragment("sources").await.map(Some);
         }
         let event = match &mut self.subscription {
             Some(subscription) => subscription.next().await,
             None => None,
         };
-        let Some(event) = event else {
-            self.ended = true;
-            return Some(sse::Event::default().event("end").data("{}"));
-        };
-        let sent = match event {
-            Event::Status(status) => Ok(self.status(&status)),
-            Event::Thinking(_) | Event::Text(_) if self.withdrawn => Ok(sse::Event::default().comment("")),
+        let Some(event) = event else { return Ok(None) };
+        let told = match event {
+            Event::Status(status) => self.status(&status),
             Event::Thinking(delta) => {
-                Ok(sse::Event::default().event("thinking").data(json!({ "delta": delta }).to_string()))
+                self.look().await?;
+                self.delta("thinking", &delta)
             }
-            Event::Text(delta) => Ok(sse::Event::default().event("text").data(json!({ "delta": delta }).to_string())),
+            Event::Text(delta) => {
+                if !std::mem::replace(&mut self.written, true) {
+                    self.looked = None;
+                }
+                self.look().await?;
+                self.delta("text", &delta)
+            }
             Event::Escalated { model, .. } => {
                 let told = sse::Event::default().event("again").data(json!({ "model": model }).to_string());
                 self.instead = Some(model);
-                Ok(told)
+                told
             }
             // Only programs ask for them, and not here.
-            Event::Logprobs(_) => Ok(sse::Event::default().comment("")),
+            Event::Logprobs(_) => sse::Event::default().comment(""),
             Event::Sources(sources) => {
                 self.reading = sources.len();
-                self.fragment("sources").await
+                self.fragment("sources").await?
             }
             Event::Answer(_) => {
                 self.closing = true;
-                self.fragment("answer").await
+                self.fragment("answer").await?
             }
         };
-        Some(rendered(sent))
+        Ok(Some(told))
+    }
+
+    /// More of a text, or nothing if it rests on what is closed by now.
+    fn delta(&self, name: &str, delta: &str) -> sse::Event {
+        if self.withdrawn {
+            return sse::Event::default().comment("");
+        }
+        sse::Event::default().event(name).data(json!({ "delta": delta }).to_string())
+    }
+
+    /// Looks again who reads and what that person may read, unless that was done just now: rights may be taken away while
+    /// the model writes.
+    async fn look(&mut self) -> Result<(), WebError> {
+        if self.looked.is_some_and(|looked| looked.elapsed() < LOOK) {
+            return Ok(());
+        }
+        self.reader.renew(&self.app).await?;
+        let scope = self.reader.scope(&self.app).await?;
+        let ids: Vec<_> = self.app.store.sources(self.id).await?.iter().map(|source| source.passage).collect();
+        self.withdrawn = self.app.store.passages_by_id(&ids, &scope).await?.len() < self.reading;
+        self.looked = Some(Instant::now());
+        Ok(())
     }
 
     fn status(&self, status: &Status) -> sse::Event {
@@ -149,6 +199,7 @@ impl Follower {
 
     async fn fragment(&mut self, name: &str) -> Result<sse::Event, WebError> {
         let record = self.app.store.answer(self.id, self.owner).await?.ok_or(WebError::NotFound)?;
+        self.reader.renew(&self.app).await?;
         let scope = self.reader.scope(&self.app).await?;
         let answer = answer_view(&self.app, &record, &scope).await?;
         self.withdrawn = answer.sources.len() < self.reading;
@@ -162,18 +213,13 @@ impl Follower {
     }
 }
 
-fn rendered(event: Result<sse::Event, WebError>) -> sse::Event {
-    event.unwrap_or_else(|error| {
-        tracing::error!(%error, "an event could not be rendered");
-        sse::Event::default().comment("an event could not be rendered")
-    })
-}
-
 /// An answer's record as its owner may see it now: a source that was withdrawn since is no longer shown.
 pub(crate) async fn answer_view(app: &App, record: &AnswerRecord, scope: &AccessScope) -> Result<AnswerView, WebError> {
     let rows = app.store.sources(record.id).await?;
     let ids: Vec<_> = rows.iter().map(|row| row.passage).collect();
     let passages = app.store.passages_by_id(&ids, scope).await?;
+    let collections: HashMap<CollectionId, String> =
+        app.store.collections().await?.into_iter().map(|collection| (collection.id, collection.name)).collect();
     let mut passages: HashMap<_, _> = passages.into_iter().map(|(passage, doc)| (passage.id, (passage, doc))).collect();
     let sources: Vec<SourceView> = rows
         .iter()
@@ -186,6 +232,8 @@ pub(crate) async fn answer_view(app: &App, record: &AnswerRecord, scope: &Access
                 document: document.id.to_string(),
                 passage: passage.id.to_string(),
                 title: document.title,
+                collection: collections.get(&document.collection).cloned().unwrap_or_default(),
+                lang: document.language,
                 heading: passage.heading_path.join(" › "),
                 at: Place::of(&passage, &document.media_type),
                 version: passage.version,
@@ -210,6 +258,8 @@ pub(crate) async fn answer_view(app: &App, record: &AnswerRecord, scope: &Access
     let sentences = sentences.into_iter().map(|sentence| shown_sentence(sentence, &sources, withdrawn)).collect();
     let first = record.timings.get("first_model").and_then(serde_json::Value::as_str);
     let total = record.timings.get("total_ms").and_then(serde_json::Value::as_u64);
+    // Records of earlier releases have the reason in place of the text.
+    let reason = record.timings.get("error").and_then(serde_json::Value::as_str).unwrap_or(&record.text);
     Ok(AnswerView {
         id: record.id.to_string(),
         question: record.question.clone(),
@@ -224,15 +274,17 @@ pub(crate) async fn answer_view(app: &App, record: &AnswerRecord, scope: &Access
         record: record.id.to_string(),
         asked_at: moment(record.asked_at),
         seconds: total.map(seconds),
-        error: (state == AnswerState::Failed).then(|| record.text.clone()),
+        error: (state == AnswerState::Failed && !reason.is_empty()).then(|| reason.to_owned()),
     })
 }
 
-/// A sentence that rests on a withdrawn passage goes with it: it says what the passage said.
+/// A sentence that rests on a withdrawn passage goes with it: it says what the passage said. One that the passages left
+/// do not bear out may have its rest from there.
 fn shown_sentence(sentence: Sentence, sources: &[SourceView], withdrawn: bool) -> SentenceView {
     let citations: Vec<u32> =
         sentence.citations.iter().copied().filter(|n| sources.iter().any(|source| source.number == *n)).collect();
-    let hidden = withdrawn && citations.len() < sentence.citations.len().max(1);
+    let supported = sentence.support == answer::Support::Supported;
+    let hidden = withdrawn && (citations.len() < sentence.citations.len().max(1) || !supported);
     let marks = sentence.unfounded.iter().filter(|_| !hidden).map(mark).collect();
     SentenceView {
         marks,
@@ -270,5 +322,30 @@ fn quote(text: &str) -> String {
     match text.char_indices().nth(QUOTE) {
         Some((at, _)) => format!("{}…", text[..at].trim_end()),
         None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_passages_left_do_not_bear_out_goes_with_a_withdrawn_one() {
+        let left = [SourceView::sample(1)];
+        let is_shown = |support, citations: &[u32], withdrawn| {
+            let sentence = Sentence {
+                text: "Leave is 24 days.".to_owned(),
+                citations: citations.to_vec(),
+                support,
+                unfounded: Vec::new(),
+                starts_paragraph: true,
+                list_item: false,
+            };
+            shown_sentence(sentence, &left, withdrawn).text == "Leave is 24 days."
+        };
+        assert!(is_shown(answer::Support::Supported, &[1], true));
+        assert!(!is_shown(answer::Support::Supported, &[1, 2], true));
+        assert!(!is_shown(answer::Support::Partly, &[1], true), "its other half may have come from what is closed");
+        assert!(is_shown(answer::Support::Partly, &[1], false));
     }
 }

@@ -156,6 +156,10 @@ pub struct SourceView {
     pub passage: String,
     /// Title of the document.
     pub title: String,
+    /// Name of its collection.
+    pub collection: String,
+    /// Code of the document's language.
+    pub lang: Option<String>,
     /// The headings above the passage, such as `Leave › Annual leave`; empty when there are none.
     pub heading: String,
     /// Where in the document the passage stands.

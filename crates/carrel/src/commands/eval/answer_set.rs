@@ -187,11 +187,14 @@ fn of_csv(name: &str, text: &str) -> Result<Vec<Expected>, Failure> {
     let column = |wanted: &str| columns.iter().position(|column| column.eq_ignore_ascii_case(wanted));
     let of_questions = column("question")
         .ok_or_else(|| format!("{name}: the first line has to name the columns: question, answer, document"))?;
+    let of_answers = column("answer").ok_or_else(|| {
+        format!("{name}: no column is named 'answer'; leave its cells empty where nothing answers the question")
+    })?;
     let mut questions = Vec::new();
     for row in table.records() {
         let row = row.map_err(|error| format!("{name}: {error}"))?;
         let cell = |at: Option<usize>| at.and_then(|at| row.get(at)).unwrap_or_default().to_owned();
-        let (question, answer) = (cell(Some(of_questions)), cell(column("answer")));
+        let (question, answer) = (cell(Some(of_questions)), cell(Some(of_answers)));
         if !question.is_empty() {
             let answerable = !answer.is_empty();
             questions.push(Expected {

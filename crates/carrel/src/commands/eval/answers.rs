@@ -135,7 +135,8 @@ async fn measure(
                 let line = json!({
                     "id": item.id, "document": left_out.then_some(&item.document),
                     "answerable": item.answerable, "held_out": item.held_out, "model_sha256": model,
-                    "features": answer.judgement.features, "state": answer.judgement.state, "text": answer.text,
+                    "features": answer.judgement.features, "state": answer.judgement.state,
+                    "state_version": inference::STATE_VERSION, "text": answer.text,
                     "written": !arguments.states_only,
                 });
                 writeln!(file, "{line}")?;

@@ -6,6 +6,7 @@ use crate::commands::print_json;
 use answer::{Calibration, Features, Observation, Probe, Reading, Stages, fit};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::path::PathBuf;
 
@@ -24,7 +25,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 10.0)]
     penalty: f64,
     /// How strongly weights of hidden states are held back: there are more of them than questions
-    #[arg(long, default_value_t = 100.0)]
+    #[arg(long, default_value_t = 1000.0)]
     state_penalty: f64,
     /// Print one JSON object (it always does)
     #[arg(long)]
@@ -45,6 +46,9 @@ struct Line {
     /// Empty if the engine tells none.
     #[serde(default)]
     state: Vec<f32>,
+    /// What the state tells; earlier files don't say it.
+    #[serde(default)]
+    state_version: u32,
     /// Whether an answer was written: without one the features say nothing of it.
     #[serde(default = "yes")]
     written: bool,
@@ -69,6 +73,9 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     if all.iter().any(|line| line.model_sha256 != model_sha256) {
         return Err("the files were written with different models; take those of one model".into());
     }
+    if all.iter().any(|line| !line.state.is_empty() && line.state_version != inference::STATE_VERSION) {
+        return Err("the hidden states in these files are those of an earlier version; run 'carrel eval answers --features' again".into());
+    }
     let known: Vec<&Line> = all.iter().filter(|line| !line.held_out).copied().collect();
     let (penalty, state_penalty) = (arguments.penalty, arguments.state_penalty);
     if known.iter().all(|line| line.answerable) || !known.iter().any(|line| line.answerable) {
@@ -78,7 +85,11 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let probe = if known.iter().any(|line| line.state.is_empty()) {
         None
     } else {
-        Some(Probe::fit(&readings(&known), state_penalty).ok_or("the hidden states are not all of one length")?)
+        let probe = Probe::fit(&readings(&known), state_penalty);
+        Some(probe.ok_or(
+            "no threshold can be chosen: either the hidden states are not all of one length, or the questions without an answer \
+             are about too few documents",
+        )?)
     };
     if probe.is_none() && plain.is_none() {
         return Err("no answers were written and no hidden states were told, so there is nothing to fit".into());
@@ -102,17 +113,20 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 impl Line {
     /// What no two folds share: of a document that was left out no question has an answer, so a question would be judged
     /// by its neighbours.
-    fn subject(&self) -> &str {
-        self.document.as_ref().unwrap_or(&self.id)
+    fn subject(&self) -> Option<&str> {
+        // Lists from a spreadsheet have no ids.
+        Some(self.document.as_ref().unwrap_or(&self.id).as_str()).filter(|subject| !subject.is_empty())
     }
 }
 
 /// The number of each line's subject, in the order in which they come.
 fn subjects<'a>(lines: &[&'a Line]) -> Vec<usize> {
     let mut numbers: HashMap<&'a str, usize> = HashMap::new();
+    let mut next = 0;
     let number = |line: &&'a Line| {
-        let next = numbers.len();
-        *numbers.entry(line.subject()).or_insert(next)
+        let known = line.subject().map(|subject| *numbers.entry(subject).or_insert(next));
+        next += usize::from(known.is_none_or(|known| known == next));
+        known.unwrap_or(next - 1)
     };
     lines.iter().map(number).collect()
 }
@@ -201,17 +215,55 @@ fn judged(questions: impl Iterator<Item = (bool, (f32, bool))>) -> Value {
     let right = count(&|one| one.2 && !one.0);
     // The chance that an answerable question scores above an unanswerable one (area under the ROC curve).
     let of = |answerable: bool| questions.iter().filter(move |one| one.0 == answerable);
-    let above: usize = of(true).map(|one| of(false).filter(|other| one.1 > other.1).count()).sum();
+    // Of two that score the same either may come first.
+    let above = |one: &(bool, f32, bool), other: &(bool, f32, bool)| match one.1.total_cmp(&other.1) {
+        Ordering::Greater => 2,
+        Ordering::Equal => 1,
+        Ordering::Less => 0,
+    };
+    let halves: usize = of(true).map(|one| of(false).map(|other| above(one, other)).sum::<usize>()).sum();
     json!({
         "questions": questions.len(),
         "unanswerable": unanswerable,
         "refusal_precision": share(right, refused),
         "refusal_recall": share(right, unanswerable),
-        "auc": share(above, (questions.len() - unanswerable) * unanswerable),
+        "auc": share(halves, 2 * (questions.len() - unanswerable) * unanswerable),
     })
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a few hundred questions")]
 fn share(part: usize, whole: usize) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(told: &Value) -> Line {
+        let mut line = json!({ "id": "", "answerable": true, "held_out": false, "model_sha256": "", "features": {} });
+        line.as_object_mut().unwrap().extend(told.as_object().unwrap().clone());
+        serde_json::from_value(line).unwrap()
+    }
+
+    #[test]
+    fn lines_without_ids_are_about_something_of_their_own() {
+        let told = [
+            json!({}),
+            json!({ "id": "a" }),
+            json!({}),
+            json!({ "id": "b", "document": "d" }),
+            json!({ "id": "a" }),
+            json!({ "id": "c", "document": "d" }),
+        ];
+        let lines: Vec<Line> = told.iter().map(line).collect();
+        assert_eq!(subjects(&lines.iter().collect::<Vec<_>>()), [0, 1, 2, 3, 1, 3]);
+    }
+
+    #[test]
+    fn the_area_under_the_curve_halves_ties() {
+        let auc = |scores: [(bool, f32); 4]| judged(scores.map(|(is, p)| (is, (p, false))).into_iter())["auc"].clone();
+        assert_eq!(auc([(true, 0.9), (true, 0.5), (false, 0.5), (false, 0.1)]), 0.875);
+        assert_eq!(auc([(true, 1.0), (true, 1.0), (false, 1.0), (false, 1.0)]), 0.5);
+    }
 }

@@ -79,7 +79,8 @@ impl Tally {
             return;
         }
         let mut ways = std::iter::once(&item.answer).chain(&item.answers).filter(|way| !way.is_empty());
-        self.matched += u32::from(ways.any(|way| matches(way, &answer.text)));
+        let said = said(answer);
+        self.matched += u32::from(ways.any(|way| matches(way, &said)));
         let cited = answer.sources.iter().filter(|s| answer.sentences.iter().any(|t| t.citations.contains(&s.rank)));
         let cited: Vec<_> = cited.collect();
         self.cited += cited.len() as u32;
@@ -141,20 +142,72 @@ fn is_expected(item: &Expected, source: &Source) -> bool {
     is_of(item, source) && item.page.is_none_or(near)
 }
 
+/// What an answer says, without the marks of its citations.
+fn said(answer: &Answer) -> String {
+    match answer.sentences.is_empty() {
+        true => answer.text.clone(),
+        false => answer.sentences.iter().map(|sentence| sentence.text.as_str()).collect::<Vec<_>>().join(" "),
+    }
+}
+
 /// Every number of the expected answer stands in the given one, or, without numbers, most of its long words.
 fn matches(expected: &str, given: &str) -> bool {
-    let given = given.to_lowercase();
-    let words: Vec<String> = expected
-        .split(|c: char| !c.is_alphanumeric() && c != '.' && c != ',')
-        .map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase())
-        .filter(|word| !word.is_empty())
-        .collect();
-    let numbers: Vec<&String> = words.iter().filter(|word| word.starts_with(|c: char| c.is_ascii_digit())).collect();
-    if !numbers.is_empty() {
-        return numbers.iter().all(|number| given.contains(number.as_str()));
+    let (expected, given) = (words(expected), words(given));
+    let is_number = |word: &&String| word.starts_with(|c: char| c.is_ascii_digit());
+    let mut numbers = expected.iter().filter(is_number).peekable();
+    if numbers.peek().is_some() {
+        return numbers.all(|number| given.contains(number));
     }
-    let long: Vec<&String> = words.iter().filter(|word| word.chars().count() > 3).collect();
-    let long = if long.is_empty() { words.iter().collect() } else { long };
-    let found = long.iter().filter(|word| given.contains(word.as_str())).count();
+    let long: Vec<&String> = expected.iter().filter(|word| word.chars().count() > 3).collect();
+    let long = if long.is_empty() { expected.iter().collect() } else { long };
+    let found = long.iter().filter(|word| given.iter().any(|other| inflected(word, other))).count();
     !long.is_empty() && found * 2 > long.len()
+}
+
+/// Words and numbers in small letters; `1,500`, `1.500` and `1500` are the same, and so are `2.5` and `2,5`.
+fn words(text: &str) -> Vec<String> {
+    let parts = text.split(|c: char| !c.is_alphanumeric() && c != '.' && c != ',');
+    let parts = parts.map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase());
+    let plain = |word: String| {
+        let digits = word.find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | ','))).unwrap_or(word.len());
+        let groups: Vec<&str> = word[..digits].split(['.', ',']).collect();
+        let thousands = groups.len() > 1 && groups.iter().skip(1).all(|group| group.len() == 3);
+        format!("{}{}", groups.join(if thousands { "" } else { "." }), &word[digits..])
+    };
+    parts.map(plain).filter(|word| !word.is_empty()).collect()
+}
+
+/// Whether two words are the same but for an ending: `permit` and `permits`, not `six` and `sixteen`.
+fn inflected(one: &str, other: &str) -> bool {
+    let (short, long) = if one.len() < other.len() { (one, other) } else { (other, one) };
+    short == long || short.chars().count() >= 4 && long.starts_with(short) && long.len() - short.len() <= 3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches;
+
+    #[test]
+    fn an_answer_matches_by_whole_numbers_and_words() {
+        for (expected, given) in [
+            ("24 days", "Every employee receives 24 days."),
+            ("EUR 1,500", "Es sind 1.500 Euro."),
+            ("2.5 %", "um 2,5 % mehr"),
+            ("by 31 March", "Leave lapses on March 31."),
+            ("welding permit", "You need permits for welding."),
+            ("six", "Six people."),
+        ] {
+            assert!(matches(expected, given), "{expected}: {given}");
+        }
+        for (expected, given) in [
+            ("4 days", "Seven days."),
+            ("2 hours", "within 24 hours"),
+            ("EUR 30", "EUR 300"),
+            ("12 seconds", "Call 112."),
+            ("six", "Sixteen people."),
+            ("EUR 1.5", "EUR 15"),
+        ] {
+            assert!(!matches(expected, given), "{expected}: {given}");
+        }
+    }
 }

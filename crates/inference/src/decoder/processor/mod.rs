@@ -175,9 +175,8 @@ impl DecoderModel for Decoder {
                 let mut end = 0;
                 for chunk in chunks {
                     end += chunk.tokens.len();
-                    if chunk.logits > 0 {
-                        computed.states.extend_from_slice(&self.x[(end - 1) * hidden..end * hidden]);
-                    }
+                    let wanted = end - chunk.states.min(chunk.tokens.len())..end;
+                    computed.states.extend_from_slice(&self.x[wanted.start * hidden..wanted.end * hidden]);
                 }
             }
         }

@@ -45,7 +45,7 @@ fn company_changes_no_bit() {
         let chunk = |index: usize, range: std::ops::Range<usize>, logits| {
             let position = range.start;
             let tokens: &[u32] = &prompts[index][range];
-            Chunk { tokens, position, blocks: &blocks[index], logits }
+            Chunk { tokens, position, blocks: &blocks[index], logits, states: logits }
         };
         let mut none = Computed::default();
         let first = [chunk(0, 0..39, 0), chunk(2, 0..20, 0)];
@@ -66,7 +66,7 @@ fn logits_of_several_tokens_are_those_of_each() {
     let prompt = tokens(20);
     let mut all = Computed::default();
     let blocks = [3];
-    let chunk = Chunk { tokens: &prompt, position: 0, blocks: &blocks, logits: 5 };
+    let chunk = Chunk { tokens: &prompt, position: 0, blocks: &blocks, logits: 5, states: 5 };
     decoder.step(&[chunk], &mut all, &mut || true).unwrap();
     for (index, row) in all.logits.chunks(decoder.vocabulary()).enumerate() {
         assert_eq!(logits(&mut decoder, &prompt[..16 + index], 64), row);
@@ -99,7 +99,7 @@ fn stopping_changes_nothing_that_was_there() {
         layers += 1;
         layers < 3
     };
-    let chunk = Chunk { tokens: &prompt[20..], position: 20, blocks: &sequence.blocks, logits: 1 };
+    let chunk = Chunk { tokens: &prompt[20..], position: 20, blocks: &sequence.blocks, logits: 1, states: 0 };
     assert!(!sequence.decoder.step(&[chunk], &mut Computed::default(), &mut twice).unwrap());
     assert_eq!(sequence.read(&prompt[20..], 30), fresh);
 }
@@ -109,7 +109,7 @@ fn what_does_not_fit_is_refused() {
     let file = TinyModel::llama().write();
     let mut decoder = decoder(file.path());
     let mut refused = |tokens: &[u32], position, blocks: &[BlockId]| {
-        let chunk = Chunk { tokens, position, blocks, logits: 1 };
+        let chunk = Chunk { tokens, position, blocks, logits: 1, states: 0 };
         decoder.step(&[chunk], &mut Computed::default(), &mut || true).is_err()
     };
     assert!(refused(&[1], 32, &[0]), "a table that is too short");
@@ -129,7 +129,7 @@ fn saved_keys_and_values_serve_in_other_blocks() {
         let (own, other) = ([5, 6, 7], [1, 9, 3]);
         let step = |decoder: &mut crate::decoder::Decoder, blocks: &[BlockId], range: std::ops::Range<usize>| {
             let mut computed = Computed::default();
-            let chunk = Chunk { tokens: &prompt[range.clone()], position: range.start, blocks, logits: 1 };
+            let chunk = Chunk { tokens: &prompt[range.clone()], position: range.start, blocks, logits: 1, states: 0 };
             decoder.step(&[chunk], &mut computed, &mut || true).unwrap();
             computed.logits
         };

@@ -44,7 +44,7 @@ impl<'d> Sequence<'d> {
         let mut computed = Computed::default();
         for tokens in tokens.chunks(chunk) {
             computed = Computed::default();
-            let chunk = Chunk { tokens, position: self.length, blocks: &self.blocks, logits: 1 };
+            let chunk = Chunk { tokens, position: self.length, blocks: &self.blocks, logits: 1, states: 1 };
             assert!(self.decoder.step(&[chunk], &mut computed, &mut || true).unwrap(), "nobody stopped it");
             self.length += tokens.len();
         }

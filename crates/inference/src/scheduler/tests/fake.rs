@@ -81,7 +81,7 @@ impl DecoderModel for FakeModel {
         VOCABULARY
     }
 
-    /// A state says how long the history is.
+    /// A state is its token's position.
     fn hidden(&self) -> usize {
         1
     }
@@ -138,7 +138,7 @@ impl DecoderModel for FakeModel {
             for length in end + 1 - chunk.logits..=end {
                 computed.logits.extend(logits_behind(&history[..length]));
             }
-            computed.states.extend((chunk.logits > 0).then_some(end as f32));
+            computed.states.extend((end - chunk.states..end).map(|position| position as f32));
         }
         Ok(true)
     }
@@ -190,7 +190,7 @@ impl Writer for FakeWriter {
         Ok((token, (token == END).then_some(FinishReason::Stop)))
     }
 
-    fn state(&mut self, state: &[f32]) {
+    fn state(&mut self, state: Vec<f32>) {
         assert!(locked(&self.outcome.tokens).is_empty(), "told before the first token");
         locked(&self.outcome.states).extend(state);
     }

@@ -18,16 +18,24 @@ struct Ask {
     user: Option<u64>,
     key: Option<u64>,
     sampling: Sampling,
+    state: bool,
 }
 
 impl Ask {
     fn new(prompt: impl IntoIterator<Item = u32>, limit: usize) -> Self {
         let prompt = prompt.into_iter().collect();
-        Self { prompt, limit, user: None, key: None, sampling: Sampling::default() }
+        Self { prompt, limit, user: None, key: None, sampling: Sampling::default(), state: false }
     }
 
     fn text(&self) -> Vec<u32> {
         plain_text(&self.prompt, self.limit, self.sampling)
+    }
+
+    /// What is told of the hidden states: the last position and the mean of the last sixteen.
+    fn states(&self) -> Vec<f32> {
+        let last = self.prompt.len() - 1;
+        let first = self.prompt.len().saturating_sub(16);
+        if self.state { vec![last as f32, (first + last) as f32 / 2.0] } else { Vec::new() }
     }
 }
 
@@ -91,6 +99,7 @@ impl Bench {
             cache_key: ask.key,
             common: 0,
             passages: Vec::new(),
+            state: ask.state,
             writer: Box::new(writer),
             told: None,
         };
@@ -123,7 +132,7 @@ impl Bench {
         let outcome = self.ask(ask);
         self.finish();
         assert_eq!(outcome.text(), ask.text());
-        assert_eq!(*fake::locked(&outcome.states), [ask.prompt.len() as f32]);
+        assert_eq!(*fake::locked(&outcome.states), ask.states());
         outcome
     }
 

@@ -66,6 +66,9 @@ fn a_conversation_goes_on_where_its_last_answer_ended() {
         assert_eq!(usage.reused_tokens, 24);
         // The same again: all but the last token, or whole blocks only.
         assert_eq!(bench.answer(&ask).usage().reused_tokens, if copies { 26 } else { 24 });
+        // Whoever wants the hidden states has the last 16 of its 27 tokens computed again.
+        ask.state = true;
+        assert_eq!(bench.answer(&ask).usage().reused_tokens, if copies { 11 } else { 8 });
     }
 }
 
@@ -216,7 +219,7 @@ fn a_panic_of_a_writer_ends_its_sequence_only() {
         fn accept(&mut self, _: &mut [f32]) -> Result<(u32, Option<FinishReason>), crate::ModelError> {
             std::panic::resume_unwind(Box::new("a test's fault"))
         }
-        fn state(&mut self, _: &[f32]) {}
+        fn state(&mut self, _: Vec<f32>) {}
         fn is_open(&self) -> bool {
             true
         }
@@ -240,6 +243,7 @@ fn a_panic_of_a_writer_ends_its_sequence_only() {
             cache_key: None,
             common: 0,
             passages: Vec::new(),
+            state: false,
             writer,
             told: None,
         },

@@ -28,12 +28,12 @@ fn ask() -> impl Strategy<Value = Ask> {
         (0u64..5).prop_map(|seed| Sampling { temperature: 0.5, top_p: 0.95, seed, ..Sampling::GREEDY }),
     ];
     let user = proptest::option::of(0u64..3);
-    (vec(piece, 1..4), 1usize..30, user, proptest::option::of(0u64..2), sampling).prop_map(
-        |(pieces, limit, user, key, sampling)| {
+    (vec(piece, 1..4), 1usize..30, user, proptest::option::of(0u64..2), sampling, any::<bool>()).prop_map(
+        |(pieces, limit, user, key, sampling, state)| {
             let mut prompt = pieces.concat();
             prompt.truncate(CONTEXT - 1);
             let limit = limit.min(CONTEXT - prompt.len());
-            Ask { prompt, limit, user, key, sampling }
+            Ask { prompt, limit, user, key, sampling, state }
         },
     )
 }
@@ -108,8 +108,8 @@ proptest! {
             let usage = outcome.usage();
             prop_assert_eq!((usage.prompt_tokens, usage.new_tokens), (ask.prompt.len(), ask.text().len()));
             prop_assert!(usage.reused_tokens < ask.prompt.len());
-            // One hidden state, the one behind the whole prompt, whatever happened on the way.
-            prop_assert_eq!(&*fake::locked(&outcome.states), &[ask.prompt.len() as f32]);
+            // Those of the whole prompt's last tokens, whatever happened on the way.
+            prop_assert_eq!(&*fake::locked(&outcome.states), &ask.states());
             prop_assert!(usage.accepted_tokens <= usage.drafted_tokens);
         }
         let state = bench.scheduler.state();

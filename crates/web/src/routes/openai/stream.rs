@@ -102,7 +102,7 @@ impl Writer {
             self.send(&json!({ "content": REFUSAL }));
         } else if !refused && self.shown == 0 && !answer.text.is_empty() {
             self.send(&json!({ "content": answer.text }));
-        } else if answer.calls.is_empty() && self.shown < self.text.len() {
+        } else if !refused && answer.calls.is_empty() && self.shown < self.text.len() {
             // Looked like the beginning of a call and was none.
             let rest = self.text[self.shown..].to_owned();
             self.send(&json!({ "content": rest }));

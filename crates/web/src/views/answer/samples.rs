@@ -43,6 +43,8 @@ impl SourceView {
             document: format!("0195a1c0de{number}"),
             passage: format!("0195a1feed{number}"),
             title: title.to_owned(),
+            collection: if number < 4 { "Handbook and policies" } else { "Staff council" }.to_owned(),
+            lang: (number < 4).then(|| "en".to_owned()),
             heading: heading.to_owned(),
             at: page.map(Place::on_page).unwrap_or_default(),
             version: 3,
