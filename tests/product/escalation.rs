@@ -109,6 +109,19 @@ async fn the_larger_ones_refusal_holds_and_its_failure_does_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_larger_one_had_written_before_it_broke_off_is_recorded() {
+    let written = "Leave is granted by the harbour";
+    let (world, _small, _large) = world(PARTLY, Behaviour::Drops(vec![written.to_owned()])).await;
+    let (_, page) = ask(&mut world.signed_in("ada").await, QUESTION).await;
+    assert!(page.contains("Saltwick Stevedores") && !page.contains(written), "{page}");
+    let told = finished(&world).await;
+    assert_eq!(told["model"], "small");
+    let broken_off = &told["broken_off"];
+    assert_eq!((&broken_off["model"], &broken_off["text"]), (&"large".into(), &written.into()), "it was shown: {told}");
+    assert!(broken_off["error"].as_str().unwrap().contains("stops in the middle"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whoever_stops_the_larger_one_keeps_the_first_answer() {
     let (world, _small, large) = world(PARTLY, Behaviour::Silent).await;
     let mut ada = world.signed_in("ada").await;

@@ -111,6 +111,7 @@ async fn a_fault_of_ours_is_told_without_its_reason_and_takes_no_text_away() {
     crate::doctor::run(world.data(), "ALTER TABLE vectors RENAME TO lost").await;
     let (address, page) = ask(&mut world.signed_in("ada").await, QUESTION).await;
     assert!(page.contains("something went wrong here") && !page.contains("no such table"), "{page}");
+    assert!(page.contains("receives 24 days of annual leave"), "what was shown stays: {page}");
     let (record, detail) = ended(&world, &address).await;
     assert_eq!((record.state, record.text), (AnswerState::Failed, ANSWER.concat()));
     assert!(detail["error"].as_str().unwrap().contains("no such table"), "an auditor is told: {detail}");

@@ -9,7 +9,7 @@ use crate::ask::{Event, Found, Question};
 use crate::cite::{Sentence, Support};
 use crate::generate::Failure;
 use crate::judge::Judgement;
-use crate::record::Answer;
+use crate::record::{Answer, Timings};
 use serde::Serialize;
 use std::time::Instant;
 use storage::AnswerState;
@@ -45,6 +45,21 @@ pub struct First {
     pub judgement: Judgement,
 }
 
+/// What the larger model had written when it failed or was stopped: it was shown.
+#[derive(Debug, Clone, Serialize)]
+pub struct BrokenOff {
+    /// The larger model.
+    pub model: String,
+    /// SHA-256 of its weights.
+    pub model_sha256: String,
+    /// Why it was asked.
+    pub doubt: Doubt,
+    /// What it had written.
+    pub text: String,
+    /// Why it did not go on; `None` if it was stopped.
+    pub error: Option<String>,
+}
+
 impl Answering {
     /// `first`, or what the larger model writes in its place.
     pub(crate) async fn escalate(
@@ -66,17 +81,29 @@ impl Answering {
         report(Event::Escalated { model: larger.name.clone(), doubt });
         match self.write(question, &larger, found, begin, stop, report).await {
             // Whoever stops the larger one keeps what there was.
-            Ok(answer) if answer.state == AnswerState::Stopped && first.state == AnswerState::Finished => first,
+            Ok(answer) if answer.state == AnswerState::Stopped && first.state == AnswerState::Finished => {
+                kept(first, Some(&answer), doubt, None, begin)
+            }
             Ok(answer) => {
                 let Answer { model, model_hash: model_sha256, text, judgement, .. } = first;
                 Answer { first: Some(Box::new(First { model, model_sha256, doubt, text, judgement })), ..answer }
             }
-            Err(Failure { error, .. }) => {
+            Err(Failure { error, answer }) => {
                 tracing::warn!(%error, answer.id = %question.id, "the larger model could not answer; the first answer stays");
-                first
+                kept(first, answer.as_deref(), doubt, Some(error.to_string()), begin)
             }
         }
     }
+}
+
+/// The first answer, with what the larger model had written by then.
+fn kept(first: Answer, broken: Option<&Answer>, doubt: Doubt, error: Option<String>, begin: Instant) -> Answer {
+    let broken_off = broken.map(|broken| {
+        let (model, model_sha256) = (broken.model.clone(), broken.model_hash.clone());
+        Box::new(BrokenOff { model, model_sha256, doubt, text: broken.text.clone(), error })
+    });
+    let timings = Timings { total: begin.elapsed(), ..first.timings };
+    Answer { broken_off, timings, ..first }
 }
 
 /// `probability` that the answer is right, if that was judged.

@@ -70,14 +70,20 @@ impl Glossary {
         let mut variants: Vec<String> = Vec::new();
         let asked = Asked::of(question);
         for group in &self.groups {
-            let Some(one) = group.iter().find(|one| one.stands_in(&asked).is_some()) else { continue };
-            let before: Vec<String> = std::iter::once(question.to_owned()).chain(variants.iter().cloned()).collect();
-            for (text, other) in before.iter().flat_map(|text| group.iter().map(move |other| (text, other))) {
-                let place = one.stands_in(&Asked::of(text)).filter(|_| other != one);
-                if let Some(place) = place.filter(|_| variants.len() < ADDED) {
-                    variants.push(format!("{}{}{}", &text[..place.start], other.text, &text[place.end..]));
-                }
+            if variants.len() >= ADDED {
+                break;
             }
+            // "HR department", not the "HR" in it.
+            let standing = group.iter().filter(|one| one.stands_in(&asked).is_some());
+            let Some(one) = standing.max_by_key(|one| one.text.len()) else { continue };
+            for text in std::iter::once(question.to_owned()).chain(variants.clone()) {
+                let Some(place) = one.stands_in(&Asked::of(&text)) else { continue };
+                let others = group.iter().filter(|other| *other != one);
+                variants.extend(
+                    others.map(|other| format!("{}{}{}", &text[..place.start], other.text, &text[place.end..])),
+                );
+            }
+            variants.truncate(ADDED);
         }
         variants
     }
@@ -106,9 +112,13 @@ impl Expression {
 
     /// Where it stands in a question, as whole words or as a part of a compound with hyphens.
     fn stands_in(&self, asked: &Asked<'_>) -> Option<Range<usize>> {
-        if self.unspaced {
-            return asked.text.find(&self.text).map(|start| start..start + self.text.len());
-        }
+        let words = self.words_stand_in(asked);
+        // Where no spaces stand between words, it may stand within what looks like one.
+        let within = || asked.text.find(&self.text).map(|start| start..start + self.text.len());
+        words.or_else(|| if self.unspaced { within() } else { None })
+    }
+
+    fn words_stand_in(&self, asked: &Asked<'_>) -> Option<Range<usize>> {
         let same = |word: &Word<'_>, wanted: &String| *wanted == if self.acronym { word.text } else { &word.small };
         if let [wanted] = self.words.as_slice() {
             let found = asked.words.iter().chain(&asked.parts).find(|&word| same(word, wanted));
@@ -192,6 +202,8 @@ mod tests {
         let known = glossary(&[&["年假", "annual leave"]]).unwrap();
         assert_eq!(known.expand("年假有多少天？"), "年假有多少天？ annual leave");
         assert_eq!(known.variants("年假有多少天？"), ["annual leave有多少天？"]);
+        let mixed = glossary(&[&["VPN 接続", "remote access"]]).unwrap();
+        assert_eq!(mixed.expand("vpn  接続 ?"), "vpn  接続 ? remote access");
     }
 
     #[test]
@@ -205,6 +217,11 @@ mod tests {
             "both at once"
         );
         assert!(known.variants("Where is the canteen?").is_empty());
+        let nested = glossary(&[&["HR", "HR department", "People Office"]]).unwrap();
+        assert_eq!(nested.variants("Ask the HR department.")[1], "Ask the People Office.");
+        let many: Vec<Vec<String>> = (0..4000).map(|at| vec![format!("a{at}"), format!("b{at}")]).collect();
+        let question: String = (0..700).map(|at| format!("a{at} ")).collect();
+        assert_eq!(Glossary::new(&many).unwrap().variants(&question).len(), ADDED);
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub use alike::Words;
 pub use ask::{AskError, Event, Question, Status};
 pub use cite::{FactKind, Sentence, Support, Unfounded};
 pub use compare::Comparison;
-pub use escalate::{Doubt, First, SURE};
+pub use escalate::{BrokenOff, Doubt, First, SURE};
 pub use glossary::{Glossary, GlossaryError};
 pub use judge::{
     Calibration, CalibrationError, Features, Judgement, Logistic, Observation, Probe, Probing, Reading, Stages, fit,

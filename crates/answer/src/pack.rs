@@ -21,6 +21,9 @@ pub struct Source {
 /// Tokens of a title and a heading that the budget leaves room for beside it.
 const HEAD: usize = 64;
 
+/// Tokens of a passage that may stand in a prompt alone, however small the budget.
+const ALONE: usize = 2_000;
+
 /// The best candidates that fit: near-copies of a better one are left out, and one that is too long makes room for a
 /// shorter one behind it.
 pub(crate) fn pack(candidates: Vec<Candidate>, settings: &Settings, count: impl Fn(&str) -> usize) -> Vec<Source> {
@@ -37,7 +40,7 @@ pub(crate) fn pack(candidates: Vec<Candidate>, settings: &Settings, count: impl 
         }
         let cost = count(&passage.text) + count(&head(&passage, &document)).saturating_sub(HEAD);
         // One passage is better than none, but not one that leaves no room for an answer.
-        let most = settings.passage_tokens * if sources.is_empty() { 2 } else { 1 };
+        let most = if sources.is_empty() { settings.passage_tokens.max(ALONE) } else { settings.passage_tokens };
         if tokens + cost > most {
             continue;
         }

@@ -2,7 +2,7 @@
 
 use crate::ask::{AskError, Question};
 use crate::cite::{Sentence, Support};
-use crate::escalate::First;
+use crate::escalate::{BrokenOff, First};
 use crate::generate::SAMPLING;
 use crate::judge::{Judgement, declines};
 use crate::pack::Source;
@@ -63,6 +63,8 @@ pub struct Answer {
     pub confidence: f32,
     /// The answer of a smaller model, which was given up for this one.
     pub first: Option<Box<First>>,
+    /// What a larger model had written of it before it failed or was stopped.
+    pub broken_off: Option<Box<BrokenOff>>,
     /// Whether the passages answer the question, as far as that was judged.
     pub judgement: Judgement,
     /// Durations.
@@ -113,6 +115,7 @@ impl Answer {
             query: question.text.clone(),
             confidence: 0.0,
             first: None,
+            broken_off: None,
             judgement: Judgement::default(),
             timings: Timings::default(),
             usage: None,
@@ -313,6 +316,7 @@ impl Answering {
                     "error": error.map(ToString::to_string),
                     "calls": answer.calls,
                     "first": first,
+                    "broken_off": answer.broken_off,
                     "cited": answer.sentences.iter().flat_map(|sentence| &sentence.citations).collect::<Vec<_>>(),
                 })),
         )
@@ -386,6 +390,9 @@ fn prompt_record(answer: &Answer, wishes: &Wishes, settings: &Settings, on_gpu: 
     }
     if let Some(first) = &answer.first {
         record["first"] = json!(first);
+    }
+    if let Some(broken_off) = &answer.broken_off {
+        record["broken_off"] = json!(broken_off);
     }
     let asked = [("stop", json!(wishes.stop)), ("schema", json!(wishes.schema)), ("tools", json!(wishes.tools))];
     for (name, value) in asked {

@@ -3,6 +3,8 @@
 use crate::{Answering, AskError};
 use domain::{AccessScope, Document, DocumentFilter, Passage};
 use index::{Hit, Mode, Query, both_ends};
+use inference::Embedder;
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,9 +20,6 @@ pub struct Candidate {
     pub hit: Hit,
 }
 
-/// Bytes of a question whose meaning is taken: about what encoders read of it. What is longer is told by both its ends.
-const MEANT: usize = 1_024;
-
 /// What a search found.
 #[derive(Debug, Clone)]
 pub struct Retrieved {
@@ -28,6 +27,16 @@ pub struct Retrieved {
     pub candidates: Vec<Candidate>,
     /// Time for embedding the query, searching and reading the passages.
     pub took: Duration,
+}
+
+/// A question as an encoder can read it: one that is too long by both its ends, for what is asked may stand at either.
+fn meant<'a>(embedder: &Embedder, question: &'a str) -> Cow<'a, str> {
+    let (tokens, most) = (embedder.count_tokens(question), embedder.max_tokens());
+    if tokens <= most {
+        return Cow::Borrowed(question);
+    }
+    // A little less than its share, since tokens are not spread evenly.
+    both_ends(question, question.len() * most / tokens * 9 / 10)
 }
 
 impl Answering {
@@ -75,7 +84,7 @@ impl Answering {
         let hits = tokio::task::spawn_blocking(move || -> Result<Vec<Hit>, AskError> {
             let vector = match mode {
                 Mode::Lexical => None,
-                Mode::Dense | Mode::Hybrid => embedder.embed_queries(&[&*both_ends(&query, MEANT)])?.pop(),
+                Mode::Dense | Mode::Hybrid => embedder.embed_queries(&[&*meant(&embedder, &query)])?.pop(),
             };
             let (vector, documents) = (vector.as_deref(), documents.as_ref());
             let query = Query { text: &words, vector, mode, within: documents, limit };

@@ -26,7 +26,7 @@ pub(crate) fn standalone(question: &str, history: &[Turn]) -> String {
     let own = words(question);
     let Some(last) = history.last().filter(|_| leans(question)) else { return question.to_owned() };
     // "Who is she?" asks about somebody whom the answer named.
-    let person = own.iter().any(|word| PERSONS.contains(&word.as_str()));
+    let person = (0..own.len()).any(|at| PERSONS.contains(&own[at].as_str()) && points(question, &own, at));
     let named = if person { names(&last.answer) } else { Vec::new() };
     let mut kept: Vec<String> = Vec::new();
     let mut turns = subject(history);
@@ -77,39 +77,59 @@ fn leans(question: &str) -> bool {
     let opens_as_addition =
         words.first().is_some_and(|word| is_in(&["and", "und", "or", "oder", "also", "auch"], word));
     let what_about = matches!(words.first().zip(words.get(1)), Some((a, b)) if a == "what" && b == "about" || a == "was" && b == "ist" && words.get(2).is_some_and(|c| c == "mit"));
-    let points_back = split(question).enumerate().any(|(at, written)| points(&words, at, written));
-    let says = words.iter().filter(|word| !is_in(&EMPTY, word) && !is_in(&POINTING, word)).count();
-    // "What is overtime?" names what it asks for; "What is allowed?" doesn't.
-    let names = matches!(words.as_slice(), [what, is, name] if what == "what" && is == "is" && !name.ends_with("ed"));
+    let points_back = (0..words.len()).any(|at| points(question, &words, at));
+    let acronyms = split(question).filter(|word| is_acronym(word)).count();
+    let says = words.iter().filter(|word| !is_in(&EMPTY, word) && !is_in(&POINTING, word)).count() + acronyms;
+    // "What is overtime?" names what it asks for; "What is allowed?" and "What is missing?" don't.
+    let names = matches!(words.as_slice(), [what, is, name] if what == "what" && is == "is" && !name.ends_with("ed") && !is_in(&UNSAID, name));
+    // Where no spaces stand between words, a whole question looks like one.
+    let whole = question.contains(is_unspaced) && question.chars().filter(|c| c.is_alphanumeric()).count() > UNSPACED;
     (points_back && words.len() <= 10)
         || (opens_as_addition && words.len() <= 12)
         || what_about
-        // Where no spaces stand between words, a whole question looks like one.
-        || says <= 1 && words.len() <= 3 && !(names && says == 1) && !question.contains(is_unspaced)
+        || says <= 1 && words.len() <= 3 && !(names && says == 1) && !whole
 }
 
-/// Whether the word at a place of `words` stands for something said before; `written` as it is.
-fn points(words: &[String], at: usize, written: &str) -> bool {
+/// Whether the word at a place of a question, whose `words` are in small letters, stands for something said before.
+fn points(question: &str, words: &[String], at: usize) -> bool {
     let Some(word) = words.get(at).map(String::as_str).filter(|word| POINTING.contains(word)) else { return false };
+    let raw: Vec<&str> = question.split_whitespace().filter(|word| word.contains(char::is_alphanumeric)).collect();
+    let behind_comma = at > 0 && raw.get(at - 1).is_some_and(|before| before.ends_with(','));
+    let before_comma = raw.get(at).is_some_and(|word| word.ends_with(','));
+    let [written, noun] = [at, at + 1].map(|at| split(question).nth(at).unwrap_or_default());
     let next = words.get(at + 1).map(String::as_str);
-    // The department of IT is named by its letters.
-    let is_acronym = written.len() > 1 && !written.contains(char::is_lowercase);
     match word {
         // "Is there a canteen?", "Gibt es eine Kantine?"
         "there" | "es" if at == 1 => false,
+        // "Habt ihr eine Kantine?"
+        "ihr" if at == 1 => false,
         // "Können Sie …?", "Ihre Passwortregeln"
         "sie" | "ihr" | "ihre" | "ihren" | "ihrem" | "ihrer" | "ihnen" => {
             at == 0 || written.starts_with(char::is_lowercase)
         }
-        // "ships that stay overnight"; "Does that apply?", "Who approves that?"
-        "that" => next.is_none() || at == 0 || EMPTY.contains(&words[at - 1].as_str()),
+        // "Which fees apply to ships that stay overnight?"; "Does that apply?", "Who approves that request?"
+        "that" => {
+            let asks_for_a_kind = words.first().is_some_and(|first| KINDS.contains(&first.as_str()));
+            at == 0 || next.is_none() || EMPTY.contains(&words[at - 1].as_str()) || !asks_for_a_kind
+        }
         // "for those who work at night"
         "those" | "these" => !matches!(next, Some("who" | "that" | "which")),
-        // "Wie hoch muss der Zaun sein?"
-        "sein" => next.is_some(),
-        _ => !is_acronym,
+        // "Wie alt muss man sein, um …?"
+        "sein" => noun.starts_with(char::is_uppercase) && !before_comma,
+        // "Mitarbeiter, deren Vertrag befristet ist"
+        "deren" | "dessen" => !behind_comma,
+        "diese" | "dieser" | "dieses" | "diesen" | "diesem" => !next.is_some_and(|next| TIMES.contains(&next)),
+        _ => !is_acronym(written),
     }
 }
+
+/// The department of IT is named by its letters.
+fn is_acronym(written: &str) -> bool {
+    written.len() > 1 && !written.contains(char::is_lowercase) && POINTING.contains(&written.to_lowercase().as_str())
+}
+
+/// Letters of a question without spaces that cannot stand alone: 为什么, 왜요.
+const UNSPACED: usize = 4;
 
 fn split(text: &str) -> impl Iterator<Item = &str> {
     text.split_whitespace()
@@ -132,6 +152,30 @@ const POINTING: [&str; 46] = [
 /// Those of them that stand for people.
 const PERSONS: [&str; 13] =
     ["he", "she", "him", "her", "his", "sie", "er", "ihn", "ihm", "ihr", "ihre", "sein", "seine"];
+
+/// With these a question asks for a kind of thing, which a clause with "that" may tell.
+const KINDS: [&str; 8] = ["which", "what", "how", "is", "are", "do", "does", "where"];
+
+/// What is said of something that isn't named.
+const UNSAID: [&str; 14] = [
+    "forbidden",
+    "missing",
+    "due",
+    "next",
+    "left",
+    "new",
+    "possible",
+    "necessary",
+    "wrong",
+    "open",
+    "best",
+    "different",
+    "special",
+    "urgent",
+];
+
+/// "in diesem Jahr" is now.
+const TIMES: [&str; 9] = ["jahr", "jahres", "monat", "woche", "quartal", "fall", "sommer", "winter", "zusammenhang"];
 
 /// Words that say nothing of what a question is about.
 const EMPTY: [&str; 70] = [
@@ -211,6 +255,11 @@ mod tests {
             "Which rules hold for those who work at night?",
             "What is overtime?",
             "Wie hoch muss der Zaun sein?",
+            "Wie alt muss man sein, um einen Kran zu führen?",
+            "Wie viele Urlaubstage habe ich in diesem Jahr?",
+            "Was gilt für Mitarbeiter, deren Vertrag befristet ist?",
+            "Habt ihr eine Kantine?",
+            "What is IT?",
             "Wo stehen Ihre Passwortregeln?",
             "食堂在哪里？",
             "年假有多少天？",
@@ -220,12 +269,16 @@ mod tests {
         for leaning in [
             "Does that apply to me?",
             "Who approves that?",
+            "Who approves that request?",
+            "Can I change that later?",
+            "What is missing?",
             "What is allowed?",
             "Wie erreiche ich ihn?",
             "Wer ist sein Stellvertreter?",
         ] {
             assert_eq!(standalone(leaning, &history), format!("long notice period {leaning}"));
         }
+        assert_eq!(standalone("为什么？", &history), "long notice period 为什么？");
         let unspaced = [turn(&"年".repeat(1_400), "")];
         assert_eq!(standalone("Why?", &unspaced), "Why?", "no word is as long as that");
     }

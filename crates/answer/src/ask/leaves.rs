@@ -18,11 +18,12 @@ fn collect(name: &str, value: &Value, fixed: &BTreeSet<&str>, lines: &mut Vec<St
         Value::Object(members) => {
             for (name, value) in members {
                 let words = words(name);
-                // With a number it is one statement.
+                collect(name, value, fixed, lines);
+                // With a number it is one statement. Behind the value, for what is said first may be that nothing can be
+                // said.
                 if !value.is_number() && !fixed.contains(name.as_str()) && claims(&words) {
                     lines.push(words);
                 }
-                collect(name, value, fixed, lines);
             }
         }
         Value::Array(items) => items.iter().for_each(|item| collect(name, item, fixed, lines)),
@@ -44,10 +45,11 @@ fn words(name: &str) -> String {
     words
 }
 
-/// Whether a name may say something by itself: `annual leave` does not, `nobody is paid` and `bonus of 9000` do.
+/// Whether a name may say something by itself: `annual leave` and `step 1` do not, `nobody is paid` and `bonus 9000` do.
 fn claims(name: &str) -> bool {
-    let parts = name.split(|c: char| !c.is_alphanumeric());
-    parts.flat_map(|part| part.unicode_words()).count() > 2 || name.contains(char::is_numeric)
+    let parts: Vec<&str> = name.split(|c: char| !c.is_alphanumeric()).flat_map(|part| part.unicode_words()).collect();
+    let figure = |part: &&str| part.len() > 1 && part.chars().all(char::is_numeric);
+    parts.len() > 2 || parts.len() == 2 && parts.iter().any(figure) && !parts.iter().all(figure)
 }
 
 /// The names of members that a schema fixes, at any depth.
@@ -90,7 +92,8 @@ mod tests {
         for name in ["nobody is paid", "nobody_is_paid", "nobodyIsPaid", "nobody.is.paid", "bonus of 9", "没有人"] {
             assert!(claims(&words(name)), "{name}");
         }
-        for name in ["leave", "annual leave", "annual-leave", "annualLeave", "ID"] {
+        for name in ["leave", "annual leave", "annual-leave", "annualLeave", "ID", "1", "step1", "step 1", "q2_answer"]
+        {
             assert!(!claims(&words(name)), "{name}");
         }
     }

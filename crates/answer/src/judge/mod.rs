@@ -63,7 +63,11 @@ pub(crate) fn confidence(index: &Index, wordings: &[String], candidates: &[Candi
     let mut best: f32 = 0.0;
     for candidate in candidates.iter().take(8) {
         let language = candidate.document.language.as_deref();
-        let read = || wordings.iter().map(|wording| asked_for(index, wording, language)).collect();
+        // The question may be in another language than the passage.
+        let read = || {
+            let read = |wording| [language, None].map(|language| asked_for(index, wording, language));
+            wordings.iter().flat_map(|wording| read(wording)).collect()
+        };
         let wanted: &Vec<BTreeSet<String>> = wanted.entry(language).or_insert_with(read);
         best = best.max(sureness(candidate.hit.cosine, wanted, &terms(index, candidate)));
     }

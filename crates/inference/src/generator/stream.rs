@@ -58,8 +58,8 @@ pub enum Progress {
         reused: usize,
     },
     /// What the middle of the model makes of the whole prompt, if the request asked; before any text: the hidden state of
-    /// the last token, then the mean of the last sixteen tokens', so twice the width of the model. Passages are left out
-    /// of the mean. What is told changes only with [`STATE_VERSION`].
+    /// the last token, then the mean of the last sixteen tokens', so twice the width of the model. Passages that are
+    /// computed apart are left out of the mean. What is told changes only with [`STATE_VERSION`].
     State(Vec<f32>),
     /// More of what the model thinks before it answers; whole characters. Not part of the answer.
     Thinking(String),

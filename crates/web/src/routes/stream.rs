@@ -45,6 +45,7 @@ pub(crate) async fn events(
         withdrawn: false,
         looked: None,
         written: false,
+        held: String::new(),
         app,
         reader,
         id,
@@ -87,6 +88,8 @@ struct Follower {
     looked: Option<Instant>,
     /// Text was passed on.
     written: bool,
+    /// Text that is yet to be passed on.
+    held: String,
     ended: bool,
 }
 
@@ -130,12 +133,16 @@ impl Follower {
                 if !std::mem::replace(&mut self.written, true) {
                     self.looked = None;
                 }
+                self.held.push_str(&delta);
+                // Nothing of a text is left out because the database could not be asked for a moment.
                 self.look().await?;
-                self.delta("text", &delta)
+                let held = std::mem::take(&mut self.held);
+                self.delta("text", &held)
             }
             Event::Escalated { model, .. } => {
                 let told = sse::Event::default().event("again").data(json!({ "model": model }).to_string());
                 self.instead = Some(model);
+                self.held.clear();
                 told
             }
             // Only programs ask for them, and not here.
@@ -255,11 +262,15 @@ pub(crate) async fn answer_view(app: &App, record: &AnswerRecord, scope: &Access
     let taken_back = record.timings.get("taken_back").and_then(serde_json::Value::as_bool).unwrap_or(false);
     let sentences: Vec<Sentence> = serde_json::from_value(record.sentences.clone()).unwrap_or_default();
     let sentences = if state == AnswerState::Refused { Vec::new() } else { sentences };
-    let sentences = sentences.into_iter().map(|sentence| shown_sentence(sentence, &sources, withdrawn)).collect();
+    let sentences: Vec<SentenceView> =
+        sentences.into_iter().map(|sentence| shown_sentence(sentence, &sources, withdrawn)).collect();
+    let told = record.timings.get("error").and_then(serde_json::Value::as_str);
+    let unchecked = state == AnswerState::Failed && told.is_some() && sentences.is_empty() && !withdrawn;
+    let sentences = if unchecked { unchecked_text(&record.text) } else { sentences };
     let first = record.timings.get("first_model").and_then(serde_json::Value::as_str);
     let total = record.timings.get("total_ms").and_then(serde_json::Value::as_u64);
     // Records of earlier releases have the reason in place of the text.
-    let reason = record.timings.get("error").and_then(serde_json::Value::as_str).unwrap_or(&record.text);
+    let reason = told.unwrap_or(&record.text);
     Ok(AnswerView {
         id: record.id.to_string(),
         question: record.question.clone(),
@@ -276,6 +287,20 @@ pub(crate) async fn answer_view(app: &App, record: &AnswerRecord, scope: &Access
         seconds: total.map(seconds),
         error: (state == AnswerState::Failed && !reason.is_empty()).then(|| reason.to_owned()),
     })
+}
+
+/// What was shown and could not be checked, by its lines.
+fn unchecked_text(text: &str) -> Vec<SentenceView> {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let shown = |line: &str| SentenceView {
+        marks: Vec::new(),
+        text: line.to_owned(),
+        citations: Vec::new(),
+        support: Support::NotChecked,
+        starts_paragraph: true,
+        list_item: false,
+    };
+    lines.map(shown).collect()
 }
 
 /// A sentence that rests on a withdrawn passage goes with it: it says what the passage said. One that the passages left
