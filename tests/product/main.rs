@@ -29,6 +29,7 @@ mod every_route;
 mod facets;
 mod filters;
 mod injection;
+mod inside;
 mod killed;
 mod manual;
 mod metrics;

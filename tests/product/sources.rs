@@ -231,6 +231,32 @@ async fn what_cannot_be_read_is_not_gone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_deleted_while_a_file_is_there_that_may_be_it_under_a_new_name() {
+    let share = Share::new(Removal::Delete, false).await;
+    share.write("plan.txt", "The tower is painted in May.");
+    share.write("other.txt", "The gate is painted in June.");
+    share.look_and_read().await;
+    let plan = share.document("plan.txt").await.unwrap();
+    let mut act = share.world.app.store.begin().await.unwrap();
+    act.relabel(plan.id, Label::Secret).await.unwrap();
+    act.commit_housekeeping().await.unwrap();
+
+    share.mv("plan.txt", "paint.txt");
+    share.rm("other.txt");
+    let mut scan = share.seen();
+    scan.later.insert("paint.txt".to_owned());
+    let scanned = share.take_in(&scan).await;
+    assert_eq!((scanned.found.gone, scanned.changing.len()), (0, 1));
+    assert!(share.document("plan.txt").await.is_some() && share.document("other.txt").await.is_some());
+
+    let scanned = share.look_and_read().await;
+    assert_eq!((scanned.found.renamed, scanned.found.gone), (1, 1));
+    let renamed = share.document("paint.txt").await.unwrap();
+    assert_eq!((renamed.id, renamed.label), (plan.id, Label::Secret));
+    assert!(share.document("other.txt").await.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_sidecar_that_comes_changes_and_goes_is_heeded() {
     let share = Share::new(Removal::Delete, false).await;
     share.write("report.txt", "The bridge was inspected and found sound.");
@@ -283,6 +309,9 @@ async fn a_second_look_neither_queues_again_nor_tries_for_ever() {
     share.write("waits.txt", "It waits its turn.");
     share.look_and_read().await;
     assert!(share.finds("waits", "its turn").await && !share.finds("waits", "no more").await);
+    share.write("waits.txt", "It waits no more.");
+    share.look_and_read().await;
+    assert!(share.finds("waits", "no more").await, "what nobody had read is read when it comes again");
 
     share.write("broken.pdf", "%PDF-1.7\n1 0 obj\n<< /Type /Catalog");
     share.look_and_read().await;

@@ -2,9 +2,10 @@
 
 use crate::with_handbook;
 use axum::http::StatusCode;
-use domain::Label;
+use domain::{ContentHash, Label};
+use ingest::Staged;
 use std::io::Write;
-use storage::JobFilter;
+use storage::{JobFilter, JobState};
 
 fn archive(name: &str, text: &[u8]) -> Vec<u8> {
     let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
@@ -60,6 +61,44 @@ async fn trying_again_never_puts_old_bytes_over_new_ones() {
     drop(act);
     let document = world.app.store.document_by_source(handbook.id, "rota.txt").await.unwrap().unwrap();
     assert_eq!(document.version, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trying_again_never_brings_back_what_the_file_was_for_a_while() {
+    let (world, handbook) = with_handbook().await;
+    let (good, bad) = (b"The rota begins on Monday.".as_slice(), b"%PDF-1.7 cut off".as_slice());
+    world.submit(&handbook, "rota.txt", good, None).await;
+    world.ingest().await;
+    for is_read in [true, false] {
+        world.submit(&handbook, "rota.txt", bad, None).await;
+        if is_read {
+            world.ingest().await;
+        }
+        let jobs = world.app.store.jobs(&JobFilter::default(), 10).await.unwrap();
+        let meanwhile = jobs.iter().find(|job| job.source == "rota.txt").unwrap().id;
+        let again = world.submit(&handbook, "rota.txt", good, None).await;
+        assert!(matches!(again, Staged::Unchanged(_)), "{again:?}");
+        let mut act = world.app.store.begin().await.unwrap();
+        assert!(!act.retry(meanwhile).await.unwrap(), "the file has these bytes no more; read: {is_read}");
+        drop(act);
+        let job = world.app.store.job(meanwhile).await.unwrap().unwrap();
+        assert_eq!(job.state, JobState::Cancelled, "nor does its batch try it again");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_is_no_place_of_a_document_that_is_about_to_change() {
+    let (world, handbook) = with_handbook().await;
+    let (old, new) = (b"The crane lifts ten tons.".as_slice(), b"The crane lifts twelve tons.".as_slice());
+    world.submit(&handbook, "crane.txt", old, None).await;
+    world.ingest().await;
+    world.submit(&handbook, "crane.txt", new, None).await;
+    let copied = world.submit(&handbook, "copy.txt", old, None).await;
+    assert!(matches!(copied, Staged::Queued(..)), "{copied:?}");
+    world.ingest().await;
+    let document = async |source: &str| world.app.store.document_by_source(handbook.id, source).await.unwrap().unwrap();
+    assert_eq!(document("crane.txt").await.content, ContentHash::of(new));
+    assert_eq!(document("copy.txt").await.content, ContentHash::of(old));
 }
 
 #[tokio::test(flavor = "multi_thread")]

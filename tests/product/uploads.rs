@@ -103,3 +103,49 @@ async fn a_file_that_is_too_large_costs_only_itself() {
     let page = clara.upload_all(&address, &[("label", "internal")], &files, "text/html").await.expect(StatusCode::OK);
     assert!(page.body.contains("the file is too large") && page.body.contains("<b>1</b> waits to be read"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_label_that_would_not_hold_is_refused_for_its_file_alone() {
+    let (world, handbook) = with_handbook().await;
+    world.submit(&handbook, "tides.txt", b"High water is at nine.", Some(domain::Label::Public)).await;
+    world.ingest().await;
+    let mut clara = world.signed_in("clara").await;
+    let address = format!("/collections/{}/documents", handbook.id);
+    let files: [(&str, &[u8]); 2] = [("tides.txt", b"High water is at ten."), ("ebb.txt", b"It ebbs at four.")];
+    let page = clara.upload_all(&address, &[("label", "internal")], &files, "text/html").await.expect(StatusCode::OK);
+    assert!(page.body.contains("change its label first") && page.body.contains("<b>1</b> waits to be read"));
+    world.ingest().await;
+    let tides = async || world.app.store.document_by_source(handbook.id, "tides.txt").await.unwrap().unwrap();
+    assert_eq!((tides().await.version, tides().await.label), (1, domain::Label::Public));
+
+    // The form always has a label; of a sidecar file alone it says nothing.
+    let files: [(&str, &[u8]); 1] = [("tides.txt.carrel.json", SIDECAR)];
+    clara.upload_all(&address, &[("label", "internal")], &files, "text/html").await.expect(StatusCode::SEE_OTHER);
+    world.ingest().await;
+    assert_eq!(tides().await.metadata.author.as_deref(), Some("Harbour office"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sidecar_alone_releases_nothing_from_quarantine() {
+    let (world, handbook) = with_handbook().await;
+    let origin = ingest::Origin { held: true, ..ingest::Origin::of(&handbook) };
+    let file = ingest::Incoming::new("handbook.md", b"# Handbook\n\nNobody has released this sentence.\n".to_vec());
+    world.app.stage.submit(&origin, file, &audit::Actor::console(), world.operation()).await.unwrap();
+    let mut clara = world.signed_in("clara").await;
+    let address = format!("/collections/{}/documents", handbook.id);
+    let files: [(&str, &[u8]); 1] = [("handbook.md.carrel.json", SIDECAR)];
+    clara.upload_all(&address, &[], &files, "text/html").await.expect(StatusCode::SEE_OTHER);
+    world.ingest().await;
+    let document = async || world.app.store.document_by_source(handbook.id, "handbook.md").await.unwrap().unwrap();
+    assert_eq!(document().await.version, 1);
+
+    let held = storage::JobFilter { state: Some(storage::JobState::Held), ..storage::JobFilter::default() };
+    let held = world.app.store.jobs(&held, 10).await.unwrap();
+    assert_eq!(held.len(), 1);
+    let mut act = world.app.store.begin().await.unwrap();
+    assert_eq!(act.release_batch(held[0].batch.unwrap()).await.unwrap(), 1);
+    act.commit_housekeeping().await.unwrap();
+    world.ingest().await;
+    let released = document().await;
+    assert_eq!((released.version, released.metadata.author.as_deref()), (2, Some("Harbour office")));
+}

@@ -211,7 +211,7 @@ impl World {
                 let at = document % self.documents.len();
                 self.documents[at].label = label(number);
                 let id = self.documents[at].id;
-                self.act(async |act| act.relabel(id, label(number)).await.unwrap()).await;
+                self.act(async |act| assert_eq!(act.relabel(id, label(number)).await.unwrap(), [id])).await;
             }
             Deed::Narrow { document, readers } if !self.documents.is_empty() => {
                 let at = document % self.documents.len();

@@ -13,6 +13,9 @@ const LONG_WORD: usize = 100;
 /// Characters of such a word that are one token at least. Keys and long numbers have fewer to a token, words more.
 const CHARACTERS_A_TOKEN: usize = 4;
 
+/// Bytes that one token has at most, beside white space: a word that is not a long one, each of its characters four bytes.
+const BYTES_A_TOKEN: usize = 4 * LONG_WORD;
+
 /// How large passages are, in tokens of the embedder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sizes {
@@ -47,6 +50,8 @@ pub fn chunks(blocks: &[Block], sizes: Sizes, count: impl Fn(&str) -> usize) -> 
     let count = move |text: &str| match in_long_words(text) {
         // It has to be divided whatever is counted, and counting takes far more memory than the text.
         least if least > sizes.most => least,
+        // So does this, which is no single word: those without end are dealt with above.
+        _ if text.len() > sizes.most * BYTES_A_TOKEN => sizes.most + 1,
         least => count(text).max(least),
     };
     let mut chunker = Chunker { sizes, count, headings: Vec::new(), open: None, done: Vec::new() };
@@ -271,6 +276,23 @@ mod tests {
                 let kept: String = found.iter().map(|chunk| chunk.text.as_str()).collect();
                 assert!(bare(&kept) == bare(&text), "{kind:?}: something is missing or out of order");
             }
+        }
+    }
+
+    #[test]
+    fn a_text_without_an_end_is_counted_word_by_word() {
+        let text = "stone ".repeat(100_000);
+        for kind in [BlockKind::Paragraph, BlockKind::TableRow, BlockKind::Preformatted] {
+            let longest = std::cell::Cell::new(0);
+            let count = |text: &str| {
+                longest.set(longest.get().max(text.len()));
+                words(text)
+            };
+            let sizes = Sizes::default();
+            let found = chunks(&[block(kind, &text, 1)], sizes, count);
+            assert!(longest.get() < 100, "{kind:?}: {} bytes were counted at once", longest.get());
+            assert!(found.iter().all(|chunk| words(&chunk.text) <= sizes.most));
+            assert_eq!(found.iter().map(|chunk| words(&chunk.text)).sum::<usize>(), 100_000);
         }
     }
 

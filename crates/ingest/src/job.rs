@@ -3,15 +3,15 @@
 use crate::chunk::{Chunk, Sizes, chunks};
 use crate::content::ContentStore;
 use crate::leases::Leases;
+use crate::members::take_in_members;
 use crate::publish::PublishError;
 use crate::read::{ReadError, Reader, Reading};
-use crate::stage::{Kept, Origin, file_name, take_in};
+use crate::stage::file_name;
 use audit::{Action, Actor, Event, Outcome};
-use domain::{ContentHash, Document, Metadata, OperationId, Passage, PassageId};
+use domain::{ContentHash, Metadata, OperationId, Passage, PassageId};
 use inference::Embedder;
 use jiff::tz::TimeZone;
 use serde_json::json;
-use std::collections::HashSet;
 use std::sync::Arc;
 use storage::{Act, Job, PublishedVersion, StorageError, Store};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -181,7 +181,7 @@ pub(crate) async fn publish(act: &mut Act, bench: &Bench, job: &Job, ready: &Pre
     };
     act.publish(&published).await?;
     let operation = OperationId::new(environment);
-    let files = take_in_children(act, bench, job, ready, &document, operation).await?;
+    let files = take_in_members(act, environment, job, &ready.reading.children, &document, operation).await?;
     act.finish(job.id, &bench.owner).await?;
     act.record(
         Event::new(Action::DocumentPublished, &Actor::system(), operation).on("document", document.id, &title).detail(
@@ -196,72 +196,6 @@ pub(crate) async fn publish(act: &mut Act, bench: &Bench, job: &Job, ready: &Pre
     )
     .await?;
     Ok(())
-}
-
-/// Makes documents of the files found in a file, and deletes those of an earlier version that are no longer in it.
-async fn take_in_children(
-    act: &mut Act,
-    bench: &Bench,
-    job: &Job,
-    ready: &Prepared,
-    parent: &Document,
-    operation: OperationId,
-) -> Result<usize, StorageError> {
-    let before = act.children(parent.id).await?;
-    if before.is_empty() && ready.reading.children.is_empty() {
-        return Ok(0);
-    }
-    let Some(collection) = act.collection(job.collection).await? else { return Ok(0) };
-    let origin = Origin { label: Some(parent.label), batch: job.batch, ..Origin::of(&collection) };
-    let submitter = Actor { user: job.submitted_by, name: job.submitted_by_name.clone(), ..Actor::system() };
-    let mut sources = HashSet::new();
-    for (name, content, size_bytes) in &ready.reading.children {
-        let source = free_source(act, parent, name, &sources).await?;
-        let file = Kept {
-            source: &source,
-            content: *content,
-            size_bytes: *size_bytes,
-            seen: None,
-            sidecar: None,
-            parent: Some(parent.id),
-            depth: job.depth + 1,
-        };
-        take_in(act, bench.store.environment(), &origin, &file, &submitter, operation).await?;
-        sources.insert(source);
-    }
-    for (document, source) in before {
-        if !sources.contains(&source) {
-            act.supersede(document).await?;
-            act.delete_document(document).await?;
-            let event = Event::new(Action::DocumentDeleted, &Actor::system(), operation);
-            let detail = json!({ "reason": "no longer in the file that it was taken out of" });
-            act.record(event.on("document", document, &source).detail(detail)).await?;
-        }
-    }
-    Ok(sources.len())
-}
-
-/// The path of a file in `parent`: one that no other file of it has, nor any document from elsewhere. Whoever put that
-/// there has not been given this file.
-async fn free_source(
-    act: &mut Act,
-    parent: &Document,
-    name: &str,
-    taken: &HashSet<String>,
-) -> Result<String, StorageError> {
-    let plain = format!("{}/{name}", parent.source);
-    let mut nth = 1;
-    loop {
-        let source = if nth == 1 { plain.clone() } else { format!("{plain} ({nth})") };
-        let elsewhere = match act.document_at(parent.collection, &source).await? {
-            Some(document) => document.parent != Some(parent.id),
-            None => false,
-        };
-        if !elsewhere && !taken.contains(&source) {
-            return Ok(source);
-        }
-        nth += 1;
-    }
 }
 
 /// Gives a job up, within `act`.

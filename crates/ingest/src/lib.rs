@@ -13,6 +13,8 @@ mod folders;
 mod job;
 mod leases;
 mod look;
+mod members;
+mod names;
 mod pages;
 mod publish;
 mod read;

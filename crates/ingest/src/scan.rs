@@ -89,6 +89,8 @@ impl Stage {
         let mut look = Look { stage: self, origin, scan, actor, operation, scanned: Scanned::default() };
         look.scanned.failed.clone_from(&scan.tree.unreadable);
         let (mut group, mut group_bytes) = (Vec::new(), 0);
+        // Whether a file was passed over that may be one of those that seem to be gone, under its new name.
+        let mut unsure = false;
         for (place, file) in files.iter().enumerate() {
             if sidecar::described(&file.source).is_some() {
                 continue;
@@ -105,6 +107,7 @@ impl Stage {
             }
             if scan.later.contains(&file.source) || beside.is_some_and(|beside| scan.later.contains(&beside.source)) {
                 look.scanned.changing.push(file.source.clone());
+                unsure |= before.is_none();
                 continue;
             }
             if file.size_bytes > self.largest_file() {
@@ -112,7 +115,10 @@ impl Stage {
                 look.scanned.failed.push((file.source.clone(), error.to_string()));
                 continue;
             }
-            let Some(incoming) = look.read(file, beside).await? else { continue };
+            let Some(incoming) = look.read(file, beside).await? else {
+                unsure |= before.is_none();
+                continue;
+            };
             if before.is_none() && (!gone.is_empty() || !refused.is_empty()) {
                 let content = ContentHash::of(&incoming.bytes);
                 if let Some(from) = gone.get_mut(&content).and_then(Vec::pop) {
@@ -146,6 +152,10 @@ impl Stage {
         }
         look.take_in(group).await?;
         progress(files.len());
+        if unsure && removal == Removal::Delete {
+            // With a document its versions, label and readers would go. The look that knows the file deletes what is gone.
+            gone.clear();
+        }
         for known in gone.into_values().flatten() {
             look.scanned.found.gone += 1;
             if !scan.dry && removal != Removal::Keep && !(known.hidden && removal == Removal::Hide) {

@@ -3,6 +3,7 @@
 //! Files come in groups: one pass over the disk and one transaction for all of a group.
 
 use crate::content::{ContentError, ContentStore};
+use crate::names::{visible_source, would_lower};
 use crate::reserve::{Reserve, Short};
 use audit::{Action, Actor, Event};
 use domain::{
@@ -99,6 +100,12 @@ pub enum StageError {
     /// Another watched folder of the collection has a file of this name.
     #[error("another watched folder of this collection has a file of this name; give one of the two another name")]
     Taken,
+    /// The label that was chosen would not hold: a document that exists keeps its own, which is lower.
+    #[error(
+        "the document of this name has a lower label than the one chosen; change its label first, or give the file \
+         another name"
+    )]
+    LowerLabel,
     /// The disk is so full that nothing more is taken in.
     #[error(transparent)]
     NoRoom(#[from] Short),
@@ -239,6 +246,10 @@ impl Stage {
                 None => file.source.clone(),
             };
             let kept = Kept { source: &source, ..kept };
+            if would_lower(&mut act, origin, &kept).await? {
+                staged.push(Err(StageError::LowerLabel));
+                continue;
+            }
             let done = take_in(&mut act, self.store.environment(), origin, &kept, actor, operation).await?;
             if let (Staged::Queued(..), Some(batch)) = (&done, batch) {
                 act.ensure_batch(batch).await?;
@@ -252,28 +263,6 @@ impl Stage {
             act.commit_housekeeping().await?;
         }
         Ok(staged)
-    }
-}
-
-/// The path for a file whose submitter sees only what `scope` allows: its own, unless a document is there that the
-/// submitter does not see.
-async fn visible_source(
-    act: &mut Act,
-    origin: &Origin<'_>,
-    scope: &AccessScope,
-    source: &str,
-) -> Result<String, StorageError> {
-    let mut nth = 1;
-    loop {
-        let candidate = if nth == 1 { source.to_owned() } else { format!("{source} ({nth})") };
-        let seen = match act.document_at(origin.collection.id, &candidate).await? {
-            Some(there) => scope.allows(there.collection, there.label, there.readers.as_deref()),
-            None => true,
-        };
-        if seen {
-            return Ok(candidate);
-        }
-        nth += 1;
     }
 }
 
@@ -320,7 +309,11 @@ async fn changed(
     // What does not lie on a disk has nothing beside it, and says nothing of that.
     let says_the_same =
         file.sidecar.is_none() && file.seen.is_none() || act.sidecar(known.id).await?.as_ref() == file.sidecar;
-    if says_the_same && let Some((state, content)) = act.last_job(known.id).await? {
+    let last = act.last_job(known.id).await?;
+    // Bytes in quarantine stay there, whoever says something else of them.
+    let held = origin.held || last == Some((JobState::Held, file.content));
+    let origin = &Origin { held, ..origin.clone() };
+    if says_the_same && let Some((state, content)) = last {
         let open = matches!(state, JobState::Waiting | JobState::Running | JobState::Paused | JobState::Held);
         let given_up = matches!(state, JobState::Failed | JobState::Cancelled);
         // A second look must not send a file to the end of the queue again, nor try for ever what failed or was called
@@ -328,19 +321,14 @@ async fn changed(
         if content == file.content && !known.hidden && (open || given_up && origin.folder.is_some()) {
             return Ok(Staged::Unchanged(known.id));
         }
-        if open && content != file.content && known.content == file.content && known.state == DocumentState::Ready {
-            // The file is again what it was, before anybody read what it had become.
-            act.supersede(known.id).await?;
+        if content != file.content && known.content == file.content && known.state == DocumentState::Ready {
+            // The file is again what it was: what it had become is not to be read, nor tried again if that failed.
+            act.supersede_others(known.id, &file.content).await?;
         }
     }
     if known.content == file.content && known.state == DocumentState::Ready && says_the_same {
-        if known.hidden {
-            act.hide(known.id, false).await?;
-            let event = Event::new(Action::DocumentHidden, actor, operation).on("document", known.id, &known.title);
-            act.record(event.detail(json!({ "hidden": false }))).await?;
-            return Ok(Staged::Duplicate(known.id));
-        }
-        return Ok(Staged::Unchanged(known.id));
+        let back = shown_again(act, file, &known, actor, operation).await?;
+        return Ok(if back { Staged::Duplicate(known.id) } else { Staged::Unchanged(known.id) });
     }
     if (known.content != file.content || !says_the_same) && act.source_count(known.id).await? > 1 {
         // One of several equal files has become another: the others' document stays as it is.
@@ -351,12 +339,30 @@ async fn changed(
     if !says_the_same {
         act.set_sidecar(known.id, file.sidecar).await?;
     }
-    if known.hidden {
-        act.hide(known.id, false).await?;
-        let event = Event::new(Action::DocumentHidden, actor, operation).on("document", known.id, &known.title);
-        act.record(event.detail(json!({ "hidden": false }))).await?;
-    }
+    shown_again(act, file, &known, actor, operation).await?;
     queue(act, environment, origin, file, known.id, actor, operation).await
+}
+
+/// Shows a hidden document again, since its file is there; not one that lies in a file which is hidden itself. Says
+/// whether it did.
+async fn shown_again(
+    act: &mut Act,
+    file: &Kept<'_>,
+    known: &Document,
+    actor: &Actor,
+    operation: OperationId,
+) -> Result<bool, StorageError> {
+    let around = match file.parent {
+        Some(parent) if known.hidden => act.document(parent).await?,
+        _ => None,
+    };
+    if !known.hidden || around.is_some_and(|around| around.hidden) {
+        return Ok(false);
+    }
+    act.hide(known.id, false).await?;
+    let event = Event::new(Action::DocumentHidden, actor, operation).on("document", known.id, &known.title);
+    act.record(event.detail(json!({ "hidden": false }))).await?;
+    Ok(true)
 }
 
 /// A file from a new source; what was a place of the document `like` keeps its label and readers.

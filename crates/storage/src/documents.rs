@@ -3,7 +3,7 @@
 use crate::act::found;
 use crate::error::naming;
 use crate::rows::json;
-use crate::{Act, Result};
+use crate::{Act, Result, StorageError};
 use domain::{Document, DocumentId, Label, Metadata, PrincipalId};
 
 impl Act {
@@ -51,21 +51,29 @@ impl Act {
         found(&done, "document")
     }
 
-    /// Changes the label, of the documents taken out of it as well. Holds for the next query.
+    /// Changes the label, and with it that of documents taken out of it: raised, of all that are below; lowered, of those
+    /// that had the same. Gives the ids of all that have the new one by this. Holds for the next query.
     ///
     /// # Errors
     /// `NotFound`.
-    pub async fn relabel(&mut self, id: DocumentId, label: Label) -> Result<()> {
+    pub async fn relabel(&mut self, id: DocumentId, label: Label) -> Result<Vec<DocumentId>> {
+        let before = self.document(id).await?.ok_or(StorageError::NotFound { what: "document" })?.label;
+        let mut relabelled = Vec::new();
         for document in self.family(id).await? {
-            let done = sqlx::query("UPDATE documents SET label = ? WHERE id = ?")
+            // What was given a higher label of its own keeps it: whoever relabels the file around it may not even see it.
+            let moved = "UPDATE documents SET label = ?1 WHERE id = ?2 AND (label = ?3 OR ?1 > ?3 AND label < ?1)";
+            let done = sqlx::query(moved)
                 .bind(label.rank())
                 .bind(document.uuid())
+                .bind(before.rank())
                 .execute(self.connection())
                 .await?;
-            found(&done, "document")?;
-            self.tell_index(document).await?;
+            if done.rows_affected() > 0 {
+                self.tell_index(document).await?;
+                relabelled.push(document);
+            }
         }
-        Ok(())
+        Ok(relabelled)
     }
 
     /// Narrows the document, and those taken out of it, to these readers, to nobody with an empty list, or lifts that

@@ -278,16 +278,19 @@ impl Act {
         held(&done)
     }
 
-    /// State and bytes of the job that a document got last.
+    /// State and bytes of the job that a document got last, but for those called off because other bytes came.
     ///
     /// # Errors
     /// [`crate::StorageError`].
     pub async fn last_job(&mut self, document: DocumentId) -> Result<Option<(JobState, ContentHash)>> {
-        let row =
-            sqlx::query("SELECT state, content FROM jobs WHERE document = ? ORDER BY created_at DESC, id DESC LIMIT 1")
-                .bind(document.uuid())
-                .fetch_optional(self.connection())
-                .await?;
+        let row = sqlx::query(
+            "SELECT state, content FROM jobs WHERE document = ? AND reason IS NOT ? \
+             ORDER BY created_at DESC, id DESC LIMIT 1",
+        )
+        .bind(document.uuid())
+        .bind(SUPERSEDED)
+        .fetch_optional(self.connection())
+        .await?;
         let job = |row: &SqliteRow| {
             Ok((row.one_of("state", &JobState::ALL, JobState::as_str)?, row.bytes::<ContentHash>("content")?))
         };
@@ -318,18 +321,20 @@ impl Act {
     }
 
     /// Puts a failed or cancelled job back into the queue, its attempts forgotten, and a failed document back to
-    /// waiting; `false` if it is neither, the document is gone, or newer bytes of it have come since.
+    /// waiting; `false` if it is neither, the document is gone, or its file has had other bytes since.
     ///
     /// # Errors
     /// [`crate::StorageError`].
     pub async fn retry(&mut self, id: JobId) -> Result<bool> {
         let done = sqlx::query(
             "UPDATE jobs SET state = 'waiting', stage = '', progress = 0.0, attempts = 0, reason = NULL, \
-             not_before = NULL, started_at = NULL, finished_at = NULL WHERE id = ? AND state IN ('failed', 'cancelled') \
+             not_before = NULL, started_at = NULL, finished_at = NULL \
+             WHERE id = ?1 AND state IN ('failed', 'cancelled') AND reason IS NOT ?2 \
              AND EXISTS (SELECT 1 FROM documents AS d WHERE d.id = jobs.document) AND NOT EXISTS (SELECT 1 \
              FROM jobs AS n WHERE n.document = jobs.document AND (n.created_at, n.id) > (jobs.created_at, jobs.id))",
         )
         .bind(id.uuid())
+        .bind(SUPERSEDED)
         .execute(self.connection())
         .await?;
         if done.rows_affected() == 0 {

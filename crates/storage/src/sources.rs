@@ -46,7 +46,8 @@ impl Act {
     }
 
     /// A document of its own (not taken out of another, nor narrowed, nor described by a sidecar file) with these bytes
-    /// and this label in the collection. One in quarantine, or called off before it was read, does not count.
+    /// and this label in the collection. One in quarantine, called off before it was read, or about to get other bytes,
+    /// does not count.
     ///
     /// # Errors
     /// [`StorageError`].
@@ -66,10 +67,30 @@ impl Act {
             .push(
                 " AND d.parent IS NULL AND d.narrowed = 0 AND d.sidecar IS NULL AND d.hidden = 0 \
                  AND (d.state = 'ready' OR EXISTS (SELECT 1 FROM jobs AS j WHERE j.document = d.id \
-                 AND j.state IN ('waiting', 'running', 'paused'))) LIMIT 1",
+                 AND j.state IN ('waiting', 'running', 'paused'))) AND NOT EXISTS (SELECT 1 FROM jobs AS j \
+                 WHERE j.document = d.id AND j.content <> d.content \
+                 AND j.state IN ('waiting', 'running', 'paused', 'held')) LIMIT 1",
             );
         let row = sql.build().fetch_optional(self.connection()).await?;
         row.as_ref().map(document_of).transpose()
+    }
+
+    /// Calls off every job of a document that did not read these bytes, given up or not: its file has these again.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn supersede_others(&mut self, document: DocumentId, content: &ContentHash) -> Result<()> {
+        sqlx::query(
+            "UPDATE jobs SET state = 'cancelled', finished_at = coalesce(finished_at, ?), reason = ?, \
+             lease_owner = NULL, leased_until = NULL WHERE document = ? AND content <> ? AND state <> 'done'",
+        )
+        .bind(self.now().as_millisecond())
+        .bind(crate::queue::SUPERSEDED)
+        .bind(document.uuid())
+        .bind(&content.as_bytes()[..])
+        .execute(self.connection())
+        .await?;
+        Ok(())
     }
 
     /// The document with this id, as it stands within this act.
@@ -95,16 +116,30 @@ impl Act {
         Ok(crate::rows::count(number))
     }
 
-    /// The documents taken out of this one, with their sources.
+    /// The documents taken out of this one.
     ///
     /// # Errors
     /// [`StorageError`].
-    pub async fn children(&mut self, parent: DocumentId) -> Result<Vec<(DocumentId, String)>> {
-        let rows = sqlx::query("SELECT id, source FROM documents WHERE parent = ?")
-            .bind(parent.uuid())
-            .fetch_all(self.connection())
-            .await?;
-        rows.iter().map(|row| Ok((row.id("id")?, row.plain("source")?))).collect()
+    pub async fn children(&mut self, parent: DocumentId) -> Result<Vec<Document>> {
+        let mut sql = documents_where();
+        sql.push("d.parent = ").push_bind(parent.uuid());
+        let rows = sql.build().fetch_all(self.connection()).await?;
+        rows.iter().map(document_of).collect()
+    }
+
+    /// Whether the collection has any source below this path, as if the path were a folder.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn stands_below(&mut self, collection: CollectionId, path: &str) -> Result<bool> {
+        // Between the two lies what begins with the path and a slash, which is the character before the zero.
+        let below = "SELECT EXISTS (SELECT 1 FROM sources WHERE collection = ? AND source > ? AND source < ?)";
+        Ok(sqlx::query_scalar(below)
+            .bind(collection.uuid())
+            .bind(format!("{path}/"))
+            .bind(format!("{path}0"))
+            .fetch_one(self.connection())
+            .await?)
     }
 
     /// Says that the bytes of `document` are found under `source` as well.

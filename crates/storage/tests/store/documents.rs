@@ -212,6 +212,34 @@ async fn rights_change_for_the_next_query_and_the_index_is_told() {
 }
 
 #[tokio::test]
+async fn what_was_taken_out_of_a_document_and_got_a_label_of_its_own_keeps_it() {
+    let world = World::new().await;
+    let handbook = world.collection("handbook").await;
+    let mail = world.draft(handbook.id, "mail.eml");
+    let part = |source: &str, parent: DocumentId| Document { parent: Some(parent), ..world.draft(handbook.id, source) };
+    let (plain, raised) = (part("mail.eml/plain.txt", mail.id), part("mail.eml/plans.zip", mail.id));
+    let deep = part("mail.eml/plans.zip/deep.txt", raised.id);
+    for document in [&mail, &plain, &raised, &deep] {
+        world.insert(document).await;
+    }
+    let label = async |id| world.store.document_for_ingest(id).await.unwrap().unwrap().label;
+    let changed = world.write(async |act| act.relabel(raised.id, Label::Secret).await).await.unwrap();
+    assert_eq!(changed, [raised.id, deep.id]);
+    let changed = world.write(async |act| act.relabel(mail.id, Label::Public).await).await.unwrap();
+    assert_eq!(changed, [mail.id, plain.id]);
+    assert_eq!((label(plain.id).await, label(raised.id).await), (Label::Public, Label::Secret));
+    assert_eq!(label(deep.id).await, Label::Secret);
+    // Raised, all of it is at least as high.
+    let changed = world.write(async |act| act.relabel(plain.id, Label::Internal).await).await.unwrap();
+    assert_eq!(changed, [plain.id]);
+    let changed = world.write(async |act| act.relabel(mail.id, Label::Confidential).await).await.unwrap();
+    assert_eq!(changed, [mail.id, plain.id]);
+    assert_eq!((label(plain.id).await, label(deep.id).await), (Label::Confidential, Label::Secret));
+    let gone = DocumentId::new(&world.environment);
+    assert!(world.write(async |act| act.relabel(gone, Label::Public).await).await.is_err());
+}
+
+#[tokio::test]
 async fn lists_are_paged_and_the_index_can_be_made_anew() {
     let world = World::new().await;
     let (handbook, minutes) = (world.collection("handbook").await, world.collection("minutes").await);

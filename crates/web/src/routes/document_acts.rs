@@ -24,11 +24,14 @@ pub(crate) async fn relabel(
         return Err(WebError::Invalid("this label is above your own clearance".to_owned()));
     }
     let mut act = app.store.begin().await?;
-    act.relabel(document.id, label).await?;
-    let event = Event::new(Action::DocumentRelabelled, &reader.actor(), reader.operation)
-        .on("document", document.id, &document.title)
-        .detail(json!({ "before": document.label, "after": label }));
-    act.record(event).await?;
+    // Files taken out of it may have got the label with it: each of them is a document with a history of its own.
+    for id in act.relabel(document.id, label).await? {
+        let Some(relabelled) = act.document(id).await? else { continue };
+        let event = Event::new(Action::DocumentRelabelled, &reader.actor(), reader.operation)
+            .on("document", relabelled.id, &relabelled.title)
+            .detail(json!({ "before": document.label, "after": label }));
+        act.record(event).await?;
+    }
     act.commit().await?;
     app.publisher.catch_up().await?;
     Ok(Redirect::to(&format!("/documents/{}?said=relabelled", document.id)).into_response())
