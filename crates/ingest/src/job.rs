@@ -21,6 +21,10 @@ use whatlang::Lang;
 /// Files in files in files: deeper ones are left out, with a warning.
 const DEEPEST: u32 = 5;
 
+/// Files in all that were taken out of one file, at any depth; more are left out, with a warning. A mailbox of many years
+/// has fewer, and archives in archives can have any number.
+const MOST_INSIDE: u32 = 100_000;
+
 /// What a job works with.
 #[derive(Clone)]
 pub(crate) struct Bench {
@@ -112,6 +116,16 @@ pub(crate) async fn prepare(bench: &Bench, job: &Job) -> Result<Prepared, JobErr
     if job.depth >= DEEPEST && !reading.children.is_empty() {
         reading.children.clear();
         reading.extracted.warnings.push(format!("files in it, {DEEPEST} files deep, are left out"));
+    }
+    if job.depth > 0 && !reading.children.is_empty() {
+        let beside = bench.store.taken_out_beside(job.document, MOST_INSIDE).await?;
+        let room = usize::try_from(u64::from(MOST_INSIDE).saturating_sub(beside)).unwrap_or(usize::MAX);
+        if reading.children.len() > room {
+            reading.children.truncate(room);
+            let warning =
+                format!("files in it are left out: it came in a file that has more than {MOST_INSIDE} in all");
+            reading.extracted.warnings.push(warning);
+        }
     }
     bench.leases.report(job.id, "dividing", 0.8);
     let embedder = Arc::clone(&bench.embedder);

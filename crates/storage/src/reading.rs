@@ -198,6 +198,21 @@ impl Store {
         row.as_ref().map(document_of).transpose()
     }
 
+    /// How many documents came with the file that this one was taken out of, that file included, at any depth, but for this
+    /// one and what was taken out of it; counts to `most` and no further.
+    ///
+    /// # Errors
+    /// [`crate::StorageError`].
+    pub async fn taken_out_beside(&self, id: DocumentId, most: u32) -> Result<u64> {
+        let counted = "WITH RECURSIVE up(id, parent) AS (SELECT id, parent FROM documents WHERE id = ?1 \
+             UNION ALL SELECT d.id, d.parent FROM documents AS d JOIN up ON d.id = up.parent), \
+             down(id) AS (SELECT id FROM up WHERE parent IS NULL AND id <> ?1 \
+             UNION ALL SELECT d.id FROM documents AS d JOIN down ON d.parent = down.id WHERE d.id <> ?1) \
+             SELECT count(*) FROM (SELECT 1 FROM down LIMIT ?2)";
+        let count = sqlx::query_scalar(counted).bind(id.uuid()).bind(most).fetch_one(&self.reader).await?;
+        Ok(crate::rows::count(count))
+    }
+
     /// Passages with their documents, in the order of `ids`; hidden and missing ones are left out. A passage may belong
     /// to an earlier version than the document's current one: compare the two `version`s where that matters.
     ///

@@ -240,6 +240,25 @@ async fn what_was_taken_out_of_a_document_and_got_a_label_of_its_own_keeps_it() 
 }
 
 #[tokio::test]
+async fn what_came_with_a_file_is_counted_at_any_depth() {
+    let world = World::new().await;
+    let handbook = world.collection("handbook").await;
+    let file = world.draft(handbook.id, "all.zip");
+    let part = |source: &str, parent: DocumentId| Document { parent: Some(parent), ..world.draft(handbook.id, source) };
+    let (left, right) = (part("all.zip/left.zip", file.id), part("all.zip/right.zip", file.id));
+    let deep = part("all.zip/left.zip/deep.zip", left.id);
+    let deepest = part("all.zip/left.zip/deep.zip/a.txt", deep.id);
+    let other = world.draft(handbook.id, "other.zip");
+    for document in [&file, &left, &right, &deep, &deepest, &other] {
+        world.insert(document).await;
+    }
+    let beside = async |id, most| world.store.taken_out_beside(id, most).await.unwrap();
+    assert_eq!(beside(file.id, 9).await, 0, "all of it is its own");
+    assert_eq!((beside(left.id, 9).await, beside(right.id, 9).await), (2, 4));
+    assert_eq!((beside(deepest.id, 9).await, beside(deepest.id, 3).await), (4, 3));
+}
+
+#[tokio::test]
 async fn lists_are_paged_and_the_index_can_be_made_anew() {
     let world = World::new().await;
     let (handbook, minutes) = (world.collection("handbook").await, world.collection("minutes").await);
